@@ -1,0 +1,194 @@
+"""Cards: the YAML files that describe systems (`baselines/`) and tasks (`tasks/`).
+
+A card is data; the code it needs is named by `adapter` (a system) or `dataset` (a task) as `package.module:attribute`.
+Cards come from this package, from installed packages that declare the entry-point group `m2l_bench.cards` (its value is a
+package that holds YAML files), and from folders named with `--cards`. A card with a `dataset` key is a task.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from m2l_bench.errors import UserError
+from m2l_bench.shipped import shipped
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
+
+
+class _Card(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=NAME)
+    title: str
+    description: str = ""
+    citation: str = ""
+    source: str = ""
+    path: Path = Field(default=Path(), exclude=True)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the card's content: equal digests mean the same system or task."""
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+class Licence(BaseModel):
+    """SPDX identifiers, or a short name where there is none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    code: str = ""
+    weights: str = ""
+
+
+class Recordings(BaseModel):
+    """How to read reconstructions of this system that were made elsewhere.
+
+    `sample_rate: reference` takes the samples as the sequence at the original's rate, for files with a wrong label.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sample_rate: Literal["label", "reference"] = "label"
+    source: str = ""
+    note: str = ""
+
+
+class SystemCard(_Card):
+    """A system under test: which adapter runs it, with which options."""
+
+    kind: Literal["neural", "classical", "anchor"]
+    adapter: str
+    options: dict[str, Any] = {}
+    steps: int | None = Field(default=None, ge=1, description="denoising steps by default; empty: has none")
+    chunk_seconds: float | None = Field(default=None, gt=0)
+    overlap_seconds: float = Field(default=0.0, ge=0)
+    batch_size: int = Field(default=16, ge=1)
+    licence: Licence = Licence()
+    paper_row: str = Field(default="", description="the system's name in the paper's tables")
+    recordings: Recordings = Recordings()
+
+
+class TaskCard(_Card):
+    """A dataset and what is measured on it."""
+
+    dataset: str
+    options: dict[str, Any] = {}
+    metrics: list[str]
+    keep_audio: bool = Field(default=True, description="write the reconstructions beside the rows")
+    licence: str = ""
+
+
+@dataclass
+class Cards:
+    """All cards in reach, by name."""
+
+    systems: dict[str, SystemCard] = field(default_factory=dict)
+    tasks: dict[str, TaskCard] = field(default_factory=dict)
+
+    def system(self, name: str) -> SystemCard:
+        return _pick(self.systems, name, "system", "m2l-bench models")
+
+    def task(self, name: str) -> TaskCard:
+        return _pick(self.tasks, name, "task", "m2l-bench tasks")
+
+
+def _pick(cards: dict[str, Any], name: str, what: str, command: str) -> Any:
+    if name not in cards:
+        near = difflib.get_close_matches(name, cards, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"`{command}` lists them."
+        raise UserError(f"no {what} called '{name}': {hint}")
+    return cards[name]
+
+
+def load_cards(folders: Sequence[Path] = ()) -> Cards:
+    """Read every card: the package's own, those of installed packages, then those in `folders`.
+
+    Raises:
+        UserError: a folder is missing, a card is invalid, or two cards share a name.
+    """
+    paths = [*_yaml_files(shipped("baselines")), *_yaml_files(shipped("tasks"))]
+    for point in entry_points(group="m2l_bench.cards"):
+        paths += sorted(Path(str(entry)) for entry in files(point.value).iterdir() if _is_yaml(entry.name))
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"--cards {folder}: no such folder")
+        paths += _yaml_files(folder)
+    cards = Cards()
+    for path in paths:
+        card = read_card(path)
+        known: dict[str, Any] = cards.tasks if isinstance(card, TaskCard) else cards.systems
+        if card.name in known:
+            raise UserError(f"{path}: the name '{card.name}' is taken by {known[card.name].path}")
+        known[card.name] = card
+    return cards
+
+
+def read_card(path: Path) -> SystemCard | TaskCard:
+    """Read and validate one card.
+
+    Raises:
+        UserError: naming the file, the key and, for a misspelt key, the nearest right one.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: a card is a mapping of keys to values")
+    model: type[SystemCard] | type[TaskCard] = TaskCard if "dataset" in content else SystemCard
+    try:
+        return model.model_validate({**content, "path": path})
+    except ValidationError as error:
+        raise UserError(f"{path}: " + "; ".join(_explain(model, e) for e in error.errors())) from error
+
+
+def _explain(model: type[BaseModel], error: Any) -> str:
+    *parents, key = error["loc"] or ("",)
+    for parent in parents:
+        annotation = model.model_fields[parent].annotation if parent in model.model_fields else None
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    where = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        known = [name for name in model.model_fields if name != "path"]
+        near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+        return f"unknown key '{where}': " + (
+            f"did you mean '{near[0]}'?" if near else f"known keys are {', '.join(known)}"
+        )
+    if error["type"] == "missing":
+        return f"key '{where}' is missing"
+    return f"key '{where}': {error['msg']}, got {error['input']!r}"
+
+
+def _is_yaml(name: str) -> bool:
+    return name.endswith((".yaml", ".yml"))
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if _is_yaml(path.name))
+
+
+def import_attribute(spec: str, path: Path) -> Any:
+    """The object a card names as `package.module:attribute`.
+
+    Raises:
+        UserError: the module or the attribute is not there; names the card.
+    """
+    module, _, attribute = spec.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(f"{path}: cannot import '{spec}' ({error})") from error

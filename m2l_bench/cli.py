@@ -1,0 +1,413 @@
+"""The command line: parses, calls one function, prints.
+
+Exit codes: 0 done; 1 an error, said in one line; 2 wrong usage; 3 done, but some clips or systems failed; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from m2l_bench.errors import UserError, one_line
+
+if TYPE_CHECKING:
+    from m2l_bench.cards import Cards, SystemCard
+    from m2l_bench.reconstruct import Outcome, Plan, Settings
+    from m2l_bench.tables import Table
+
+SOME_FAILED = 3
+INTERRUPTED = 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(no_args_is_help=True, help="Get datasets.")
+app.add_typer(data_app, name="data")
+
+
+class _State:
+    color = True
+    debug = False
+
+
+class Format(str, Enum):
+    """Ways to print a table."""
+
+    terminal = "terminal"
+    markdown = "markdown"
+    latex = "latex"
+    csv = "csv"
+
+
+CardsOption = Annotated[
+    list[Path], typer.Option("--cards", metavar="DIR", help="Folder of further cards (repeatable).")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        print(f"m2l-bench {version('m2l-bench')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR works too.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Choose, test and publish music audio autoencoders.
+
+    `m2l-bench reconstruct` runs every available system over thirty bundled clips and prints a table.
+    """
+    _State.color, _State.debug = not no_color, debug
+
+
+@app.command()
+def reconstruct(
+    task: Annotated[str, typer.Option(help="Name of a task card; `m2l-bench tasks` lists them.")] = "bundled",
+    models: Annotated[str, typer.Option(help="System cards separated by commas, or `all`.")] = "",
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the task's audio lies.")] = None,
+    recorded: Annotated[
+        list[str],
+        typer.Option(metavar="NAME=DIR", help="Reconstructions made elsewhere, named like the clips (repeatable)."),
+    ] = [],
+    wrong_rate_label: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME",
+            help="This recorded system's files state a wrong sample rate: take the original's.",
+        ),
+    ] = [],
+    steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps, for systems that have any.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of generative decoders.")] = 0,
+    device: Annotated[str, typer.Option(help="`cpu`, `cuda`, `cuda:1`, or `auto`.")] = "auto",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N clips.")] = None,
+    jobs: Annotated[int, typer.Option(min=0, help="Scoring processes; 0: one a core.")] = 0,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where runs are kept.")] = Path("runs"),
+    audio: Annotated[
+        bool | None,
+        typer.Option("--audio/--no-audio", help="Write reconstructions as FLAC; default: as the task says."),
+    ] = None,
+    cards: CardsOption = [],
+    json: JsonOption = False,
+) -> None:
+    """Run systems over a task's clips, score them, print the table.
+
+    Interrupt it at any time: the same command goes on where it stopped.
+
+    Examples:
+
+        m2l-bench reconstruct --models all
+
+        m2l-bench reconstruct --task folder --data my_music --models opus-12k,mp3-32k
+
+        m2l-bench reconstruct --task folder --data originals --recorded mine=reconstructions
+    """
+    from m2l_bench import reconstruct as pipeline
+    from m2l_bench.cards import load_cards
+    from m2l_bench.tables import reconstruction_table
+
+    stdout, stderr = _consoles()
+    found = load_cards(cards)
+    systems, tolerant = _chosen_systems(found, models, recorded, wrong_rate_label)
+    settings = pipeline.Settings(
+        out=out, seed=seed, steps=steps, device=device, jobs=jobs, limit=limit, keep_audio=audio
+    )
+    plan = pipeline.make_plan(found.task(task), systems, data, settings, skip_unavailable=tolerant)
+    _print_plan(stderr, plan, settings)
+    if not plan.available:
+        raise UserError("none of these systems can run here")
+    from m2l_bench.terminal import ProgressBars
+
+    outcomes = pipeline.reconstruct(plan, settings, ProgressBars(stderr))
+    folders = {outcome.folder for outcome in outcomes if not outcome.problem}
+    result = reconstruction_table(out, plan.dataset.label, folders) if folders else None
+    if json:
+        _print_reconstruct_json(outcomes, plan, result)
+    else:
+        if result:
+            _print_table(stdout, result)
+        _print_outcomes(stderr, outcomes, plan, settings)
+    if any(outcome.failed or outcome.problem for outcome in outcomes):
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def tables(
+    runs: Annotated[Path, typer.Argument(help="Folder that holds the runs.")] = Path("runs"),
+    task: Annotated[str | None, typer.Option(help="Which dataset's runs, when there are several.")] = None,
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Where table2.csv and table2.md go.")] = Path("results"),
+    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.terminal,
+    json: JsonOption = False,
+) -> None:
+    """Regenerate Table 2 from runs: results/table2.csv, and Markdown or LaTeX to paste.
+
+    Examples:
+
+        m2l-bench tables
+
+        m2l-bench tables runs --task musiccaps --format latex
+    """
+    from m2l_bench import tables as module
+    from m2l_bench.terminal import print_json
+
+    stdout, stderr = _consoles()
+    result = module.reconstruction_table(runs, task)
+    paths = module.write(result, results)
+    if json:
+        print_json(module.to_json(result))
+    elif format is Format.terminal:
+        _print_table(stdout, result)
+    else:
+        text = {"markdown": module.to_markdown, "latex": module.to_latex, "csv": module.to_csv}[format.value](result)
+        sys.stdout.write(text)
+    stderr.print(f"wrote {', '.join(map(str, paths))}", markup=False)
+
+
+@app.command()
+def models(cards: CardsOption = [], json: JsonOption = False) -> None:
+    """List the systems, and how to make available those that are not."""
+    from m2l_bench.cards import load_cards
+    from m2l_bench.systems import availability
+    from m2l_bench.terminal import print_json, table
+
+    stdout, _ = _consoles()
+    states = [(card, availability(card)) for card in load_cards(cards).systems.values()]
+    if json:
+        print_json(
+            [
+                {
+                    **card.model_dump(mode="json"),
+                    "available": bool(state),
+                    "reason": state.reason,
+                    "command": state.command,
+                }
+                for card, state in states
+            ]
+        )
+        return
+    rows = [[card.name, card.title, card.kind, "yes" if state else state.reason] for card, state in states]
+    stdout.print(table("", ["Name", "System", "Kind", "Available"], rows))
+    for card, state in states:
+        if not state:
+            stdout.print(f"{card.name}: {state.command}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def tasks(
+    name: Annotated[str | None, typer.Argument(help="Show this task in full.")] = None,
+    cards: CardsOption = [],
+    json: JsonOption = False,
+) -> None:
+    """List the tasks; with a name, all about one of them (for `bundled`, each clip's licence and author)."""
+    from m2l_bench.cards import load_cards
+    from m2l_bench.datasets import bundled
+    from m2l_bench.terminal import print_json, table
+
+    stdout, _ = _consoles()
+    found = load_cards(cards)
+    if name is None:
+        if json:
+            print_json([card.model_dump(mode="json") for card in found.tasks.values()])
+            return
+        rows = [[card.name, card.title, ", ".join(card.metrics)] for card in found.tasks.values()]
+        stdout.print(table("", ["Name", "Task", "Metrics"], rows))
+        return
+    card = found.task(name)
+    clips = bundled.manifest() if name == "bundled" else []
+    if json:
+        print_json({**card.model_dump(mode="json"), "clips": clips})
+        return
+    for key in ("title", "description", "metrics", "citation", "source", "licence"):
+        value = getattr(card, key)
+        if value:
+            text = ", ".join(value) if isinstance(value, list) else value.strip()
+            stdout.print(f"{key}: {text}", markup=False, soft_wrap=True)
+    if clips:
+        rows = [[row["id"], row["genre"], row["licence"], row["attribution"]] for row in clips]
+        stdout.print(table("", ["Clip", "Genre", "Licence", "Attribution"], rows))
+
+
+@data_app.command("musiccaps")
+def data_musiccaps(
+    folder: Annotated[Path, typer.Argument(help="Where the clips go.")],
+    csv: Annotated[Path | None, typer.Option(help="Google's CSV; default: fetched from the Hugging Face hub.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N clips.")] = None,
+    retry_gone: Annotated[bool, typer.Option("--retry-gone", help="Ask again for clips recorded as gone.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Fetch MusicCaps' ten-second sections from YouTube with yt-dlp; run it again to resume.
+
+    Videos that are gone are recorded in `gone.csv` with the reason.
+    """
+    from m2l_bench.datasets import musiccaps_download
+    from m2l_bench.terminal import ProgressBars, print_json
+
+    stdout, stderr = _consoles()
+    summary = musiccaps_download.download(folder, csv, limit, retry_gone, ProgressBars(stderr))
+    if json:
+        print_json(summary)
+        return
+    stdout.print(
+        f"{summary['present']} of {summary['listed']} clips in {folder} "
+        f"({summary['fetched']} new, {summary['gone']} gone: see gone.csv)",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def main() -> None:
+    """Entry point: one line for errors that are the user's to mend, a traceback only with --debug."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app()
+    except KeyboardInterrupt:
+        if _State.debug:
+            raise
+        _complain("interrupted; finished clips are safe, the same command goes on")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except UserError as error:
+        if _State.debug:
+            raise
+        _complain(f"error: {one_line(error)}")
+        sys.exit(1)
+    except Exception as error:
+        if _State.debug:
+            raise
+        _complain(f"error: {type(error).__name__}: {one_line(error)} (a bug? m2l-bench --debug ... shows where)")
+        sys.exit(1)
+
+
+def _terminate(signum: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _complain(message: str) -> None:
+    _, stderr = _consoles()
+    stderr.print(message, style="bold red", markup=False, soft_wrap=True)
+
+
+def _consoles() -> Any:
+    from m2l_bench.terminal import make_consoles
+
+    return make_consoles(_State.color)
+
+
+def _chosen_systems(
+    cards: Cards, models: str, recorded: list[str], wrong_rate_label: list[str]
+) -> tuple[list[SystemCard], bool]:
+    """The cards a command names, and whether unavailable ones are passed over (only for `all`)."""
+    from m2l_bench.systems import recorded_card
+
+    pairs = []
+    for item in recorded:
+        name, equals, directory = item.partition("=")
+        if not equals or not directory:
+            raise UserError(f"--recorded {item}: say NAME=DIR")
+        pairs.append((name, Path(directory)))
+    strange = set(wrong_rate_label) - {name for name, _ in pairs}
+    if strange:
+        raise UserError(f"--wrong-rate-label {min(strange)}: no --recorded {min(strange)}=DIR is given")
+    systems = [recorded_card(cards, name, folder, name in wrong_rate_label) for name, folder in pairs]
+    tolerant = models == "all" or not (models or recorded)
+    if tolerant:
+        systems += [card for card in cards.systems.values() if card.name not in dict(pairs)]
+    else:
+        systems += [cards.system(name.strip()) for name in models.split(",") if name.strip()]
+    names = [card.name for card in systems]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise UserError(f"the system '{twice}' is named twice")
+    return systems, tolerant
+
+
+def _print_plan(console: Any, plan: Plan, settings: Settings) -> None:
+    dataset = plan.dataset
+    console.print(f"{plan.task.title}: {len(dataset.clips)} clips", markup=False, soft_wrap=True)
+    if dataset.missing:
+        listed = len(dataset.missing) + len(dataset.clips)
+        console.print(f"  {len(dataset.missing)} of {listed} listed clips are not on this machine", markup=False)
+    console.print(
+        f"  runs: {', '.join(card.name for card in plan.available) or 'nothing'}",
+        markup=False,
+        soft_wrap=True,
+    )
+    for card, state in plan.unavailable:
+        console.print(f"  not available: {card.name}: {state.reason}: {state.command}", markup=False, soft_wrap=True)
+    for note in plan.notes:
+        console.print(f"  note: {note}", markup=False, soft_wrap=True)
+
+
+def _print_table(console: Any, result: Table) -> None:
+    from m2l_bench.tables import text_rows
+    from m2l_bench.terminal import table
+
+    head, rows = text_rows(result)
+    console.print(table("", head, rows))
+    console.print(result.caption, markup=False)
+    for note in result.notes:
+        console.print(f"- {note}", markup=False)
+
+
+def _print_outcomes(console: Any, outcomes: list[Outcome], plan: Plan, settings: Settings) -> None:
+    for outcome in outcomes:
+        if outcome.problem:
+            console.print(
+                f"{outcome.system} did not run: {outcome.problem}",
+                style="bold red",
+                markup=False,
+                soft_wrap=True,
+            )
+        for id, reason in outcome.failed.items():
+            console.print(f"{outcome.system}: {id!r} failed: {reason}", style="red", markup=False, soft_wrap=True)
+    folder = settings.out / plan.dataset.label
+    console.print(
+        f"rows and audio: {folder}{os.sep}<system>{os.sep}clips.parquet, audio{os.sep}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _print_reconstruct_json(outcomes: list[Outcome], plan: Plan, result: Table | None) -> None:
+    from m2l_bench.tables import to_json
+    from m2l_bench.terminal import print_json
+
+    print_json(
+        {
+            "systems": [
+                {
+                    "system": outcome.system,
+                    "run": str(outcome.folder),
+                    "measured": outcome.measured,
+                    "failed": outcome.failed,
+                    "missing": outcome.missing,
+                    "problem": outcome.problem,
+                }
+                for outcome in outcomes
+            ],
+            "unavailable": {
+                card.name: {"reason": state.reason, "command": state.command} for card, state in plan.unavailable
+            },
+            "missing_clips": list(plan.dataset.missing),
+            "table": to_json(result) if result else None,
+        }
+    )

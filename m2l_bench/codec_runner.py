@@ -1,0 +1,218 @@
+"""The one wrapper around every codec: resampling, channels, chunks, batches, length, device, seed, timing, memory."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from m2l_bench.audio import Audio, fit_length, resample
+from m2l_bench.errors import BadClip
+
+if TYPE_CHECKING:
+    import torch
+
+    from m2l_bench.codecs.base import Codec
+
+
+@dataclass
+class Reconstruction:
+    """What a system made of a clip, and what it took."""
+
+    audio: Audio
+    """(channels, samples) at the clip's sample rate."""
+    cost: dict[str, Any] = field(default_factory=dict)
+    """encode_seconds, decode_seconds, latent_values, latent_bytes, peak_memory_mb; empty for systems without latents."""
+
+
+class CodecRunner:
+    """Runs a codec over audio of any rate, channel count and length.
+
+    Streams: a codec of one channel encodes each channel by itself; a codec of two takes them in pairs, an odd last channel
+    doubled and its reconstructions averaged. Chunks: with `chunk_seconds` set, longer audio is cut into overlapping pieces
+    that are cross-faded linearly. The noise of a generative decoder depends on the seed and the clip's id alone, so that
+    neither the order of the clips nor a resumed run changes a result.
+
+    Args:
+        codec: an object with the verbs of `codecs.base.Codec`.
+        steps: denoising steps handed to the decoder.
+        seed: of the decoder's noise.
+        device: a torch device, for example "cpu" or "cuda:0".
+        chunk_seconds, overlap_seconds: see above; None encodes a clip whole.
+        batch_size: streams and chunks encoded at once.
+    """
+
+    def __init__(
+        self,
+        codec: Codec,
+        *,
+        steps: int = 1,
+        seed: int = 0,
+        device: str = "cpu",
+        chunk_seconds: float | None = None,
+        overlap_seconds: float = 0.0,
+        batch_size: int = 16,
+    ) -> None:
+        if chunk_seconds is not None and overlap_seconds > chunk_seconds / 2:
+            raise ValueError(f"overlap of {overlap_seconds} s is more than half a chunk of {chunk_seconds} s")
+        self.codec = codec
+        self.steps = steps
+        self.seed = seed
+        self.device = device
+        self.chunk_seconds = chunk_seconds
+        self.overlap_seconds = overlap_seconds
+        self.batch_size = batch_size
+        if hasattr(codec, "to"):
+            codec.to(device)
+
+    def reconstruct(self, clip_id: str, audio: Audio, sample_rate: int) -> Reconstruction:
+        """Encode and decode (channels, samples) at `sample_rate`; the result has the same shape and rate.
+
+        Raises:
+            BadClip: the codec gave too few dimensions or samples, NaN, or ran out of memory.
+        """
+        import torch
+
+        channels, samples = audio.shape
+        at_codec_rate = resample(audio, sample_rate, self.codec.sample_rate)
+        length = at_codec_rate.shape[1]
+        streams = _to_streams(at_codec_rate, self.codec.channels)
+        starts, size, overlap = self._chunks(length)
+        pieces = np.concatenate([fit_length(stream[:, s : s + size], size)[None] for stream in streams for s in starts])
+        generator = torch.Generator(self.device).manual_seed(_seed_for(self.seed, clip_id))
+        try:
+            decoded, cost = self._run(torch.from_numpy(pieces), generator)
+        except torch.OutOfMemoryError as error:
+            raise BadClip("out of memory: set chunk_seconds or a smaller batch_size in the card") from error
+        decoded = decoded.reshape(len(streams), len(starts), self.codec.channels, size)
+        whole = np.stack([_crossfade(chunks, starts, length, overlap) for chunks in decoded])
+        restored = resample(_from_streams(whole, channels), self.codec.sample_rate, sample_rate)
+        return Reconstruction(fit_length(restored, samples), cost)
+
+    def _chunks(self, length: int) -> tuple[list[int], int, int]:
+        """First sample of each chunk, the size of all, and their overlap."""
+        if self.chunk_seconds is None or length <= round(self.chunk_seconds * self.codec.sample_rate):
+            return [0], length, 0
+        size = round(self.chunk_seconds * self.codec.sample_rate)
+        overlap = round(self.overlap_seconds * self.codec.sample_rate)
+        hop = size - overlap
+        return list(range(0, length - overlap, hop)), size, overlap
+
+    def _run(self, pieces: torch.Tensor, generator: torch.Generator) -> tuple[Audio, dict[str, Any]]:
+        """(batch, channels, samples) through the codec, `batch_size` at a time."""
+        import torch
+
+        cost: dict[str, Any] = {
+            "encode_seconds": 0.0,
+            "decode_seconds": 0.0,
+            "latent_values": 0,
+            "latent_bytes": 0,
+        }
+        decoded = np.empty(tuple(pieces.shape), np.float32)
+        meter = MemoryMeter(self.device)
+        with torch.inference_mode():
+            for first in range(0, len(pieces), self.batch_size):
+                batch = pieces[first : first + self.batch_size].to(self.device)
+                started = self._clock()
+                latents = self.codec.encode(batch)
+                encoded = self._clock()
+                output = self.codec.decode(latents, batch.shape[-1], steps=self.steps, generator=generator)
+                finished = self._clock()
+                decoded[first : first + self.batch_size] = self._checked(output, batch)
+                cost["encode_seconds"] += encoded - started
+                cost["decode_seconds"] += finished - encoded
+                cost["latent_values"] += latents.numel()
+                cost["latent_bytes"] += latents.numel() * latents.element_size()
+        cost["peak_memory_mb"] = meter.peak_mb()
+        return decoded, cost
+
+    def _checked(self, output: torch.Tensor, batch: torch.Tensor) -> Audio:
+        if output.ndim != 3 or output.shape[:2] != batch.shape[:2]:
+            raise BadClip(f"the codec gave shape {tuple(output.shape)} for audio of shape {tuple(batch.shape)}")
+        if output.shape[-1] < batch.shape[-1]:
+            raise BadClip(f"the codec gave {output.shape[-1]} samples of {batch.shape[-1]}")
+        audio: Audio = output[..., : batch.shape[-1]].float().cpu().numpy()
+        if not np.isfinite(audio).all():
+            raise BadClip("the codec gave NaN or infinite samples")
+        return audio
+
+    def _clock(self) -> float:
+        if self.device.startswith("cuda"):
+            import torch
+
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+
+class MemoryMeter:
+    """Peak memory since its creation: allocated by torch on a GPU, resident in this process on a CPU.
+
+    Only Linux can reset a process's high-water mark; elsewhere the figure for the CPU is the process's peak so far.
+    """
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        if device.startswith("cuda"):
+            import torch
+
+            torch.cuda.reset_peak_memory_stats(device)
+        elif sys.platform == "linux":
+            try:
+                Path("/proc/self/clear_refs").write_text("5")
+            except OSError:
+                pass
+
+    def peak_mb(self) -> float:
+        """Megabytes (10^6 bytes)."""
+        if self.device.startswith("cuda"):
+            import torch
+
+            return torch.cuda.max_memory_allocated(self.device) / 1e6
+        if sys.platform == "linux":
+            status = Path("/proc/self/status").read_text()
+            return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def _seed_for(seed: int, clip_id: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}:{clip_id}".encode()).digest()[:8], "big") >> 1
+
+
+def _to_streams(audio: Audio, width: int) -> list[Audio]:
+    """Groups of `width` channels; a last group that is short repeats its last channel."""
+    groups = [audio[first : first + width] for first in range(0, len(audio), width)]
+    return [np.pad(group, ((0, width - len(group)), (0, 0)), mode="edge") for group in groups]
+
+
+def _from_streams(streams: Audio, channels: int) -> Audio:
+    """(streams, width, samples) -> (channels, samples): the inverse of `_to_streams`."""
+    count, width, samples = streams.shape
+    spare = count * width - channels
+    if spare == 0:
+        return streams.reshape(channels, samples)
+    last = streams[-1, width - spare - 1 :].mean(axis=0, keepdims=True)
+    return np.concatenate([streams.reshape(-1, samples)[: channels - 1], last])
+
+
+def _crossfade(chunks: Audio, starts: list[int], length: int, overlap: int) -> Audio:
+    """(chunks, channels, size) -> (channels, length), adding neighbours with linear ramps that sum to one."""
+    if len(starts) == 1:
+        return chunks[0]
+    size = chunks.shape[-1]
+    ramp = (np.arange(overlap, dtype=np.float32) + 0.5) / max(overlap, 1)
+    whole = np.zeros((chunks.shape[1], starts[-1] + size), np.float32)
+    for chunk, start in zip(chunks, starts, strict=True):
+        window = np.ones(size, np.float32)
+        if start != starts[0]:
+            window[:overlap] = ramp
+        if start != starts[-1]:
+            window[size - overlap :] = ramp[::-1]
+        whole[:, start : start + size] += chunk * window
+    return whole[:, :length]

@@ -1,0 +1,88 @@
+"""Opus, Vorbis and MP3 through libsndfile: what decades of coding engineering do at the same size.
+
+The bitstream stands in for the latents, one byte a frame, so that its size is measured like any codec's.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+FORMATS = {"opus": ("OGG", "OPUS"), "vorbis": ("OGG", "VORBIS"), "mp3": ("MP3", "MPEG_LAYER_III")}
+LAME_DELAY = 576 + 529
+"""Samples that LAME's encoder and a layer-III decoder add in front; see `_decode`."""
+
+
+class LossyCoder:
+    """A stereo stream through one of libsndfile's lossy encoders and back.
+
+    Args:
+        coder: "opus", "vorbis" or "mp3" (constant bitrate).
+        compression_level: libsndfile's scale, from 0 (best quality) to 1 (smallest file).
+        sample_rate: Hz.
+    """
+
+    channels = 2
+
+    def __init__(self, coder: Literal["opus", "vorbis", "mp3"], compression_level: float, sample_rate: int) -> None:
+        self.coder = coder
+        self.compression_level = compression_level
+        self.sample_rate = sample_rate
+
+    def unavailable(self) -> str:
+        """Why this coder does not run here; empty when it does."""
+        import soundfile
+
+        container, subtype = FORMATS[self.coder]
+        if container in soundfile.available_formats() and subtype in soundfile.available_subtypes(container):
+            return ""
+        return f"libsndfile {soundfile.__libsndfile_version__} was built without {self.coder}"
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """(batch, 2, samples) -> (batch, 1, bytes) uint8; shorter bitstreams are padded with zeros at the end."""
+        import torch
+
+        streams = [torch.frombuffer(self._encode(stream.T.numpy()), dtype=torch.uint8) for stream in audio.cpu()]
+        return torch.nn.utils.rnn.pad_sequence(streams, batch_first=True)[:, None, :]
+
+    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
+        """(batch, 1, bytes) -> (batch, 2, samples). Deterministic: steps and generator are ignored."""
+        import torch
+
+        return torch.stack([torch.from_numpy(self._decode(stream[0].numpy(), samples)) for stream in latents.cpu()])
+
+    def features(self, audio: Tensor) -> Tensor:
+        raise NotImplementedError(f"{self.coder} has no features to probe")
+
+    def _encode(self, audio: np.ndarray) -> bytearray:
+        import soundfile
+
+        container, subtype = FORMATS[self.coder]
+        buffer = io.BytesIO()
+        soundfile.write(
+            buffer,
+            audio,
+            self.sample_rate,
+            format=container,
+            subtype=subtype,
+            compression_level=self.compression_level,
+            bitrate_mode="CONSTANT" if self.coder == "mp3" else None,
+        )
+        return bytearray(buffer.getvalue())
+
+    def _decode(self, bitstream: np.ndarray, samples: int) -> np.ndarray:
+        """At low rates an MP3 frame is too small for LAME's tag, so no decoder knows how much padding to cut.
+
+        The decoded length gives it away: it is longer than what was encoded, and the delay is LAME's constant.
+        """
+        import soundfile
+
+        audio, _ = soundfile.read(io.BytesIO(bitstream.tobytes()), dtype="float32", always_2d=True)
+        if self.coder == "mp3" and len(audio) > samples:
+            audio = audio[LAME_DELAY:]
+        return np.ascontiguousarray(audio[:samples].T)

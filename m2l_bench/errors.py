@@ -1,0 +1,24 @@
+"""Errors that are the user's to mend: the command line prints them as one line, without a traceback."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Something outside the program is wrong; the message names it and says what to do."""
+
+
+class BadClip(Exception):
+    """One clip cannot be used; the message is the reason. The run records it and goes on."""
+
+
+class MissingRecording(BadClip):
+    """A recorded system has no file for this clip: a gap in coverage, not a failure."""
+
+
+class Undefined(Exception):
+    """A metric has no value for these signals; the message is the reason shown beside the empty cell."""
+
+
+def one_line(error: BaseException) -> str:
+    """The error as a single line of text, falling back to the name of its type."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,53 @@
+"""Scale-invariant signal-to-distortion ratio (Le Roux et al., "SDR - half-baked or well done?", ICASSP 2019).
+
+In decibels, from -inf to +inf (an exact copy up to gain), higher is better. Each channel's mean is removed; the channels of a
+clip are one signal with one gain, so that a silent channel does no harm and a mono clip stored as stereo scores the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from m2l_bench.audio import Audio
+from m2l_bench.errors import Undefined
+from m2l_bench.metrics.base import PairedMetric
+
+
+def si_sdr(reference: Audio, estimate: Audio, sample_rate: int = 0) -> float:
+    """SI-SDR in dB of two arrays (channels, samples) of one shape; the sample rate does not matter.
+
+    Raises:
+        ValueError: the shapes differ or hold no samples.
+        Undefined: either signal is silent (constant) once its mean is removed.
+    """
+    if reference.shape != estimate.shape or reference.size == 0:
+        raise ValueError(f"two arrays of one shape with samples needed, got {reference.shape} and {estimate.shape}")
+    target = reference.astype(np.float64)
+    target = (target - target.mean(axis=-1, keepdims=True)).ravel()
+    output = estimate.astype(np.float64)
+    output = (output - output.mean(axis=-1, keepdims=True)).ravel()
+    target_energy, output_energy = target @ target, output @ output
+    floor = target.size * 1e-20
+    if target_energy <= floor:
+        raise Undefined("the original is silent")
+    if output_energy <= floor:
+        raise Undefined("the reconstruction is silent")
+    projection = (output @ target / target_energy) * target
+    distortion = output - projection
+    # A copy leaves rounding errors of float64 and nothing else: that is an exact copy.
+    if distortion @ distortion <= output_energy * 1e-28:
+        return float("inf")
+    with np.errstate(divide="ignore"):
+        return float(10 * np.log10((projection @ projection) / (distortion @ distortion)))
+
+
+METRIC = PairedMetric(
+    name="si_sdr_db",
+    title="SI-SDR",
+    unit="dB",
+    higher_is_better=True,
+    decimals=2,
+    citation="Le Roux et al., SDR - half-baked or well done?, ICASSP 2019",
+    version=lambda: "1",
+    measure=si_sdr,
+)

@@ -1,0 +1,75 @@
+"""ViSQOL 3 in audio mode (Chinen et al., QoMEX 2020): a predicted mean opinion score, 1 to about 4.73, higher is better.
+
+Computed by visqol-python, the maintained port of Google's code, on mono at 48 kHz made here (the port neither resamples nor
+folds well). ViSQOL aligns the signals itself and ignores gain and polarity.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from m2l_bench.audio import Audio, resample, to_mono
+from m2l_bench.errors import Undefined, one_line
+from m2l_bench.metrics.base import PairedMetric
+
+SAMPLE_RATE = 48_000
+MINIMUM_SECONDS = 1.0
+SILENCE = 1e-5
+"""Root mean square, -100 dB of full scale, below which ViSQOL's score means nothing."""
+
+
+@cache
+def _api() -> Any:
+    from visqol import VisqolApi
+
+    # One thread a process: scoring runs a process a core, and threads inside each would only fight for them.
+    with contextlib.suppress(ImportError):
+        import numba
+
+        numba.set_num_threads(1)
+    api = VisqolApi()
+    api.create(mode="audio")
+    return api
+
+
+def visqol(reference: Audio, reconstruction: Audio, sample_rate: int) -> float:
+    """MOS-LQO of two arrays (channels, samples) of one shape at `sample_rate`.
+
+    Raises:
+        ValueError: the shapes differ.
+        Undefined: either is silent, shorter than a second, or ViSQOL finds nothing to compare.
+    """
+    if reference.shape != reconstruction.shape:
+        raise ValueError(f"two arrays of one shape needed, got {reference.shape} and {reconstruction.shape}")
+    if reference.shape[1] < MINIMUM_SECONDS * sample_rate:
+        raise Undefined("shorter than the second that ViSQOL needs")
+    signals = []
+    for name, audio in (("original", reference), ("reconstruction", reconstruction)):
+        mono = resample(to_mono(audio), sample_rate, SAMPLE_RATE)[0].astype(np.float64)
+        if np.sqrt(np.mean(mono**2)) < SILENCE:
+            raise Undefined(f"the {name} is silent")
+        signals.append(mono)
+    try:
+        score = float(_api().measure_from_arrays(*signals, SAMPLE_RATE).moslqo)
+    except (ValueError, IndexError, RuntimeError) as error:
+        raise Undefined(f"ViSQOL: {one_line(error)}") from error
+    if not np.isfinite(score):
+        raise Undefined("ViSQOL gave no number")
+    return score
+
+
+METRIC = PairedMetric(
+    name="visqol",
+    title="ViSQOL",
+    unit="MOS",
+    higher_is_better=True,
+    decimals=2,
+    citation="Chinen et al., ViSQOL v3: An Open Source Production Ready Objective Speech and Audio Metric, QoMEX 2020",
+    version=lambda: f"visqol-python {version('visqol-python')}",
+    measure=visqol,
+)

@@ -1,0 +1,321 @@
+"""Pipeline 1: run systems over a dataset, score each clip, leave a run on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from m2l_bench import audio as audio_files
+from m2l_bench.audio import Audio
+from m2l_bench.cards import SystemCard, TaskCard, import_attribute
+from m2l_bench.codec_runner import CodecRunner
+from m2l_bench.codecs.base import Reconstructor
+from m2l_bench.datasets.base import Clip, Dataset
+from m2l_bench.engine import default_jobs, map_unordered
+from m2l_bench.errors import BadClip, MissingRecording, UserError, one_line
+from m2l_bench.metrics import PAIRED
+from m2l_bench.run import Row, Run, RunKey, is_complete, open_run
+from m2l_bench.scoring import score
+from m2l_bench.systems import Availability, availability, load_system
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a command may choose beyond the cards."""
+
+    out: Path = Path("runs")
+    seed: int = 0
+    steps: int | None = None
+    device: str = "auto"
+    jobs: int = 0
+    """Worker processes for scoring; 0: one a core."""
+    limit: int | None = None
+    keep_audio: bool | None = None
+    """Write reconstructions as FLAC; None: as the task's card says."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command is going to do, known before anything is computed."""
+
+    task: TaskCard
+    dataset: Dataset
+    available: tuple[SystemCard, ...]
+    unavailable: tuple[tuple[SystemCard, Availability], ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Outcome:
+    """What became of one system."""
+
+    system: str
+    folder: Path
+    measured: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    already_done: int = 0
+    problem: str = ""
+    """Why the system could not run at all."""
+
+
+class Progress(Protocol):
+    """Told of clips as they are finished."""
+
+    def start(self, system: str, total: int, done: int) -> AbstractContextManager[Callable[[], None]]: ...
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def start(self, system: str, total: int, done: int) -> AbstractContextManager[Callable[[], None]]:
+        return nullcontext(lambda: None)
+
+
+def make_plan(
+    task: TaskCard,
+    systems: Sequence[SystemCard],
+    data: Path | None,
+    settings: Settings,
+    *,
+    skip_unavailable: bool,
+) -> Plan:
+    """Load the dataset and sort the systems into those that can run here and those that cannot.
+
+    Raises:
+        UserError: the dataset is not there, a metric has no such name, or, unless `skip_unavailable`, a system is unavailable.
+    """
+    for name in task.metrics:
+        if name not in PAIRED:
+            raise UserError(f"{task.path}: no metric '{name}'; there are {', '.join(PAIRED)}")
+    dataset: Dataset = import_attribute(task.dataset, task.path)(data, **task.options)
+    clips: dict[str, Clip] = {}
+    notes = list(dataset.notes)
+    for clip in dataset.clips:
+        if clip.id in clips:
+            notes.append(f"the id {clip.id!r} is there twice: only its first clip is used")
+        else:
+            clips[clip.id] = clip
+    selected = tuple(clips.values())[: settings.limit]
+    states = [(card, availability(card)) for card in systems]
+    unavailable = tuple((card, state) for card, state in states if not state)
+    if unavailable and not skip_unavailable:
+        card, state = unavailable[0]
+        raise UserError(f"{card.name}: {state.reason}: {state.command}")
+    if settings.steps is not None:
+        fixed = [card.name for card, state in states if state and card.steps is None]
+        if fixed:
+            notes.append(f"--steps does not apply to {', '.join(fixed)}")
+    chosen = Dataset(selected, dataset.label, dataset.root, dataset.missing, dataset.notes)
+    return Plan(task, chosen, tuple(card for card, state in states if state), unavailable, tuple(notes))
+
+
+def reconstruct(plan: Plan, settings: Settings, progress: Progress | None = None) -> list[Outcome]:
+    """Carry a plan out, system by system; what is on disk already is not done again.
+
+    Raises:
+        UserError: nothing can be written (any more); finished clips are safe.
+    """
+    return [_run_system(plan, card, settings, progress or Quiet()) for card in plan.available]
+
+
+def _run_system(plan: Plan, card: SystemCard, settings: Settings, progress: Progress) -> Outcome:
+    key = _key(plan, card, settings)
+    clips = {clip.id: clip for clip in plan.dataset.clips}
+    try:
+        system = load_system(card, steps=key.steps, seed=settings.seed, device=_device(settings.device))
+    except UserError as error:
+        return Outcome(card.name, settings.out / key.dataset / key.folder, problem=str(error))
+    sources = {id: [clip.path, *_recordings(system, id)] for id, clip in clips.items()}
+
+    def unchanged(row: Row) -> bool:
+        return row["id"] not in sources or _same_sources(row, sources[row["id"]])
+
+    with open_run(settings.out, key, card.model_dump(mode="json"), unchanged) as run:
+        todo = [clip for clip in clips.values() if not is_complete(run.rows.get(clip.id, _NO_ROW), plan.task.metrics)]
+        outcome = Outcome(card.name, run.folder, already_done=len(clips) - len(todo))
+        if todo:
+            run.add_session(_session(settings, len(clips)))
+            with progress.start(card.name, len(clips), outcome.already_done) as advance:
+                for row in _measure(run, system, todo, sources, plan.task, settings):
+                    run.append(row)
+                    advance()
+        for id in clips:
+            row = run.rows[id]
+            if row["status"] == "measured":
+                outcome.measured += 1
+            else:
+                (outcome.missing if row["status"] == "missing" else outcome.failed)[id] = row["reason"]
+    return outcome
+
+
+_NO_ROW: Row = {"status": "none"}
+
+
+def _measure(
+    run: Run,
+    system: CodecRunner | Reconstructor,
+    clips: Sequence[Clip],
+    sources: dict[str, list[Path]],
+    task: TaskCard,
+    settings: Settings,
+) -> Iterator[Row]:
+    """Reconstruct here, one clip at a time, and score in workers."""
+    keep_audio = task.keep_audio if settings.keep_audio is None else settings.keep_audio
+    unusable: list[Row] = []
+
+    def tasks() -> Iterator[tuple[Row, Audio, Audio, int, Sequence[str]]]:
+        for clip in clips:
+            row: Row = {"id": clip.id, "status": "measured", "reason": None}
+            try:
+                original, rate = _read(clip, row)
+                row |= _source_columns(sources[clip.id])
+                made, cost = _reconstruct_clip(system, clip.id, original, rate)
+            except BadClip as error:
+                row |= {
+                    "status": "missing" if isinstance(error, MissingRecording) else "failed",
+                    "reason": str(error),
+                }
+                unusable.append(row)
+                continue
+            row |= cost
+            if keep_audio:
+                row["audio"] = run.save_audio(clip.id, audio_files.flac_bytes(made, rate))
+            yield row, original, made, rate, task.metrics
+
+    for row in map_unordered(_scored, tasks(), settings.jobs or default_jobs()):
+        yield from _drain(unusable)
+        yield row
+    yield from _drain(unusable)
+
+
+def _drain(rows: list[Row]) -> Iterator[Row]:
+    while rows:
+        yield rows.pop(0)
+
+
+def _read(clip: Clip, row: Row) -> tuple[Audio, int]:
+    """The original, clipped to full scale as playback would; notes its properties in the row."""
+    if clip.problem:
+        raise BadClip(clip.problem)
+    original, rate = audio_files.read(clip.path, clip.start_seconds, clip.duration_seconds)
+    row |= {
+        "sample_rate": rate,
+        "channels": original.shape[0],
+        "clipped_samples": int(np.count_nonzero(np.abs(original) > 1.0)),
+    }
+    return np.clip(original, -1.0, 1.0), rate
+
+
+def _reconstruct_clip(
+    system: CodecRunner | Reconstructor, clip_id: str, original: Audio, rate: int
+) -> tuple[Audio, dict[str, Any]]:
+    """Any exception of an adapter is this clip's failure, not the run's."""
+    try:
+        if isinstance(system, CodecRunner):
+            made = system.reconstruct(clip_id, original, rate)
+            return made.audio, made.cost
+        return system.reconstruct(clip_id, original, rate), {}
+    except (BadClip, UserError):
+        raise
+    except Exception as error:
+        raise BadClip(f"{type(error).__name__}: {one_line(error)}") from error
+
+
+def _scored(row: Row, original: Audio, made: Audio, rate: int, metrics: Sequence[str]) -> Row:
+    """Runs in a worker."""
+    try:
+        return row | score(original, made, rate, metrics)
+    except BadClip as error:
+        return row | {"status": "failed", "reason": str(error)}
+
+
+def _key(plan: Plan, card: SystemCard, settings: Settings) -> RunKey:
+    return RunKey(
+        dataset=plan.dataset.label,
+        root=plan.dataset.root,
+        task_digest=hashlib.sha256(plan.task.dataset.encode()).hexdigest(),
+        system=card.name,
+        card_digest=card.digest,
+        steps=None if card.steps is None else settings.steps or card.steps,
+        default_steps=card.steps,
+        seed=settings.seed,
+        metric_versions={name: PAIRED[name].version() for name in plan.task.metrics},
+    )
+
+
+def _recordings(system: object, clip_id: str) -> list[Path]:
+    from m2l_bench.codecs.recorded import Recorded
+
+    return system.find(clip_id) if isinstance(system, Recorded) else []
+
+
+def _stat(paths: Sequence[Path]) -> str:
+    stats = [path.stat() for path in paths]
+    return ",".join(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _source_columns(paths: Sequence[Path]) -> Row:
+    hashes = [_sha256(path) for path in paths]
+    return {
+        "source_sha256": hashes[0],
+        "recording_sha256": hashes[1] if len(hashes) > 1 else None,
+        "source_stat": _stat(paths),
+    }
+
+
+def _same_sources(row: Row, paths: Sequence[Path]) -> bool:
+    """Size and time tell quickly; a file that was only copied or touched is recognised by its content."""
+    try:
+        if _stat(paths) == row["source_stat"]:
+            return True
+        columns = _source_columns(paths)
+    except OSError:
+        return False
+    return all(columns[name] == row.get(name) for name in ("source_sha256", "recording_sha256"))
+
+
+def _device(name: str) -> str:
+    if name != "auto":
+        return name
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _session(settings: Settings, clips: int) -> dict[str, Any]:
+    packages = {}
+    for package in ("m2l-bench", "torch", "numpy", "scipy", "soundfile", "soxr", "visqol-python"):
+        try:
+            packages[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "clips": clips,
+        "device": _device(settings.device),
+        "jobs": settings.jobs or default_jobs(),
+        "host": platform.node(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "packages": packages,
+    }
