@@ -1,8 +1,8 @@
 """Cards: the YAML files that describe systems (`baselines/`) and tasks (`tasks/`).
 
 A card is data; the code it needs is named by `adapter` (a system) or `dataset` (a task) as `package.module:attribute`.
-Cards come from this package, from installed packages that declare the entry-point group `m2l_bench.cards` (its value is a
-package that holds YAML files), and from folders named with `--cards`. A card with a `dataset` key is a task.
+Cards come from this package, from installed packages that declare the entry-point group `m2l_bench.cards` (its value
+is a package that holds YAML files), and from folders named with `--cards`. A card with a `dataset` key is a task.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -42,6 +42,9 @@ class _Card(BaseModel):
         """SHA-256 of the card's content: equal digests mean the same system or task."""
         content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
+
+
+CardType = TypeVar("CardType", bound=_Card)
 
 
 class Licence(BaseModel):
@@ -105,7 +108,7 @@ class Cards:
         return _pick(self.tasks, name, "task", "m2l-bench tasks")
 
 
-def _pick(cards: dict[str, Any], name: str, what: str, command: str) -> Any:
+def _pick(cards: dict[str, CardType], name: str, what: str, command: str) -> CardType:
     if name not in cards:
         near = difflib.get_close_matches(name, cards, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"`{command}` lists them."

@@ -1,6 +1,7 @@
 """The command line: parses, calls one function, prints.
 
-Exit codes: 0 done; 1 an error, said in one line; 2 wrong usage; 3 done, but some clips or systems failed; 130 interrupted.
+Exit codes: 0 done; 1 an error, said in one line; 2 wrong usage; 3 done, but some clips or systems failed; 130
+interrupted.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Format(str, Enum):
 
 
 CardsOption = Annotated[
-    list[Path], typer.Option("--cards", metavar="DIR", help="Folder of further cards (repeatable).")
+    list[Path] | None, typer.Option("--cards", metavar="DIR", help="Folder of further cards (repeatable).")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
@@ -84,16 +85,16 @@ def reconstruct(
     models: Annotated[str, typer.Option(help="System cards separated by commas, or `all`.")] = "",
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the task's audio lies.")] = None,
     recorded: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(metavar="NAME=DIR", help="Reconstructions made elsewhere, named like the clips (repeatable)."),
-    ] = [],
+    ] = None,
     wrong_rate_label: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             metavar="NAME",
             help="This recorded system's files state a wrong sample rate: take the original's.",
         ),
-    ] = [],
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps, for systems that have any.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of generative decoders.")] = 0,
     device: Annotated[str, typer.Option(help="`cpu`, `cuda`, `cuda:1`, or `auto`.")] = "auto",
@@ -104,7 +105,7 @@ def reconstruct(
         bool | None,
         typer.Option("--audio/--no-audio", help="Write reconstructions as FLAC; default: as the task says."),
     ] = None,
-    cards: CardsOption = [],
+    cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run systems over a task's clips, score them, print the table.
@@ -124,8 +125,8 @@ def reconstruct(
     from m2l_bench.tables import reconstruction_table
 
     stdout, stderr = _consoles()
-    found = load_cards(cards)
-    systems, tolerant = _chosen_systems(found, models, recorded, wrong_rate_label)
+    found = load_cards(cards or ())
+    systems, tolerant = _chosen_systems(found, models, recorded or [], wrong_rate_label or [])
     settings = pipeline.Settings(
         out=out, seed=seed, steps=steps, device=device, jobs=jobs, limit=limit, keep_audio=audio
     )
@@ -181,14 +182,14 @@ def tables(
 
 
 @app.command()
-def models(cards: CardsOption = [], json: JsonOption = False) -> None:
+def models(cards: CardsOption = None, json: JsonOption = False) -> None:
     """List the systems, and how to make available those that are not."""
     from m2l_bench.cards import load_cards
     from m2l_bench.systems import availability
     from m2l_bench.terminal import print_json, table
 
     stdout, _ = _consoles()
-    states = [(card, availability(card)) for card in load_cards(cards).systems.values()]
+    states = [(card, availability(card)) for card in load_cards(cards or ()).systems.values()]
     if json:
         print_json(
             [
@@ -212,7 +213,7 @@ def models(cards: CardsOption = [], json: JsonOption = False) -> None:
 @app.command()
 def tasks(
     name: Annotated[str | None, typer.Argument(help="Show this task in full.")] = None,
-    cards: CardsOption = [],
+    cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
     """List the tasks; with a name, all about one of them (for `bundled`, each clip's licence and author)."""
@@ -221,7 +222,7 @@ def tasks(
     from m2l_bench.terminal import print_json, table
 
     stdout, _ = _consoles()
-    found = load_cards(cards)
+    found = load_cards(cards or ())
     if name is None:
         if json:
             print_json([card.model_dump(mode="json") for card in found.tasks.values()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sys
 import time
@@ -162,10 +163,8 @@ class MemoryMeter:
 
             torch.cuda.reset_peak_memory_stats(device)
         elif sys.platform == "linux":
-            try:
+            with contextlib.suppress(OSError):
                 Path("/proc/self/clear_refs").write_text("5")
-            except OSError:
-                pass
 
     def peak_mb(self) -> float:
         """Megabytes (10^6 bytes)."""
@@ -204,10 +203,11 @@ def _from_streams(streams: Audio, channels: int) -> Audio:
 def _crossfade(chunks: Audio, starts: list[int], length: int, overlap: int) -> Audio:
     """(chunks, channels, size) -> (channels, length), adding neighbours with linear ramps that sum to one."""
     if len(starts) == 1:
-        return chunks[0]
+        first: Audio = chunks[0]
+        return first
     size = chunks.shape[-1]
     ramp = (np.arange(overlap, dtype=np.float32) + 0.5) / max(overlap, 1)
-    whole = np.zeros((chunks.shape[1], starts[-1] + size), np.float32)
+    whole: Audio = np.zeros((chunks.shape[1], starts[-1] + size), np.float32)
     for chunk, start in zip(chunks, starts, strict=True):
         window = np.ones(size, np.float32)
         if start != starts[0]:

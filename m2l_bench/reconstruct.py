@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from m2l_bench.datasets.base import Clip, Dataset
 from m2l_bench.engine import default_jobs, map_unordered
 from m2l_bench.errors import BadClip, MissingRecording, UserError, one_line
 from m2l_bench.metrics import PAIRED
+from m2l_bench.progress import Progress, Quiet
 from m2l_bench.run import Row, Run, RunKey, is_complete, open_run
 from m2l_bench.scoring import score
 from m2l_bench.systems import Availability, availability, load_system
@@ -67,19 +67,6 @@ class Outcome:
     already_done: int = 0
     problem: str = ""
     """Why the system could not run at all."""
-
-
-class Progress(Protocol):
-    """Told of clips as they are finished."""
-
-    def start(self, system: str, total: int, done: int) -> AbstractContextManager[Callable[[], None]]: ...
-
-
-class Quiet:
-    """Shows nothing."""
-
-    def start(self, system: str, total: int, done: int) -> AbstractContextManager[Callable[[], None]]:
-        return nullcontext(lambda: None)
 
 
 def make_plan(

@@ -218,7 +218,7 @@ def _title(manifest: dict[str, Any]) -> str:
     key, card = manifest["key"], manifest["card"]
     extra = [f"{key['steps']} steps"] if key["steps"] not in (None, card["steps"]) else []
     extra += [f"seed {key['seed']}"] if key["seed"] else []
-    return card["title"] + (f" ({', '.join(extra)})" if extra else "")
+    return str(card["title"]) + (f" ({', '.join(extra)})" if extra else "")
 
 
 def _paper() -> pd.DataFrame:
@@ -267,7 +267,9 @@ def _escape_markdown(text: str) -> str:
 def _escape_latex(text: str) -> str:
     replacements = {
         "\\": r"\textbackslash{}",
-        "∞": r"$\infty$", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
+        "∞": r"$\infty$",
+        "↑": r"$\uparrow$",
+        "↓": r"$\downarrow$",
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
     }

@@ -1,4 +1,4 @@
-"""What a person sees: results on stdout, everything else on stderr, and nothing that moves when it is not a terminal."""
+"""What a person sees: results on stdout, the rest on stderr, and nothing that moves when it is not a terminal."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ProgressBars:
         self.console = console
 
     @contextmanager
-    def start(self, system: str, total: int, done: int) -> Iterator[Callable[[], None]]:
+    def start(self, name: str, total: int, done: int) -> Iterator[Callable[[], None]]:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -62,5 +62,5 @@ class ProgressBars:
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=self.console, disable=not self.console.is_terminal) as progress:
-            task = progress.add_task(escape(system), total=total, completed=done)
+            task = progress.add_task(escape(name), total=total, completed=done)
             yield lambda: progress.advance(task)

@@ -1,1 +1,1 @@
-"""Adapters, one system family a file. `base.py` has the two sets of verbs; a card names the class that implements one."""
+"""Adapters, one system family a file; a card names the class. `base.py` has the two sets of verbs."""
