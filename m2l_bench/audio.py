@@ -88,13 +88,13 @@ def duration_seconds(path: Path) -> float:
 
 
 def resample(audio: Audio, rate: int, target_rate: int) -> Audio:
-    """Band-limited resampling of (channels, samples) with soxr's high-quality setting."""
+    """Band-limited resampling of (channels, samples) with soxr's high-quality setting; at least one sample comes out."""
     if rate == target_rate:
         return audio
     import soxr
 
     resampled: Any = soxr.resample(audio.T, rate, target_rate, quality="HQ")
-    return np.ascontiguousarray(resampled.T, dtype=np.float32)
+    return fit_length(np.ascontiguousarray(resampled.T, dtype=np.float32), max(1, len(resampled)))
 
 
 def to_mono(audio: Audio) -> Audio:

@@ -28,16 +28,16 @@ class Reconstruction:
     audio: Audio
     """(channels, samples) at the clip's sample rate."""
     cost: dict[str, Any] = field(default_factory=dict)
-    """encode_seconds, decode_seconds, latent_values, latent_bytes, peak_memory_mb; empty for systems without latents."""
+    """encode_seconds, decode_seconds, latent_values, latent_bytes, peak_memory_mb; empty without latents."""
 
 
 class CodecRunner:
     """Runs a codec over audio of any rate, channel count and length.
 
-    Streams: a codec of one channel encodes each channel by itself; a codec of two takes them in pairs, an odd last channel
-    doubled and its reconstructions averaged. Chunks: with `chunk_seconds` set, longer audio is cut into overlapping pieces
-    that are cross-faded linearly. The noise of a generative decoder depends on the seed and the clip's id alone, so that
-    neither the order of the clips nor a resumed run changes a result.
+    Streams: a codec of one channel encodes each channel by itself; a codec of two takes them in pairs, an odd last
+    channel doubled and its reconstructions averaged. Chunks: with `chunk_seconds` set, longer audio is cut into
+    overlapping pieces that are cross-faded linearly. The noise of a generative decoder depends on the seed and the
+    clip's id alone, so that neither the order of the clips nor a resumed run changes a result.
 
     Args:
         codec: an object with the verbs of `codecs.base.Codec`.

@@ -30,8 +30,9 @@ def default_jobs() -> int:
 def map_unordered(function: Callable[..., Result], tasks: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[Result]:
     """Call `function(*task)` for each task in worker processes; results come as they finish.
 
-    Tasks are drawn in the caller's thread and at most two a worker wait, so memory does not grow with their number. One job
-    runs in this process. Workers are single-threaded: a process a core is faster than threads, and the counts add up.
+    Tasks are drawn in the caller's thread and at most two a worker wait, so memory does not grow with their number.
+    One job runs in this process. Workers are single-threaded: a process a core is faster than threads, and the counts
+    add up.
     """
     if jobs == 1:
         for task in tasks:

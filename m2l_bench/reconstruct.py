@@ -80,7 +80,8 @@ def make_plan(
     """Load the dataset and sort the systems into those that can run here and those that cannot.
 
     Raises:
-        UserError: the dataset is not there, a metric has no such name, or, unless `skip_unavailable`, a system is unavailable.
+        UserError: the dataset is not there, a metric has no such name, or, unless `skip_unavailable`, a system is
+        unavailable.
     """
     for name in task.metrics:
         if name not in PAIRED:

@@ -6,8 +6,9 @@
         rows.jsonl       rows since clips.parquet was last written, one line each, flushed to the disk
         audio/           reconstructions as FLAC
 
-A row is appended to `rows.jsonl` when its clip is finished; `clips.parquet` is rewritten atomically at the end, so a process
-killed at any moment loses the clips in flight and nothing else. A run is continued only by a command that would give the same
+A row is appended to `rows.jsonl` when its clip is finished; `clips.parquet` is rewritten atomically at the end, so a
+process killed at any moment loses the clips in flight and nothing else. A run is continued only by a command that
+would give the same
 numbers: another card, seed, dataset or metric version starts `<system>~2`, and so on.
 """
 

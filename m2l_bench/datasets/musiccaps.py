@@ -1,7 +1,7 @@
 """MusicCaps (Agostinelli et al. 2023, arXiv:2301.11325): 5,521 ten-second sections of YouTube videos.
 
-The audio is not distributed with the list. The loader takes Google's CSV (`musiccaps-public.csv` on the Hugging Face hub,
-`google/MusicCaps`) and a directory of `<ytid>.wav|flac|mp3|opus|...`, either already cut or whole videos.
+The audio is not distributed with the list. The loader takes Google's CSV (`musiccaps-public.csv` on the Hugging Face
+hub, `google/MusicCaps`) and a directory of `<ytid>.wav|flac|mp3|opus|...`, either already cut or whole videos.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Scale-invariant signal-to-distortion ratio (Le Roux et al., "SDR - half-baked or well done?", ICASSP 2019).
 
-In decibels, from -inf to +inf (an exact copy up to gain), higher is better. Each channel's mean is removed; the channels of a
-clip are one signal with one gain, so that a silent channel does no harm and a mono clip stored as stereo scores the same.
+In decibels, from -inf to +inf (an exact copy up to gain), higher is better. Each channel's mean is removed; the
+channels of a clip are one signal with one gain, so that a silent channel does no harm and a mono clip stored as
+stereo scores the same.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""ViSQOL 3 in audio mode (Chinen et al., QoMEX 2020): a predicted mean opinion score, 1 to about 4.73, higher is better.
+"""ViSQOL 3 in audio mode (Chinen et al., QoMEX 2020): a predicted mean opinion score, 1 to about 4.73, higher is
+better.
 
-Computed by visqol-python, the maintained port of Google's code, on mono at 48 kHz made here (the port neither resamples nor
-folds well). ViSQOL aligns the signals itself and ignores gain and polarity.
+Computed by visqol-python, the maintained port of Google's code, on mono at 48 kHz made here (the port neither
+resamples nor folds well). ViSQOL aligns the signals itself and ignores gain and polarity.
 """
 
 from __future__ import annotations

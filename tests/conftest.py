@@ -1,0 +1,75 @@
+"""Small synthetic audio, cards without the slow metric, and the command line in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def music(seconds: float = 1.0, rate: int = 44_100, channels: int = 1, seed: int = 0) -> np.ndarray:
+    """(channels, samples) float32: decaying notes with harmonics and a little noise."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * rate)) / rate
+    voices = []
+    for _ in range(channels):
+        voice = 0.01 * rng.standard_normal(len(time))
+        for start in np.arange(0, seconds, 0.25):
+            pitch, age = 110 * 2 ** (rng.integers(0, 36) / 12), np.clip(time - start, 0, None)
+            for harmonic in range(1, 6):
+                voice += 0.05 / harmonic * np.sin(2 * np.pi * pitch * harmonic * age) * np.exp(-4 * age) * (age > 0)
+        voices.append(voice)
+    return np.asarray(voices, np.float32)
+
+
+def write(path: Path, audio: np.ndarray, rate: int = 44_100, subtype: str | None = None) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, audio.T, rate, subtype=subtype)
+    return path
+
+
+@pytest.fixture
+def quick_cards(tmp_path: Path) -> Path:
+    """A folder with the task `quick`: a directory of audio scored with SI-SDR alone."""
+    folder = tmp_path / "cards"
+    folder.mkdir()
+    (folder / "quick.yaml").write_text(
+        "name: quick\ntitle: Quick\ndataset: m2l_bench.datasets.folder:load\nmetrics: [si_sdr_db]\n"
+    )
+    return folder
+
+
+@pytest.fixture
+def originals(tmp_path: Path) -> Path:
+    folder = tmp_path / "originals"
+    for i in range(3):
+        write(folder / f"clip{i}.wav", music(seed=i))
+    return folder
+
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """Runs m2l-bench in `tmp_path`, as a user would."""
+
+    def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "m2l_bench", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=os.environ | {"COLUMNS": "200"} | environment,
+            check=False,
+        )
+
+    return run

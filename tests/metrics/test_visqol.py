@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+
+from m2l_bench import audio
+from m2l_bench.codecs.anchors import LowPass
+from m2l_bench.datasets import bundled
+from m2l_bench.errors import Undefined
+from m2l_bench.metrics.visqol import visqol
+
+
+@pytest.fixture(scope="module")
+def clip() -> tuple[np.ndarray, int]:
+    return audio.read(bundled.load().clips[3].path, 2.0, 3.0)
+
+
+def test_a_copy_is_at_the_ceiling_and_loudness_does_not_matter(clip: tuple[np.ndarray, int]) -> None:
+    original, rate = clip
+    assert visqol(original, original, rate) == pytest.approx(4.732, abs=0.01)
+    assert visqol(original, 0.25 * original, rate) == pytest.approx(4.732, abs=0.01)
+
+
+def test_lower_cutoffs_score_lower_whatever_the_sample_rate(clip: tuple[np.ndarray, int]) -> None:
+    original, rate = clip
+    at_44k = audio.resample(original, rate, 44_100)
+    scores = [visqol(at_44k, LowPass(cutoff).reconstruct("", at_44k, 44_100), 44_100) for cutoff in (12_000, 3_500)]
+    assert 4.7 > scores[0] > scores[1] + 0.5
+
+
+@pytest.mark.parametrize("silent", [0, 1])
+def test_silence_has_no_score(clip: tuple[np.ndarray, int], silent: int) -> None:
+    pair = [clip[0], clip[0]]
+    pair[silent] = np.zeros_like(clip[0])
+    with pytest.raises(Undefined, match="is silent"):
+        visqol(pair[0], pair[1], clip[1])
+
+
+def test_less_than_a_second_has_no_score(clip: tuple[np.ndarray, int]) -> None:
+    with pytest.raises(Undefined, match="shorter than the second"):
+        visqol(clip[0][:, :40_000], clip[0][:, :40_000], clip[1])

@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+from conftest import Cli
+
+from m2l_bench.cards import SystemCard, load_cards, read_card
+from m2l_bench.errors import UserError
+from m2l_bench.metrics import PAIRED
+from m2l_bench.systems import availability
+
+GOOD = "name: mine\ntitle: Mine\nkind: neural\nadapter: my_pkg.my_codec:MyCodec\n"
+
+
+def test_shipped_cards_are_valid_and_complete() -> None:
+    cards = load_cards()
+    assert {"bundled", "folder", "musiccaps"} <= cards.tasks.keys()
+    assert {"reference", "lowpass-3.5k", "opus-12k", "music2latent", "dac"} <= cards.systems.keys()
+    for name, card in {**cards.systems, **cards.tasks}.items():
+        assert card.path.stem == name
+    for task in cards.tasks.values():
+        assert set(task.metrics) <= PAIRED.keys()
+    runnable = [card for card in cards.systems.values() if card.kind != "neural"]
+    assert all(availability(card) for card in runnable)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (GOOD + "adaptor: x\n", "unknown key 'adaptor': did you mean 'adapter'?"),
+        (GOOD + "licence: {cod: MIT}\n", "unknown key 'licence.cod': did you mean 'code'?"),
+        (GOOD + "zzz: 1\n", "unknown key 'zzz': known keys are name, title"),
+        (GOOD.replace("kind: neural", "kind: deep"), "key 'kind': Input should be 'neural', 'classical' or 'anchor'"),
+        (GOOD.replace("title: Mine\n", ""), "key 'title' is missing"),
+        (GOOD.replace("name: mine", "name: ../mine"), "key 'name'"),
+        ("- a list\n", "a card is a mapping"),
+        ("a: [\n", "not readable as YAML"),
+    ],
+)
+def test_a_mistake_names_file_and_key(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(content)
+    with pytest.raises(UserError) as error:
+        read_card(path)
+    assert message in str(error.value)
+    assert str(path) in str(error.value)
+
+
+def test_equal_content_has_an_equal_digest_wherever_it_lies(tmp_path: Path) -> None:
+    digests = []
+    for name in ("a", "b"):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(GOOD)
+        digests.append(read_card(path).digest)
+    (tmp_path / "b.yaml").write_text(GOOD + "steps: 2\n")
+    assert digests[0] == digests[1] != read_card(tmp_path / "b.yaml").digest
+
+
+def test_two_cards_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "opus.yaml").write_text(GOOD.replace("mine", "opus-12k"))
+    with pytest.raises(UserError, match=r"'opus-12k' is taken by .*opus-12k\.yaml"):
+        load_cards([tmp_path])
+
+
+def test_a_card_whose_adapter_is_not_installed_is_listed_as_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(GOOD)
+    card = load_cards([tmp_path]).system("mine")
+    assert isinstance(card, SystemCard)
+    assert "cannot import 'my_pkg.my_codec:MyCodec'" in availability(card).reason
+
+
+def test_an_installed_package_can_bring_cards(tmp_path: Path, cli: Cli) -> None:
+    """A distribution whose entry point in `m2l_bench.cards` names a package of YAML files."""
+    package = tmp_path / "site" / "third_party_cards"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "mine.yaml").write_text(GOOD)
+    metadata = tmp_path / "site" / "third_party-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: third-party\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[m2l_bench.cards]\nthird = third_party_cards\n")
+    result = cli("models", PYTHONPATH=str(tmp_path / "site"))
+    assert "Mine" in result.stdout
+
+
+def test_an_unknown_name_suggests_the_nearest() -> None:
+    with pytest.raises(UserError, match="did you mean 'opus-12k'"):
+        load_cards().system("opus-12")
+    with pytest.raises(UserError, match="m2l-bench tasks"):
+        load_cards().task("zzz")
