@@ -136,15 +136,12 @@ def open_run(out: Path, key: RunKey, card: dict[str, Any], unchanged: Callable[[
         raise UserError(f"{out}: cannot write there ({error.strerror or error})") from error
     try:
         _drop_torn_line(folder / "rows.jsonl")
-        if not (folder / "manifest.json").exists():
-            manifest = {
-                "schema_version": SCHEMA_VERSION,
-                "key": key.as_dict(),
-                "metric_versions": key.metric_versions,
-                "card": card,
-            }
-            with full_disk_is_clear(folder):
-                write_atomically(folder / "manifest.json", json.dumps(manifest, indent=2).encode())
+        new = not (folder / "manifest.json").exists()
+        manifest = {"schema_version": SCHEMA_VERSION, "key": key.as_dict()} if new else read_manifest(folder)
+        manifest["card"] = card
+        manifest["metric_versions"] = manifest.get("metric_versions", {}) | key.metric_versions
+        with full_disk_is_clear(folder):
+            write_atomically(folder / "manifest.json", json.dumps(manifest, indent=2).encode())
         run = Run(folder)
         try:
             yield run

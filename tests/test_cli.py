@@ -1,0 +1,55 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import Cli
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\nsys.argv = ['m2l-bench', '--help']\n"
+        "from m2l_bench.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+        "print([name for name in ('torch', 'numpy', 'pandas', 'scipy', 'pydantic') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip().endswith("[]")
+
+
+def test_wrong_usage_is_2_and_mistakes_are_1_line(cli: Cli, tmp_path: Path) -> None:
+    assert cli("reconstruct", "--limit", 0).returncode == 2
+    mistakes = {
+        ("reconstruct", "--models", "opus-12"): "did you mean 'opus-12k'?",
+        ("reconstruct", "--models", "dac"): "--recorded dac=DIR",
+        ("reconstruct", "--task", "folder"): "--data DIR",
+        ("reconstruct", "--task", "folder", "--data", "nowhere"): "no such folder",
+        ("reconstruct", "--recorded", "x"): "say NAME=DIR",
+        ("reconstruct", "--recorded", "x=nowhere"): "no such folder",
+        ("reconstruct", "--wrong-rate-label", "x"): "no --recorded x=DIR",
+        ("reconstruct", "--cards", "nowhere"): "no such folder",
+        ("reconstruct", "--models", "opus-12k,opus-12k"): "named twice",
+        ("tables",): "no runs there",
+        ("tasks", "bundle"): "did you mean 'bundled'?",
+    }
+    for arguments, message in mistakes.items():
+        result = cli(*arguments)
+        assert result.returncode == 1, arguments
+        assert message in result.stderr and len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert "Traceback" in cli("--debug", "tasks", "bundle").stderr
+
+
+def test_models_and_tasks_are_listed_for_people_and_programs(cli: Cli) -> None:
+    listed = {card["name"]: card for card in json.loads(cli("models", "--json").stdout)}
+    assert listed["opus-12k"]["available"] and not listed["dac"]["available"]
+    assert "--recorded dac=DIR" in listed["dac"]["command"]
+    assert "--recorded dac=DIR" in cli("models").stdout
+    assert {"bundled", "folder", "musiccaps"} == {card["name"] for card in json.loads(cli("tasks", "--json").stdout)}
+    shown = cli("tasks", "bundled").stdout
+    assert "CC-BY-SA-3.0" in shown and "Karissa Hobbs" in shown
+
+
+def test_output_that_is_not_a_terminal_has_no_colours_or_bars(cli: Cli) -> None:
+    result = cli("reconstruct", "--limit", 1, "--models", "reference", "--no-audio")
+    assert result.returncode == 0, result.stderr
+    assert "\x1b" not in result.stdout + result.stderr and "\r" not in result.stderr
+    assert "∞" in result.stdout and "4.73" in result.stdout

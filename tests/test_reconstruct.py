@@ -1,0 +1,253 @@
+"""The pipeline end to end on a directory of audio, with the quick metric."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from conftest import Cli, music, write
+from test_audio import bad_files
+
+from m2l_bench.cards import load_cards
+from m2l_bench.reconstruct import Outcome, Settings, make_plan, reconstruct
+from m2l_bench.run import read_manifest, read_rows
+
+
+def run(cards_folder: Path, data: Path, out: Path, models: str = "opus-12k", **settings: object) -> list[Outcome]:
+    cards = load_cards([cards_folder])
+    chosen = Settings(out=out, jobs=1, **settings)  # type: ignore[arg-type]
+    systems = [cards.system(name) for name in models.split(",")]
+    return reconstruct(make_plan(cards.task("quick"), systems, data, chosen, skip_unavailable=False), chosen)
+
+
+def test_rows_manifest_and_audio_are_left_on_disk(quick_cards: Path, originals: Path, tmp_path: Path) -> None:
+    (outcome,) = run(quick_cards, originals, tmp_path / "runs")
+    assert (outcome.measured, outcome.failed, outcome.missing) == (3, {}, {})
+    assert outcome.folder == tmp_path / "runs" / "folder-originals" / "opus-12k"
+    table = pyarrow.parquet.read_table(outcome.folder / "clips.parquet").to_pandas()
+    assert sorted(table["id"]) == ["clip0", "clip1", "clip2"]
+    assert np.isfinite(table["si_sdr_db"]).all()
+    assert (table["reference_samples"] == 44_100).all() and (table["reconstruction_samples"] == 44_100).all()
+    assert all((outcome.folder / path).is_file() for path in table["audio"])
+    manifest = read_manifest(outcome.folder)
+    assert manifest["card"]["name"] == "opus-12k"
+    assert manifest["sessions"][0]["packages"]["soundfile"]
+    assert not (outcome.folder / "rows.jsonl").exists()
+
+
+def test_only_what_is_missing_is_done(quick_cards: Path, originals: Path, tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    run(quick_cards, originals, out, limit=2)
+    write(originals / "new.wav", music(seed=9))
+    (outcome,) = run(quick_cards, originals, out)
+    assert (outcome.already_done, outcome.measured) == (2, 4)
+    (outcome,) = run(quick_cards, originals, out)
+    assert outcome.already_done == 4
+    assert len(read_manifest(outcome.folder)["sessions"]) == 2
+
+
+def test_a_copied_or_touched_file_is_the_same_clip(quick_cards: Path, originals: Path, tmp_path: Path) -> None:
+    run(quick_cards, originals, tmp_path / "runs")
+    os.utime(originals / "clip0.wav", (1, 1))
+    (outcome,) = run(quick_cards, originals, tmp_path / "runs")
+    assert outcome.already_done == 3
+
+
+@pytest.mark.parametrize("change", ["clip", "card", "seed", "folder", "metric"])
+def test_a_change_starts_a_new_run(
+    quick_cards: Path, originals: Path, tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "runs"
+    card = quick_cards / "mine.yaml"
+    content = (
+        "name: mine\ntitle: A\nkind: classical\nadapter: m2l_bench.codecs.anchors:LowPass\noptions: {cutoff_hz: %d}"
+    )
+    card.write_text(content % 3000)
+    (first,) = run(quick_cards, originals, out, "mine")
+    before = read_rows(first.folder)
+    settings: dict[str, object] = {}
+    if change == "clip":
+        write(originals / "clip1.wav", music(seed=77))
+    elif change == "card":
+        card.write_text(content % 4000)
+    elif change == "seed":
+        settings["seed"] = 1
+    elif change == "folder":
+        originals = Path(shutil.copytree(originals, tmp_path / "elsewhere" / "originals"))
+    else:
+        from m2l_bench import metrics
+
+        newer = metrics.PAIRED["si_sdr_db"].__class__(
+            **{**metrics.PAIRED["si_sdr_db"].__dict__, "version": lambda: "next"}
+        )
+        monkeypatch.setitem(metrics.PAIRED, "si_sdr_db", newer)
+    (second,) = run(quick_cards, originals, out, "mine", **settings)
+    assert second.already_done == 0 and second.measured == 3
+    assert second.folder.name == ("mine@seed1" if change == "seed" else "mine~2")
+    assert read_rows(first.folder) == before
+
+
+def test_bad_clips_are_rows_with_reasons_and_the_rest_is_measured(
+    quick_cards: Path, originals: Path, tmp_path: Path, cli: Cli
+) -> None:
+    expected = bad_files(originals)
+    write(originals / "silent.wav", np.zeros((1, 44_100), np.float32))
+    write(originals / "six channels.wav", music(channels=6))
+    write(originals / "eight kHz\nnew line – ü.wav", music(rate=8000), 8000)
+    write(originals / "one sample.wav", music(seconds=1 / 44_100))
+    (originals / "notes.txt").write_text("not audio, and does not claim to be")
+    command = ("reconstruct", "--task", "quick", "--cards", quick_cards, "--data", originals, "--models", "opus-12k")
+    result = cli(*command, "--json")
+    assert result.returncode == 3, result.stderr
+    report = json.loads(result.stdout)["systems"][0]
+    assert report["failed"].keys() == expected.keys()
+    assert report["measured"] == 7
+    rows = {row["id"]: row for row in read_rows(tmp_path / "runs" / "folder-originals" / "opus-12k")}
+    assert rows["silent"]["si_sdr_db"] is None and rows["silent"]["si_sdr_db_note"] == "the original is silent"
+    assert np.isfinite(rows["six channels"]["si_sdr_db"])
+    assert "Traceback" not in result.stderr
+    for name in expected:
+        write(originals / f"{name}.{'flac' if name == 'half' else 'wav'}", music(seed=len(name)))
+    again = cli(*command)
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "runs" / "folder-originals").glob("*~2") and "failed" not in again.stderr
+
+
+def test_recorded_lengths_channels_and_gaps(quick_cards: Path, originals: Path, tmp_path: Path, cli: Cli) -> None:
+    write(originals / "clip0.wav", music(channels=2))
+    made = tmp_path / "made"
+    write(made / "clip0.flac", music()[:, :30_000])
+    write(made / "clip1.wav", music(seed=1))
+    command = ("reconstruct", "--task", "quick", "--cards", quick_cards, "--data", originals)
+    result = cli(*command, "--recorded", f"mine={made}", "--json")
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    (system,) = report["systems"]
+    assert system["measured"] == 2 and list(system["missing"]) == ["clip2"]
+    assert any("1 clip missing" in note for note in report["table"]["notes"])
+    rows = {row["id"]: row for row in read_rows(Path(tmp_path / system["run"]))}
+    assert (rows["clip0"]["reference_samples"], rows["clip0"]["reconstruction_samples"]) == (44_100, 30_000)
+    assert (rows["clip0"]["channels"], rows["clip0"]["reconstruction_channels"]) == (2, 1)
+    assert rows["clip1"]["si_sdr_db"] > 60
+
+
+def test_a_codec_that_raises_fails_its_clips_only(quick_cards: Path, originals: Path, tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "broken.py").write_text(
+        "class Broken:\n    sample_rate, channels = 44100, 1\n"
+        "    def encode(self, audio): raise RuntimeError('no\\nluck')\n    decode = features = encode\n"
+    )
+    (quick_cards / "broken.yaml").write_text("name: broken\ntitle: B\nkind: neural\nadapter: broken:Broken\n")
+    command = ("reconstruct", "--task", "quick", "--cards", quick_cards, "--data", originals)
+    result = cli(*command, "--models", "broken,reference", PYTHONPATH=str(tmp_path))
+    assert result.returncode == 3
+    assert "broken: 'clip0' failed: RuntimeError: no luck" in result.stderr
+    assert "∞" in result.stdout
+
+
+SLOW_CODEC = """
+import time
+class Slow:
+    sample_rate, channels = 44100, 1
+    def encode(self, audio):
+        time.sleep(0.2)
+        return audio
+    def decode(self, latents, samples, **_):
+        return 0.5 * latents + 0.1
+    features = encode
+"""
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 130)])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_killed_run_goes_on(
+    quick_cards: Path, originals: Path, tmp_path: Path, sent: signal.Signals, code: int, jobs: int
+) -> None:
+    for i in range(12):
+        write(originals / f"more{i}.wav", music(seconds=0.2, seed=i))
+    (tmp_path / "slow.py").write_text(SLOW_CODEC)
+    (quick_cards / "slow.yaml").write_text("name: slow\ntitle: S\nkind: neural\nadapter: slow:Slow\n")
+    command = [sys.executable, "-m", "m2l_bench", "reconstruct", "--task", "quick", "--cards", str(quick_cards)]
+    command += ["--data", str(originals), "--models", "slow", "--jobs", str(jobs)]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    folder = tmp_path / "runs" / "folder-originals" / "slow"
+    messages = tmp_path / "stderr"  # a file: workers of a killed process keep a pipe open until they notice
+    with messages.open("w") as stderr:
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=stderr)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (folder.exists() and len(read_rows(folder)) >= 3):
+        time.sleep(0.02)
+    process.send_signal(sent)
+    assert process.wait(timeout=60) == code, messages.read_text()
+    assert "Traceback" not in messages.read_text()
+    safe = len(read_rows(folder))
+    assert 3 <= safe < 15
+    with (folder / "rows.jsonl").open("ab") as journal:
+        journal.write(b'{"id": "torn off he')
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    rows = read_rows(folder)
+    assert len(rows) == 15 and all(row["status"] == "measured" for row in rows)
+    assert [session["clips"] for session in read_manifest(folder)["sessions"]] == [15, 15]
+    assert not list(folder.glob(".*.tmp"))
+
+
+def test_a_failed_write_is_one_line_and_nothing_is_lost(
+    quick_cards: Path, originals: Path, tmp_path: Path, cli: Cli
+) -> None:
+    """The process may write files of 16 KiB at most, less than a reconstruction: the system refuses like a full disk."""
+    command = ["reconstruct", "--task", "quick", "--cards", str(quick_cards), "--data", str(originals)]
+    command += ["--models", "reference", "--jobs", "1"]
+    assert cli(*command, "--limit", 1).returncode == 0
+    limited = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (16384, 16384));"
+        "sys.argv[0] = 'm2l-bench'; from m2l_bench.cli import main; main()"
+    )
+    result = subprocess.run([sys.executable, "-c", limited, *command], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "reference: cannot write (File too large). Finished clips are safe" in result.stderr
+    assert "Traceback" not in result.stderr
+    folder = tmp_path / "runs" / "folder-originals" / "reference"
+    assert len(read_rows(folder)) == 1 and not list(folder.glob("audio/.*"))
+    assert cli(*command).returncode == 0
+    assert len(read_rows(folder)) == 3
+
+
+def test_two_processes_do_not_share_a_run(quick_cards: Path, originals: Path, tmp_path: Path, cli: Cli) -> None:
+    import filelock
+
+    command = ("reconstruct", "--task", "quick", "--cards", quick_cards, "--data", originals, "--models", "reference")
+    assert cli(*command, "--limit", 1).returncode == 0
+    with filelock.FileLock(tmp_path / "runs" / "folder-originals" / "reference" / ".lock"):
+        result = cli(*command)
+    assert result.returncode == 1
+    assert "another process is working on this run" in result.stderr
+
+
+def test_an_unwritable_output_folder(quick_cards: Path, originals: Path, tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "file").touch()
+    command = ("reconstruct", "--task", "quick", "--cards", quick_cards, "--data", originals, "--models", "reference")
+    result = cli(*command, "--out", tmp_path / "file" / "runs")
+    assert result.returncode == 1
+    assert f"{tmp_path}/file/runs: cannot write there (Not a directory)" in result.stderr
+
+
+def test_steps_and_seed_have_runs_of_their_own(quick_cards: Path, originals: Path, tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "noisy.py").write_text(
+        "import torch\nclass Noisy:\n    sample_rate, channels = 44100, 1\n    def encode(self, audio): return audio\n"
+        "    def decode(self, latents, samples, *, steps=1, generator=None):\n"
+        "        return latents + torch.randn(latents.shape, generator=generator) / (10 * steps)\n    features = encode\n"
+    )
+    (quick_cards / "noisy.yaml").write_text("name: noisy\ntitle: N\nkind: neural\nadapter: noisy:Noisy\nsteps: 1\n")
+    command = ("reconstruct", "--task", "quick", "--cards", quick_cards, "--data", originals, "--models", "noisy")
+    for extra in ((), ("--steps", 4), ("--steps", 4, "--seed", 2), ("--steps", 1)):
+        assert cli(*command, *extra, PYTHONPATH=str(tmp_path)).returncode == 0
+    folder = tmp_path / "runs" / "folder-originals"
+    assert sorted(path.name for path in folder.iterdir()) == ["noisy", "noisy@steps4", "noisy@steps4@seed2"]
+    result = cli("tables")
+    assert "N (4 steps, seed 2)" in result.stdout

@@ -1,0 +1,68 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m2l_bench.errors import UserError
+from m2l_bench.run import RunKey, file_name, is_complete, open_run, read_manifest, read_rows
+
+KEY = RunKey("data", "", "t", "sys", "c", None, None, 0, {"m": "1"})
+
+
+def row(id: str, value: float = 1.0) -> dict[str, object]:
+    return {"id": id, "status": "measured", "reason": None, "m": value, "source_sha256": "x"}
+
+
+@given(st.text(min_size=1))
+def test_any_id_is_a_safe_file_name(id: str) -> None:
+    name = file_name(id.encode("utf-8", "replace").decode())
+    assert "/" not in name and "\n" not in name and not name.startswith(".") and 0 < len(name.encode()) <= 250
+
+
+def test_different_ids_have_different_names() -> None:
+    ids = ["a/b", "a_b", "a%2Fb", "a b", "x" * 500, "x" * 501, "ü", ".a", "%2Ea"]
+    assert len({file_name(id) for id in ids}) == len(ids)
+
+
+def test_rows_survive_with_their_types_and_infinity(tmp_path: Path) -> None:
+    with open_run(tmp_path, KEY, {}, lambda _: True) as run:
+        run.append(row("a", float("inf")))
+        run.append({"id": "b", "status": "failed", "reason": "why"})
+        assert len(read_rows(run.folder)) == 2, "rows are on the disk before the run is closed"
+    rows = {row["id"]: row for row in read_rows(run.folder)}
+    assert rows["a"]["m"] == float("inf") and rows["b"]["reason"] == "why" and rows["b"]["m"] is None
+
+
+def test_a_row_needs_each_metric_or_its_reason() -> None:
+    assert is_complete(row("a"), ["m"])
+    assert not is_complete(row("a"), ["m", "new"])
+    assert is_complete({**row("a"), "new": None, "new_note": "silent"}, ["m", "new"])
+    assert not is_complete({"id": "a", "status": "failed"}, [])
+
+
+def test_a_metric_added_later_goes_into_the_same_run_but_another_version_does_not(tmp_path: Path) -> None:
+    with open_run(tmp_path, KEY, {}, lambda _: True) as first:
+        first.append(row("a"))
+    added = RunKey(**{**KEY.__dict__, "metric_versions": {"m": "1", "new": "1"}})
+    with open_run(tmp_path, added, {}, lambda _: True) as second:
+        assert second.folder == first.folder
+    changed = RunKey(**{**KEY.__dict__, "metric_versions": {"new": "2"}})
+    with open_run(tmp_path, changed, {}, lambda _: True) as third:
+        assert third.folder.name == "sys~2"
+
+
+def test_a_foreign_or_damaged_run_is_named(tmp_path: Path) -> None:
+    with open_run(tmp_path, KEY, {}, lambda _: True) as run:
+        run.append(row("a"))
+    (run.folder / "clips.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(UserError, match=r"clips\.parquet: damaged"):
+        read_rows(run.folder)
+    manifest = read_manifest(run.folder) | {"schema_version": 99}
+    (run.folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match="schema 99"):
+        read_manifest(run.folder)
+    (run.folder / "manifest.json").write_text("{")
+    with pytest.raises(UserError, match="not a run's manifest"):
+        read_manifest(run.folder)

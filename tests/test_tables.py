@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import Cli
+from scipy.stats import bootstrap
+
+from m2l_bench import tables
+from m2l_bench.errors import UserError
+from m2l_bench.run import RunKey, open_run
+
+EXPECTED_COLUMNS = ["system", "clips"] + [
+    f"{metric}{part}"
+    for metric in ("si_sdr_db", "visqol", "fad", "fad_clap", "fad_musicnn")
+    for part in ("", "_low", "_high", "_paper")
+]
+
+
+def make_run(
+    out: Path, system: str, values: dict[str, float | None], *, paper_row: str = "", **changes: object
+) -> Path:
+    key = RunKey("data", "", "t", system, "c", None, None, 0, {"si_sdr_db": "1"})
+    key = RunKey(**{**key.__dict__, **{k: v for k, v in changes.items() if k in key.__dict__}})
+    card = {"title": f"The {system}", "paper_row": paper_row, "steps": None}
+    with open_run(out, key, card, lambda _: True) as run:
+        run.add_session({"started": str(changes.get("started", "2026-01-01"))})
+        for id, value in values.items():
+            sha = str(changes.get("sha", f"sha-{id}"))
+            row = {"id": id, "status": "measured", "reason": None, "si_sdr_db": value, "source_sha256": sha}
+            run.append(row if value is not None else {**row, "si_sdr_db_note": "the original is silent"})
+    return run.folder
+
+
+def test_interval_equals_scipy() -> None:
+    values = np.random.default_rng(3).normal(2, 5, 40)
+    theirs = bootstrap((values,), np.mean, method="percentile", n_resamples=10_000, rng=1).confidence_interval
+    low, high = tables.bootstrap_interval(values)
+    assert low == pytest.approx(theirs.low, abs=0.1) and high == pytest.approx(theirs.high, abs=0.1)
+
+
+def test_interval_of_one_value_is_empty_and_of_infinity_infinite() -> None:
+    assert np.isnan(tables.bootstrap_interval(np.array([1.0]))).all()
+    assert tables.bootstrap_interval(np.array([1.0, np.inf])) == (np.inf, np.inf)
+
+
+def test_the_csv_has_the_promised_columns_and_the_papers_figures(tmp_path: Path) -> None:
+    make_run(tmp_path, "dac", {"a": 8.0, "b": 10.0}, paper_row="DAC")
+    make_run(tmp_path, "mine", {"a": 1.0, "b": None})
+    csv, markdown = tables.write(tables.reconstruction_table(tmp_path), tmp_path / "results")
+    data = pd.read_csv(csv).set_index("system")
+    assert ["system", *data.columns] == EXPECTED_COLUMNS
+    assert data.loc["dac", ["clips", "si_sdr_db", "si_sdr_db_paper", "fad_clap_paper"]].tolist() == [
+        2,
+        9.0,
+        9.48,
+        0.041,
+    ]
+    assert data.loc["mine", "clips"] == 2 and data.loc["mine", "si_sdr_db"] == 1.0
+    assert pd.isna(data.loc["mine", "si_sdr_db_low"]) and pd.isna(data.loc["mine", "si_sdr_db_paper"])
+    assert data.loc["Musika", "clips"] == 0 and data.loc["Musika", "si_sdr_db_paper"] == -25.81
+    assert data["fad"].isna().all()
+    text = markdown.read_text()
+    assert "mine: no si_sdr_db on 1 of its clips: the original is silent" in text
+    assert "fad_musicnn: not measured" in text
+
+
+def test_of_several_runs_the_newest_counts_and_the_rest_is_named(tmp_path: Path) -> None:
+    make_run(tmp_path, "a", {"x": 1.0}, started="2026-01-01")
+    make_run(tmp_path, "a", {"x": 2.0}, started="2026-02-01", card_digest="other")
+    make_run(tmp_path, "b", {"x": 3.0}, started="2026-01-15", sha="old audio")
+    table = tables.reconstruction_table(tmp_path)
+    measured = table.data[table.data["clips"] > 0].set_index("system")
+    assert measured["si_sdr_db"].to_dict() == {"a": 2.0}
+    assert any(note.startswith("a: an earlier run") for note in table.notes)
+    assert any(note.startswith("b: measured on other versions of the clips") for note in table.notes)
+
+
+def test_text_is_escaped(tmp_path: Path) -> None:
+    make_run(tmp_path, "x|y_[red]", {"a": 1.0})
+    table = tables.reconstruction_table(tmp_path)
+    assert r"The x\|y_[red]" in tables.to_markdown(table)
+    assert r"The x|y\_[red]" in tables.to_latex(table)
+    assert r"$\uparrow$" in tables.to_latex(table)
+
+
+def test_no_runs_and_several_datasets_are_explained(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no runs there"):
+        tables.reconstruction_table(tmp_path)
+    make_run(tmp_path, "a", {"x": 1.0})
+    make_run(tmp_path, "a", {"x": 1.0}, dataset="other")
+    with pytest.raises(UserError, match="data, other: choose one with --task"):
+        tables.reconstruction_table(tmp_path)
+    assert len(tables.reconstruction_table(tmp_path, "other").data) == 7
+
+
+@pytest.mark.parametrize("format", ["terminal", "markdown", "latex", "csv"])
+def test_the_command_prints_and_writes(tmp_path: Path, cli: Cli, format: str) -> None:
+    make_run(tmp_path / "runs", "mine", {"a": float("inf"), "b": float("inf")})
+    result = cli("tables", "--format", format)
+    assert result.returncode == 0, result.stderr
+    assert ("inf" if format == "csv" else r"\infty" if format == "latex" else "∞") in result.stdout
+    assert (tmp_path / "results" / "table2.csv").is_file()
