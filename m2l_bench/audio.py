@@ -88,7 +88,7 @@ def duration_seconds(path: Path) -> float:
 
 
 def resample(audio: Audio, rate: int, target_rate: int) -> Audio:
-    """Band-limited resampling of (channels, samples) with soxr's high-quality setting; at least one sample comes out."""
+    """Band-limited resampling of (channels, samples) with soxr's high quality; at least one sample comes out."""
     if rate == target_rate:
         return audio
     import soxr

@@ -137,7 +137,9 @@ def open_run(out: Path, key: RunKey, card: dict[str, Any], unchanged: Callable[[
     try:
         _drop_torn_line(folder / "rows.jsonl")
         new = not (folder / "manifest.json").exists()
-        manifest = {"schema_version": SCHEMA_VERSION, "key": key.as_dict()} if new else read_manifest(folder)
+        manifest: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "key": key.as_dict()}
+        if not new:
+            manifest = read_manifest(folder)
         manifest["card"] = card
         manifest["metric_versions"] = manifest.get("metric_versions", {}) | key.metric_versions
         with full_disk_is_clear(folder):

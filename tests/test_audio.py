@@ -25,7 +25,7 @@ def test_any_sample_format_has_full_scale_one(tmp_path: Path, subtype: str) -> N
     np.testing.assert_allclose(read, original, atol=1 / 64)
 
 
-@pytest.mark.parametrize("name", ["with space.wav", "naïve – 音.flac", "new\nline.wav", "-dash.ogg", "semi;colon&.wav"])
+@pytest.mark.parametrize("name", ["with space.wav", "naïve 音.flac", "new\nline.wav", "-dash.ogg", "semi;colon&.wav"])
 def test_any_name(tmp_path: Path, name: str) -> None:
     assert audio.read(write(tmp_path / name, music(0.1)))[0].shape[1] == 4410
 
@@ -35,7 +35,7 @@ def test_a_section_by_seconds(tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", original, subtype="FLOAT")
     np.testing.assert_array_equal(audio.read(path, 0.5, 1.0)[0], original[:, 22_050:66_150])
     assert audio.read(path, 1.5, 10.0)[0].shape[1] == 22_050
-    with pytest.raises(BadClip, match="starts at 3 s but the file lasts 2.0 s"):
+    with pytest.raises(BadClip, match=r"starts at 3 s but the file lasts 2\.0 s"):
         audio.read(path, 3.0)
 
 

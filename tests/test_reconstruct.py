@@ -100,7 +100,7 @@ def test_bad_clips_are_rows_with_reasons_and_the_rest_is_measured(
     expected = bad_files(originals)
     write(originals / "silent.wav", np.zeros((1, 44_100), np.float32))
     write(originals / "six channels.wav", music(channels=6))
-    write(originals / "eight kHz\nnew line – ü.wav", music(rate=8000), 8000)
+    write(originals / "eight kHz\nnew line ü.wav", music(rate=8000), 8000)
     write(originals / "one sample.wav", music(seconds=1 / 44_100))
     (originals / "notes.txt").write_text("not audio, and does not claim to be")
     command = ("reconstruct", "--task", "quick", "--cards", quick_cards, "--data", originals, "--models", "opus-12k")
@@ -200,7 +200,7 @@ def test_a_killed_run_goes_on(
 def test_a_failed_write_is_one_line_and_nothing_is_lost(
     quick_cards: Path, originals: Path, tmp_path: Path, cli: Cli
 ) -> None:
-    """The process may write files of 16 KiB at most, less than a reconstruction: the system refuses like a full disk."""
+    """Files of 16 KiB at most, less than a reconstruction: the system refuses the rest as a full disk does."""
     command = ["reconstruct", "--task", "quick", "--cards", str(quick_cards), "--data", str(originals)]
     command += ["--models", "reference", "--jobs", "1"]
     assert cli(*command, "--limit", 1).returncode == 0
@@ -241,7 +241,8 @@ def test_steps_and_seed_have_runs_of_their_own(quick_cards: Path, originals: Pat
     (tmp_path / "noisy.py").write_text(
         "import torch\nclass Noisy:\n    sample_rate, channels = 44100, 1\n    def encode(self, audio): return audio\n"
         "    def decode(self, latents, samples, *, steps=1, generator=None):\n"
-        "        return latents + torch.randn(latents.shape, generator=generator) / (10 * steps)\n    features = encode\n"
+        "        return latents + torch.randn(latents.shape, generator=generator) / (10 * steps)\n"
+        "    features = encode\n"
     )
     (quick_cards / "noisy.yaml").write_text("name: noisy\ntitle: N\nkind: neural\nadapter: noisy:Noisy\nsteps: 1\n")
     command = ("reconstruct", "--task", "quick", "--cards", quick_cards, "--data", originals, "--models", "noisy")

@@ -34,7 +34,10 @@ def read_list(path: Path) -> list[dict[str, str]]:
     absent = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if absent:
         raise UserError(f"{path}: not MusicCaps' CSV: column '{absent[0]}' is missing")
-    return list({row["ytid"]: row for row in reversed(rows)}.values())[::-1]
+    unique: dict[str, dict[str, str]] = {}
+    for row in rows:
+        unique.setdefault(row["ytid"], row)
+    return list(unique.values())
 
 
 def load(data: Path | None = None) -> Dataset:

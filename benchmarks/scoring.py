@@ -1,0 +1,107 @@
+"""Clips scored per second: one core against all, and growth from 10 to 300 clips (memory flat, time linear).
+
+    python benchmarks/scoring.py --json scoring.json
+
+Scores 10-second clips with SI-SDR and ViSQOL through the same engine that `m2l-bench reconstruct` uses. Start-up of the
+workers and ViSQOL's compilation are left out by a first round that is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+from m2l_bench import audio
+from m2l_bench.audio import Audio
+from m2l_bench.codec_runner import MemoryMeter
+from m2l_bench.codecs.anchors import LowPass
+from m2l_bench.datasets import bundled
+from m2l_bench.engine import default_jobs, map_unordered
+from m2l_bench.scoring import score
+
+Task = tuple[Audio, Audio, int, tuple[str, ...]]
+METRICS = ("si_sdr_db", "visqol")
+
+
+def tasks(count: int, metrics: tuple[str, ...]) -> Iterator[Task]:
+    """`count` clips, the bundled ones again and again, read and degraded as they are asked for."""
+    clips = bundled.load().clips
+    for i in range(count):
+        original, rate = audio.read(clips[i % len(clips)].path)
+        yield original, LowPass(7000).reconstruct("", original, rate), rate, metrics
+
+
+def seconds(count: int, jobs: int, metrics: tuple[str, ...] = METRICS) -> float:
+    started = time.perf_counter()
+    scored = sum(1 for _ in map_unordered(score, tasks(count, metrics), jobs))
+    assert scored == count
+    return time.perf_counter() - started
+
+
+def speed(clips: int, rounds: int) -> dict[str, Any]:
+    """One job and one a core in turn; the ratio is taken round by round."""
+    jobs = default_jobs()
+    for warm in (1, jobs):
+        seconds(2 * warm, warm)
+    times = [(seconds(clips, 1), seconds(clips, jobs)) for _ in range(rounds)]
+    return {
+        "clips": clips,
+        "jobs": jobs,
+        "clips_per_second_one_core": clips / statistics.median(one for one, _ in times),
+        "clips_per_second_all_cores": clips / statistics.median(every for _, every in times),
+        "speedup": statistics.median(one / every for one, every in times),
+        "speedup_rounds": [one / every for one, every in times],
+    }
+
+
+def growth(counts: list[int]) -> list[dict[str, float]]:
+    """Time and peak memory of this process (the one that holds the clips) for more and more clips."""
+    rows = []
+    for count in counts:
+        meter = MemoryMeter("cpu")
+        spent = seconds(count, default_jobs())
+        rows.append({"clips": count, "seconds": spent, "seconds_per_clip": spent / count, "peak_mb": meter.peak_mb()})
+        print(rows[-1], file=sys.stderr)
+    return rows
+
+
+def start_up_seconds(rounds: int = 7) -> float:
+    """Median wall time of `m2l-bench --help`."""
+    times = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "m2l_bench", "--help"], check=True, stdout=subprocess.DEVNULL)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--clips", type=int, default=20, help="clips in each round of the speed comparison")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--counts", type=int, nargs="*", default=[10, 30, 100, 300])
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    result = {
+        "machine": f"{platform.machine()}, {default_jobs()} cores, Python {platform.python_version()}",
+        "start_up_seconds": start_up_seconds(),
+        "speed": speed(arguments.clips, arguments.rounds),
+        "growth": growth(arguments.counts),
+    }
+    text = json.dumps(result, indent=2)
+    print(text)
+    if arguments.json:
+        arguments.json.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
