@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-
 from m2l_bench import audio
 from m2l_bench.audio import Audio
 from m2l_bench.codec_runner import MemoryMeter

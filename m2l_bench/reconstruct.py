@@ -130,7 +130,9 @@ def _run_system(plan: Plan, card: SystemCard, settings: Settings, progress: Prog
         return row["id"] not in sources or _same_sources(row, sources[row["id"]])
 
     with open_run(settings.out, key, card.model_dump(mode="json"), unchanged) as run:
-        todo = [clip for clip in clips.values() if not is_complete(run.rows.get(clip.id, _NO_ROW), plan.task.metrics)]
+        if settings.limit is None:
+            run.forget_failures_outside(clips)
+        todo = [clip for clip in clips.values() if not is_complete(run.rows.get(clip.id), plan.task.metrics)]
         outcome = Outcome(card.name, run.folder, already_done=len(clips) - len(todo))
         if todo:
             run.add_session(_session(settings, len(clips)))
@@ -145,9 +147,6 @@ def _run_system(plan: Plan, card: SystemCard, settings: Settings, progress: Prog
             else:
                 (outcome.missing if row["status"] == "missing" else outcome.failed)[id] = row["reason"]
     return outcome
-
-
-_NO_ROW: Row = {"status": "none"}
 
 
 def _measure(
@@ -221,18 +220,20 @@ def _reconstruct_clip(
 
 
 def _scored(row: Row, original: Audio, made: Audio, rate: int, metrics: Sequence[str]) -> Row:
-    """Runs in a worker."""
+    """Runs in a worker. Whatever a metric trips over is this clip's failure, not the run's."""
     try:
         return row | score(original, made, rate, metrics)
     except BadClip as error:
         return row | {"status": "failed", "reason": str(error)}
+    except Exception as error:
+        return row | {"status": "failed", "reason": f"scoring: {type(error).__name__}: {one_line(error)}"}
 
 
 def _key(plan: Plan, card: SystemCard, settings: Settings) -> RunKey:
     return RunKey(
         dataset=plan.dataset.label,
         root=plan.dataset.root,
-        task_digest=hashlib.sha256(plan.task.dataset.encode()).hexdigest(),
+        task_digest=hashlib.sha256(f"{plan.task.dataset} {plan.task.options}".encode()).hexdigest(),
         system=card.name,
         card_digest=card.digest,
         steps=None if card.steps is None else settings.steps or card.steps,

@@ -18,7 +18,7 @@ import json
 import math
 import os
 import urllib.parse
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,14 +83,23 @@ class Run:
             os.fsync(journal.fileno())
         self.rows[row["id"]] = row
 
+    def forget_failures_outside(self, ids: Collection[str]) -> None:
+        """Drop rows of failed clips that are no longer in the dataset: a bad file was taken away."""
+        gone = [id for id, row in self.rows.items() if row["status"] != "measured" and id not in ids]
+        for id in gone:
+            del self.rows[id]
+        if gone:
+            self._write_table()
+
     def compact(self) -> None:
         """Move the rows of `rows.jsonl` into `clips.parquet`."""
-        journal = self.folder / "rows.jsonl"
-        if not journal.exists():
-            return
+        if (self.folder / "rows.jsonl").exists():
+            self._write_table()
+
+    def _write_table(self) -> None:
         with full_disk_is_clear(self.folder):
             write_atomically(self.folder / "clips.parquet", _parquet_bytes(self.rows.values()))
-            journal.unlink()
+            (self.folder / "rows.jsonl").unlink(missing_ok=True)
 
     def save_audio(self, clip_id: str, flac: bytes) -> str:
         """Write a reconstruction; returns its path below the run's folder."""
@@ -291,8 +300,12 @@ def _column_type(name: str, rows: list[Row]) -> Any:
     return pyarrow.float64()
 
 
-def is_complete(row: Row, metrics: Iterable[str]) -> bool:
-    """A measured row in which each metric has a value or the reason why not."""
-    return row["status"] == "measured" and all(
-        (row.get(name) is not None and not math.isnan(row[name])) or row.get(f"{name}_note") for name in metrics
+def is_complete(row: Row | None, metrics: Iterable[str]) -> bool:
+    """Whether there is a measured row in which each metric has a value or the reason why not."""
+    return (
+        row is not None
+        and row["status"] == "measured"
+        and all(
+            (row.get(name) is not None and not math.isnan(row[name])) or row.get(f"{name}_note") for name in metrics
+        )
     )

@@ -26,7 +26,7 @@ class Availability:
 
 
 def availability(card: SystemCard) -> Availability:
-    """Check without loading any model."""
+    """Check without making the adapter; its static method `unavailable(**options)` may say why not."""
     if card.adapter == RECORDED:
         directory = card.options.get("directory")
         if directory is None:
@@ -38,10 +38,10 @@ def availability(card: SystemCard) -> Availability:
             return Availability(f"no such folder: {directory}", "correct `directory` in the card")
         return Availability()
     try:
-        adapter = _make_adapter(card)
+        adapter = import_attribute(card.adapter, card.path)
     except UserError as error:
         return Availability(str(error), "install the package that the card's adapter belongs to")
-    reason = adapter.unavailable() if hasattr(adapter, "unavailable") else ""
+    reason = adapter.unavailable(**card.options) if hasattr(adapter, "unavailable") else ""
     return Availability(reason, "pip install --upgrade soundfile" if reason else "")
 
 

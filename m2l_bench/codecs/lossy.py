@@ -34,14 +34,15 @@ class LossyCoder:
         self.compression_level = compression_level
         self.sample_rate = sample_rate
 
-    def unavailable(self) -> str:
-        """Why this coder does not run here; empty when it does."""
+    @staticmethod
+    def unavailable(coder: str, **_: object) -> str:
+        """Why the coder with these options does not run here; empty when it does."""
         import soundfile
 
-        container, subtype = FORMATS[self.coder]
+        container, subtype = FORMATS[coder]
         if container in soundfile.available_formats() and subtype in soundfile.available_subtypes(container):
             return ""
-        return f"libsndfile {soundfile.__libsndfile_version__} was built without {self.coder}"
+        return f"libsndfile {soundfile.__libsndfile_version__} was built without {coder}"
 
     def encode(self, audio: Tensor) -> Tensor:
         """(batch, 2, samples) -> (batch, 1, bytes) uint8; shorter bitstreams are padded with zeros at the end."""

@@ -22,16 +22,14 @@ class Recorded:
     def __init__(self, directory: Path | str, sample_rate: Literal["label", "reference"] = "label") -> None:
         self.directory = Path(directory)
         self.sample_rate = sample_rate
+        self._folders: dict[Path, dict[str, list[Path]]] = {}
 
     def find(self, clip_id: str) -> list[Path]:
-        """The files that could be this clip's reconstruction."""
+        """Files that could be this clip's: its name with an audio extension, or its name as it is."""
         folder = (self.directory / clip_id).parent
-        name = Path(clip_id).name
-        if not folder.is_dir():
-            return []
-        return sorted(
-            path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS and name in (path.stem, path.name)
-        )
+        if folder not in self._folders:
+            self._folders[folder] = _files_by_name(folder)
+        return self._folders[folder].get(Path(clip_id).name, [])
 
     def reconstruct(self, clip_id: str, audio: Audio, sample_rate: int) -> Audio:
         """(channels, samples) of the file, at the original's rate; its length and channels are its own."""
@@ -47,3 +45,14 @@ class Recorded:
         if self.sample_rate == "reference":
             return recording
         return audio_files.resample(recording, rate, sample_rate)
+
+
+def _files_by_name(folder: Path) -> dict[str, list[Path]]:
+    """Each audio file of a folder under its name with and without the extension."""
+    files: dict[str, list[Path]] = {}
+    if folder.is_dir():
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() in EXTENSIONS:
+                for name in (path.name, path.stem):
+                    files.setdefault(name, []).append(path)
+    return files

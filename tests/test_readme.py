@@ -1,0 +1,27 @@
+"""The README's own example runs as printed, and its tables are the generated ones."""
+
+import re
+from pathlib import Path
+
+from conftest import Cli
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_ten_line_system_runs(tmp_path: Path, cli: Cli) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (card,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "my_codec.py").write_text(code)
+    (tmp_path / "my_cards").mkdir()
+    (tmp_path / "my_cards" / "eight-bit.yaml").write_text(card)
+    (command,) = re.findall(r"PYTHONPATH=\. m2l-bench (.*eight-bit.*)\n", README)
+    result = cli(*command.replace("--limit 3", "--limit 1").split(), PYTHONPATH=".")
+    assert result.returncode == 0, result.stderr
+    assert "Eight bits a sample" in result.stdout
+
+
+def test_its_tables_are_the_generated_ones() -> None:
+    for name in ("results/table2.md", "results/musiccaps37/table2.md"):
+        table = [line for line in (ROOT / name).read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+        assert "\n".join(table) in README, f"{name} has changed: copy its table into README.md"
