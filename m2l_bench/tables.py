@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from m2l_bench.cards import load_cards
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED
 from m2l_bench.run import Row, find_runs, read_manifest, read_rows
@@ -75,9 +76,12 @@ def reconstruction_table(out: Path, dataset: str | None = None, only: set[Path] 
         records.append(_record(name, manifest["card"]["paper_row"], rows, paper))
         notes += _clip_notes(name, rows)
     measured_rows = {manifest["card"]["paper_row"] for _, manifest, _ in runs}
-    for row_name in paper.index.difference(list(measured_rows), sort=False):
-        records.append(_record(row_name, row_name, [], paper))
-        titles[row_name] = row_name
+    unmeasured = [
+        card for card in load_cards().systems.values() if card.paper_row and card.paper_row not in measured_rows
+    ]
+    for card in unmeasured:
+        records.append(_record(card.name, card.paper_row, [], paper))
+        titles[card.name] = card.title
     data = pd.DataFrame(records)
     order = {name: i for i, name in enumerate(paper.index)}
     rank = [order.get(row, len(order)) for row in data.pop("paper_row")]
@@ -85,9 +89,9 @@ def reconstruction_table(out: Path, dataset: str | None = None, only: set[Path] 
     counts = {int(n) for n in data["clips"] if n}
     if len(counts) > 1:
         notes.append("systems were scored on different numbers of clips: see the column clips")
-    unmeasured = [row for row in data["system"][data["clips"] == 0] if row in paper.index]
     if unmeasured:
-        notes.append(f"{', '.join(unmeasured)}: not measured here; only the paper's figures are known")
+        names = ", ".join(card.name for card in unmeasured)
+        notes.append(f"{names}: not measured here; only the paper's figures are known")
     notes.append("fad, fad_clap, fad_musicnn: not measured, this version computes no Fréchet distances")
     caption = f"Reconstruction on {dataset}: mean over clips [95 % bootstrap interval]; paper: {PAPER}."
     return Table(data.reset_index(drop=True), titles, notes, caption)

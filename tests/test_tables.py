@@ -58,7 +58,7 @@ def test_the_csv_has_the_promised_columns_and_the_papers_figures(tmp_path: Path)
     ]
     assert data.loc["mine", "clips"] == 2 and data.loc["mine", "si_sdr_db"] == 1.0
     assert pd.isna(data.loc["mine", "si_sdr_db_low"]) and pd.isna(data.loc["mine", "si_sdr_db_paper"])
-    assert data.loc["Musika", "clips"] == 0 and data.loc["Musika", "si_sdr_db_paper"] == -25.81
+    assert data.loc["musika", "clips"] == 0 and data.loc["musika", "si_sdr_db_paper"] == -25.81
     assert data["fad"].isna().all()
     text = markdown.read_text()
     assert "mine: no si_sdr_db on 1 of its clips: the original is silent" in text
