@@ -19,8 +19,6 @@ from m2l_bench.errors import UserError, one_line
 
 if TYPE_CHECKING:
     from m2l_bench.cards import Cards, SystemCard
-    from m2l_bench.reconstruct import Outcome, Plan, Settings
-    from m2l_bench.tables import Table
 
 SOME_FAILED = 3
 INTERRUPTED = 130
@@ -121,8 +119,10 @@ def reconstruct(
         m2l-bench reconstruct --task folder --data originals --recorded mine=reconstructions
     """
     from m2l_bench import reconstruct as pipeline
+    from m2l_bench import summaries
     from m2l_bench.cards import load_cards
     from m2l_bench.tables import reconstruction_table
+    from m2l_bench.terminal import ProgressBars, print_json
 
     stdout, stderr = _consoles()
     found = load_cards(cards or ())
@@ -131,20 +131,18 @@ def reconstruct(
         out=out, seed=seed, steps=steps, device=device, jobs=jobs, limit=limit, keep_audio=audio
     )
     plan = pipeline.make_plan(found.task(task), systems, data, settings, skip_unavailable=tolerant)
-    _print_plan(stderr, plan, settings)
+    summaries.print_plan(stderr, plan)
     if not plan.available:
         raise UserError("none of these systems can run here")
-    from m2l_bench.terminal import ProgressBars
-
     outcomes = pipeline.reconstruct(plan, settings, ProgressBars(stderr))
     folders = {outcome.folder for outcome in outcomes if not outcome.problem}
     result = reconstruction_table(out, plan.dataset.label, folders) if folders else None
     if json:
-        _print_reconstruct_json(outcomes, plan, result)
+        print_json(summaries.reconstruct_json(outcomes, plan, result))
     else:
         if result:
-            _print_table(stdout, result)
-        _print_outcomes(stderr, outcomes, plan, settings)
+            summaries.print_table(stdout, result)
+        summaries.print_outcomes(stderr, outcomes, plan, settings)
     if any(outcome.failed or outcome.problem for outcome in outcomes):
         raise typer.Exit(SOME_FAILED)
 
@@ -165,6 +163,7 @@ def tables(
 
         m2l-bench tables runs --task musiccaps --format latex
     """
+    from m2l_bench import summaries
     from m2l_bench import tables as module
     from m2l_bench.terminal import print_json
 
@@ -174,7 +173,7 @@ def tables(
     if json:
         print_json(module.to_json(result))
     elif format is Format.terminal:
-        _print_table(stdout, result)
+        summaries.print_table(stdout, result)
     else:
         text = {"markdown": module.to_markdown, "latex": module.to_latex, "csv": module.to_csv}[format.value](result)
         sys.stdout.write(text)
@@ -339,76 +338,3 @@ def _chosen_systems(
     if twice:
         raise UserError(f"the system '{twice}' is named twice")
     return systems, tolerant
-
-
-def _print_plan(console: Any, plan: Plan, settings: Settings) -> None:
-    dataset = plan.dataset
-    console.print(f"{plan.task.title}: {len(dataset.clips)} clips", markup=False, soft_wrap=True)
-    if dataset.missing:
-        listed = len(dataset.missing) + len(dataset.clips)
-        console.print(f"  {len(dataset.missing)} of {listed} listed clips are not on this machine", markup=False)
-    console.print(
-        f"  runs: {', '.join(card.name for card in plan.available) or 'nothing'}",
-        markup=False,
-        soft_wrap=True,
-    )
-    for card, state in plan.unavailable:
-        console.print(f"  not available: {card.name}: {state.reason}: {state.command}", markup=False, soft_wrap=True)
-    for note in plan.notes:
-        console.print(f"  note: {note}", markup=False, soft_wrap=True)
-
-
-def _print_table(console: Any, result: Table) -> None:
-    from m2l_bench.tables import text_rows
-    from m2l_bench.terminal import table
-
-    head, rows = text_rows(result)
-    console.print(table("", head, rows))
-    console.print(result.caption, markup=False)
-    for note in result.notes:
-        console.print(f"- {note}", markup=False)
-
-
-def _print_outcomes(console: Any, outcomes: list[Outcome], plan: Plan, settings: Settings) -> None:
-    for outcome in outcomes:
-        if outcome.problem:
-            console.print(
-                f"{outcome.system} did not run: {outcome.problem}",
-                style="bold red",
-                markup=False,
-                soft_wrap=True,
-            )
-        for id, reason in outcome.failed.items():
-            console.print(f"{outcome.system}: {id!r} failed: {reason}", style="red", markup=False, soft_wrap=True)
-    folder = settings.out / plan.dataset.label
-    console.print(
-        f"rows and audio: {folder}{os.sep}<system>{os.sep}clips.parquet, audio{os.sep}",
-        markup=False,
-        soft_wrap=True,
-    )
-
-
-def _print_reconstruct_json(outcomes: list[Outcome], plan: Plan, result: Table | None) -> None:
-    from m2l_bench.tables import to_json
-    from m2l_bench.terminal import print_json
-
-    print_json(
-        {
-            "systems": [
-                {
-                    "system": outcome.system,
-                    "run": str(outcome.folder),
-                    "measured": outcome.measured,
-                    "failed": outcome.failed,
-                    "missing": outcome.missing,
-                    "problem": outcome.problem,
-                }
-                for outcome in outcomes
-            ],
-            "unavailable": {
-                card.name: {"reason": state.reason, "command": state.command} for card, state in plan.unavailable
-            },
-            "missing_clips": list(plan.dataset.missing),
-            "table": to_json(result) if result else None,
-        }
-    )
