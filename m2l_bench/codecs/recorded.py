@@ -35,13 +35,13 @@ class Recorded:
         """(channels, samples) of the file, at the original's rate; its length and channels are its own."""
         found = self.find(clip_id)
         if not found:
-            raise MissingRecording(f"no file for it in {self.directory}")
+            raise MissingRecording("no recording of it")
         if len(found) > 1:
-            raise BadClip(f"two files for it in {self.directory}: {found[0].name}, {found[1].name}")
+            raise BadClip(f"two files for it: {found[0].name}, {found[1].name}")
         try:
             recording, rate = audio_files.read(found[0])
         except BadClip as error:
-            raise BadClip(f"{found[0]}: {error}") from error
+            raise BadClip(f"recording {found[0].name}: {error}") from error
         if self.sample_rate == "reference":
             return recording
         return audio_files.resample(recording, rate, sample_rate)
