@@ -182,7 +182,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def read_rows(folder: Path) -> list[Row]:
-    """All rows of a run, also of one that was killed; the last row of a clip counts."""
+    """All rows of a run, also of one that was killed; the last row of a clip counts.
+
+    Sorted by id: clips finish in any order, and a bootstrap over them must not depend on it.
+    """
     rows: dict[str, Row] = {}
     table = folder / "clips.parquet"
     if table.exists():
@@ -198,7 +201,7 @@ def read_rows(folder: Path) -> list[Row]:
         for line in journal.read_bytes().split(b"\n")[:-1]:
             row = json.loads(line)
             rows[row["id"]] = row
-    return list(rows.values())
+    return [rows[id] for id in sorted(rows)]
 
 
 def find_runs(out: Path) -> list[Path]:

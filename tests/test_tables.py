@@ -76,6 +76,14 @@ def test_of_several_runs_the_newest_counts_and_the_rest_is_named(tmp_path: Path)
     assert any(note.startswith("b: measured on other versions of the clips") for note in table.notes)
 
 
+def test_the_order_in_which_clips_finished_does_not_matter(tmp_path: Path) -> None:
+    values = {f"clip{i}": float(i * i % 7) for i in range(9)}
+    make_run(tmp_path / "a", "mine", values)
+    make_run(tmp_path / "b", "mine", dict(reversed(values.items())))
+    first, second = (tables.to_csv(tables.reconstruction_table(tmp_path / out)) for out in ("a", "b"))
+    assert first == second
+
+
 def test_text_is_escaped(tmp_path: Path) -> None:
     make_run(tmp_path, "x|y_[red]", {"a": 1.0})
     table = tables.reconstruction_table(tmp_path)
