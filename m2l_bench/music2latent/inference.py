@@ -1,0 +1,152 @@
+"""The networks' fast form for inference, derived from the trained ones: same wiring, some parts replaced by equals.
+
+| replaced | by | equal because |
+|---|---|---|
+| `Norm` | one fused pass over memory (`kernels`), on a CPU with numba | same formula |
+| `Upsample` | convolution before repetition, two taps an axis | a repeated value times several taps is the value times their sum |
+| `CrossConnection` | its 1/sqrt(n) inside the projection's weights, sums in place | linearity |
+| memory | channels-last; nothing keeps gradients, so sums overwrite their first term | |
+
+With `dtype=torch.bfloat16` weights and feature maps are rounded; noise levels, normalisation statistics, the output's
+combination with c_skip and c_out and the STFT stay in float32.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from m2l_bench.music2latent import kernels
+from m2l_bench.music2latent.blocks import CrossConnection, FrequencyAttention, FrequencyGain, Norm, Upsample
+from m2l_bench.music2latent.networks import Networks
+
+
+def inference_form(networks: Networks, dtype: torch.dtype = torch.float32) -> Networks:
+    """A copy of the networks for inference under `torch.inference_mode`, on the same device.
+
+    Args:
+        dtype: of weights and feature maps: float32, bfloat16 or float16.
+    """
+    derived = copy.deepcopy(networks).eval().requires_grad_(False)
+    _replace_parts(derived)
+    for module in derived.modules():
+        if isinstance(module, nn.Conv1d | nn.Conv2d | FrequencyGain):
+            module.to(dtype)
+        if isinstance(module, FrequencyAttention):
+            module.query_key_value.to(dtype)
+            module.projection.to(dtype)
+        if isinstance(module, nn.Conv2d):
+            module.to(memory_format=torch.channels_last)
+    return derived
+
+
+def _replace_parts(module: nn.Module) -> None:
+    for name, part in module.named_children():
+        if isinstance(part, Norm):
+            setattr(module, name, FusedNorm(part))
+        elif isinstance(part, Upsample):
+            setattr(module, name, SubPixelUpsample(part))
+        elif isinstance(part, CrossConnection):
+            setattr(module, name, FoldedCrossConnection(part))
+        else:
+            _replace_parts(part)
+
+
+class FusedNorm(nn.Module):
+    """`Norm` in two passes over memory where `kernels` can be used, otherwise by PyTorch's own operations."""
+
+    def __init__(self, norm: Norm) -> None:
+        super().__init__()
+        self.norm = norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        norm = self.norm
+        if x.dim() == 4 and x.device.type == "cpu" and x.dtype in kernels.DTYPES and kernels.available():
+            return kernels.group_norm(
+                x, norm.num_groups, norm.weight, norm.bias, norm.eps, norm.swish, overwrite=norm.overwrites
+            )
+        # PyTorch's channels-last kernel for CPUs is inaccurate on long audio; its kernel for the plain layout is not.
+        plain = x.contiguous() if x.device.type == "cpu" else x
+        normalised = F.group_norm(
+            plain, norm.num_groups, norm.weight.to(x.dtype), norm.bias.to(x.dtype), norm.eps
+        )
+        return F.silu(normalised, inplace=True) if norm.swish else normalised
+
+
+class SubPixelUpsample(nn.Module):
+    """`Upsample` at the lower resolution: one convolution gives every output position's phase as channels of its own."""
+
+    def __init__(self, upsample: Upsample) -> None:
+        super().__init__()
+        self.factor = upsample.factor
+        kernel = upsample.conv.weight.shape[2:]
+        taps = [_phase_taps(factor, size) for factor, size in zip(self.factor, kernel, strict=True)]
+        self.starts = [starts for _, starts in taps]
+        weight = upsample.conv.weight.detach()
+        # (phase down, phase across, out, in, tap down, tap across): taps that read the same input are summed.
+        phases = torch.einsum("oihw,ayh,bxw->aboiyx", weight.double(), taps[0][0], taps[1][0])
+        size = phases.shape[-2:]
+        self.conv = nn.Conv2d(
+            weight.shape[1],
+            phases.shape[0] * phases.shape[1] * weight.shape[0],
+            kernel_size=(size[0], size[1]),
+            padding=(size[0] - 1, size[1] - 1),
+        )
+        self.conv.weight = nn.Parameter(phases.flatten(0, 2).to(weight), requires_grad=False)
+        bias = upsample.conv.bias
+        assert bias is not None
+        self.conv.bias = nn.Parameter(bias.detach().repeat(len(self.conv.weight) // len(bias)), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, _, height, width = x.shape
+        down, across = self.factor
+        phases = self.conv(x).unflatten(1, (down, across, -1))
+        out = torch.empty(
+            (batch, phases.shape[3], height * down, width * across),
+            dtype=x.dtype,
+            device=x.device,
+            memory_format=torch.channels_last,
+        )
+        for a, top in enumerate(self.starts[0]):
+            for b, left in enumerate(self.starts[1]):
+                out[:, :, a::down, b::across] = phases[:, a, b, :, top : top + height, left : left + width]
+        return out
+
+
+def _phase_taps(factor: int, kernel: int) -> tuple[Tensor, list[int]]:
+    """How a centred kernel over values repeated `factor` times reads the values themselves, along one axis.
+
+    Returns:
+        (phases, taps, kernel) zeros and ones: which kernel elements read which tap; and for each phase the index, in
+        the convolution padded by taps - 1, of its first output.
+    """
+    taps = 1 if factor == 1 else 2
+    matrix = torch.zeros(factor, taps, kernel, dtype=torch.float64)
+    starts = []
+    for phase in range(factor):
+        read = [(phase - kernel // 2 + element) // factor for element in range(kernel)]
+        for element, position in enumerate(read):
+            matrix[phase, position - read[0], element] = 1
+        starts.append(read[0] + taps - 1)
+    return matrix, starts
+
+
+class FoldedCrossConnection(nn.Module):
+    """`CrossConnection` with the division by sqrt(n) folded into the projection."""
+
+    def __init__(self, connection: CrossConnection) -> None:
+        super().__init__()
+        self.factor = 1 / math.sqrt(connection.terms)
+        self.projection = connection.projection
+        for parameter in self.projection.parameters():
+            parameter.mul_(self.factor)
+
+    def forward(self, decoded: Tensor, *features: Tensor) -> Tensor:
+        total = self.projection(decoded)
+        for feature in features:
+            total.add_(feature, alpha=self.factor)
+        return total
