@@ -71,9 +71,7 @@ class FusedNorm(nn.Module):
             )
         # PyTorch's channels-last kernel for CPUs is inaccurate on long audio; its kernel for the plain layout is not.
         plain = x.contiguous() if x.device.type == "cpu" else x
-        normalised = F.group_norm(
-            plain, norm.num_groups, norm.weight.to(x.dtype), norm.bias.to(x.dtype), norm.eps
-        )
+        normalised = F.group_norm(plain, norm.num_groups, norm.weight.to(x.dtype), norm.bias.to(x.dtype), norm.eps)
         return F.silu(normalised, inplace=True) if norm.swish else normalised
 
 

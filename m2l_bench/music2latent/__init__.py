@@ -1,0 +1,18 @@
+"""Music2Latent (Pasini, Lattner, Fazekas, ISMIR 2024): a consistency autoencoder for music. Usable alone.
+
+| read | beside |
+|---|---|
+| `config` | every hyperparameter |
+| `spectrogram` | Section 4.1, Eq. 5 |
+| `blocks`, `networks` | Sections 4.2 and 4.4, Eq. 2, 6 to 8, 10 |
+| `consistency` | Sections 3 and 4.3, Eq. 2, 9, 11 to 14, and the sampler |
+| `autoencoder` | waveforms of any length |
+| `inference`, `kernels`, `allocator` | the same networks, faster |
+| `checkpoint`, `official`, `hub` | weights on disk and on the hub |
+"""
+
+from m2l_bench.music2latent.autoencoder import Music2Latent
+from m2l_bench.music2latent.checkpoint import Checkpoint, CheckpointError
+from m2l_bench.music2latent.config import PRESETS, PUBLISHED_LATENT_SCALE, Config
+
+__all__ = ["PRESETS", "PUBLISHED_LATENT_SCALE", "Checkpoint", "CheckpointError", "Config", "Music2Latent"]

@@ -1,0 +1,318 @@
+"""Music2Latent for waveforms of any length: encode, decode, features.
+
+Framing. Audio is taken to be silent before its start and after its end; the spectrogram starts three hops early, so
+that every sample lies under all four windows that overlap it. `samples` samples give
+`ceil((samples + 1536) / 4096)` latents and come back as exactly `samples`. Longer audio than a chunk is cut into
+overlapping chunks (see `chunks`), so that memory does not grow with length. `strict=True` frames as the authors' package
+does instead (see `official_framing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from m2l_bench.music2latent import checkpoint, hub, official_framing
+from m2l_bench.music2latent.allocator import reuse_freed_memory
+from m2l_bench.music2latent.checkpoint import Checkpoint
+from m2l_bench.music2latent.chunks import chunk_starts, join
+from m2l_bench.music2latent.config import Config
+from m2l_bench.music2latent.consistency import sample, sampling_levels
+from m2l_bench.music2latent.inference import inference_form
+from m2l_bench.music2latent.inputs import check_latents, check_noise, to_waveforms
+from m2l_bench.music2latent.networks import Networks
+from m2l_bench.music2latent.spectrogram import spectrogram, waveform
+
+CHUNK_LATENTS = 120
+"""Longest sequence that passes the networks whole: 11.1 s at 44.1 kHz, so that ten-second clips are never cut."""
+OVERLAP_LATENTS = 16
+MARGIN_LATENTS = 4
+"""Of the overlap, at each end of a chunk: no weight there, because convolutions saw zeros beyond."""
+
+Read = Callable[[int, int], Tensor]
+"""(start, stop) -> (batch, stop - start) samples. Starts never fall, and nothing before the last start is asked again."""
+
+
+class Music2Latent:
+    """A trained model, ready to use.
+
+    Args:
+        checkpoint: trained networks and where they come from.
+        device: where to run, for example "cuda".
+        dtype: of weights and feature maps: float32, bfloat16 (fast where the processor has instructions for it), float16.
+        latent_scale: latents are divided by it on encoding and multiplied on decoding. 1 gives the tanh output of
+            the paper, in (-1, 1); `PUBLISHED_LATENT_SCALE` (0.06) gives the values of the authors' package.
+        batch_size: sequences passed through the networks at once; by default 1 on a CPU and 8 elsewhere.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype = torch.float32,
+        latent_scale: float = 1.0,
+        batch_size: int | None = None,
+    ) -> None:
+        self.checkpoint = checkpoint
+        self.dtype = dtype
+        self.latent_scale = latent_scale
+        self._batch_size = batch_size
+        self.to(device or "cpu")
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str | Path,
+        preset: str | None = None,
+        device: torch.device | str | None = None,
+        **options: Any,
+    ) -> Music2Latent:
+        """Load weights by a published name ("music2latent", fetched from the hub) or from a file or folder.
+
+        Args:
+            name_or_path: a published name, a folder or `.safetensors` of `save_pretrained`, or an official `.pt`.
+            preset: configuration that the weights must have; by default their own.
+            options: further arguments of the class.
+
+        Raises:
+            CheckpointError: no such weights, or weights that cannot be used; the message says why.
+        """
+        path = Path(name_or_path)
+        if str(name_or_path) in hub.PUBLISHED and not path.exists():
+            preset = preset or hub.PUBLISHED[str(name_or_path)].preset
+            path = hub.download(str(name_or_path))
+        elif not path.exists():
+            path = hub.download(str(name_or_path))  # raises: neither a file nor a known name
+        return cls(checkpoint.load(path, preset), device, **options)
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write `model.safetensors` and `config.json`; returns the former."""
+        return checkpoint.save(self.checkpoint.networks, Path(folder))
+
+    @property
+    def config(self) -> Config:
+        return self.checkpoint.networks.config
+
+    def to(self, device: torch.device | str) -> Music2Latent:
+        """Move to a device."""
+        self.device = torch.device(device)
+        self.batch_size = self._batch_size or (1 if self.device.type == "cpu" else 8)
+        self.networks: Networks = inference_form(self.checkpoint.networks, self.dtype).to(self.device)
+        return self
+
+    def latents_for(self, samples: int) -> int:
+        """How many latents `encode` gives for that many samples."""
+        return -(-(samples + self._lead) // self.config.samples_per_latent)
+
+    def samples_for(self, latents: int) -> int:
+        """The most samples that so many latents can give: `decode` without `samples`."""
+        return latents * self.config.samples_per_latent - self._lead
+
+    @property
+    def _lead(self) -> int:
+        """Samples of silence before the audio: what the first window needs to overlap fully."""
+        return self.config.window - self.config.hop
+
+    def encode(self, audio: Any, strict: bool = False) -> Tensor:
+        """Audio -> latents.
+
+        Args:
+            audio: (samples,) or (batch, samples), numpy or torch, see `inputs.to_waveforms`; channels are a batch.
+            strict: frame as the authors' package does: the tail that fills no latent is dropped, chunks of 60 s.
+
+        Returns:
+            (batch, 64, frames), float32, on the CPU.
+
+        Raises:
+            ValueError: audio that cannot be meant; the message says what was expected.
+        """
+        waveforms = to_waveforms(audio)
+        if strict:
+            return self._strict_encode(waveforms, features=False) / self.latent_scale
+        return torch.cat(list(self.encode_stream(_reader(waveforms), waveforms.shape[-1])), dim=-1)
+
+    def features(self, audio: Any, strict: bool = False) -> Tensor:
+        """The encoder's widest layer, before the bottleneck: what Section 5.5 probes.
+
+        Returns:
+            (batch, 8192, frames) for the full size, float32, on the CPU. Arguments and errors as `encode`.
+        """
+        waveforms = to_waveforms(audio)
+        if strict:
+            return self._strict_encode(waveforms, features=True)
+        network = self.networks.encoder.features
+        return torch.cat(list(self._encode_chunks(_reader(waveforms), waveforms.shape[-1], network)), dim=-1)
+
+    def decode(
+        self,
+        latents: Any,
+        samples: int | None = None,
+        steps: int = 1,
+        noise: Tensor | None = None,
+        generator: Generator | None = None,
+        strict: bool = False,
+    ) -> Tensor:
+        """Latents -> audio.
+
+        Args:
+            latents: (64, frames) or (batch, 64, frames).
+            samples: length of the audio that was encoded; by default as many as the latents can give.
+            steps: denoising steps.
+            noise: standard normal, (batch, 2, 1024, 8 * frames), to start from; drawn from `generator` by default.
+            generator: of the noise; PyTorch's global one by default. Drawn on the generator's own device.
+            strict: frame as the authors' package does: `4096 * frames + 1536` samples, the first and last 1,536 of
+                them faded; `samples` must not be given.
+
+        Returns:
+            (batch, samples), float32 in [-1, 1], on the CPU.
+
+        Raises:
+            ValueError: latents of another width, too few for `samples`, NaN, or noise of another shape.
+        """
+        if strict:
+            if samples is not None:
+                raise ValueError("strict framing gives a fixed length: leave samples out")
+            checked = check_latents(latents, self.config.latent_channels) * self.latent_scale
+            with torch.inference_mode(), reuse_freed_memory():
+                levels = sampling_levels(steps, self.config)
+                return waveform(
+                    official_framing.decode(checked, self._strict_denoised, levels, self.config, noise, generator),
+                    self.config,
+                )
+        return torch.cat(list(self.decode_stream(latents, samples, steps, noise, generator)), dim=-1)
+
+    def encode_stream(self, read: Read, samples: int) -> Iterator[Tensor]:
+        """As `encode`, for audio that need not be in memory: gives the latents in parts, (batch, 64, frames)."""
+        for latents in self._encode_chunks(read, samples, self.networks.encoder):
+            yield latents / self.latent_scale
+
+    def decode_stream(
+        self,
+        latents: Any,
+        samples: int | None = None,
+        steps: int = 1,
+        noise: Tensor | None = None,
+        generator: Generator | None = None,
+    ) -> Iterator[Tensor]:
+        """As `decode`, giving the audio in parts, (batch, samples), as it is made."""
+        latents = check_latents(latents, self.config.latent_channels) * self.latent_scale
+        batch, _, frames = latents.shape
+        longest = self.samples_for(frames)
+        samples = longest if samples is None else samples
+        if not 0 < samples <= longest:
+            raise ValueError(f"{frames} latents give 1 to {longest} samples, not {samples}")
+        levels = sampling_levels(steps, self.config)
+        if noise is not None:
+            check_noise(noise, (batch, 2, self.config.bins, frames * self.config.frames_per_latent))
+        skip, left = self._lead, samples
+        for part in self._decode_chunks(latents, levels, noise, generator):
+            audio = part[..., skip:][..., :left]
+            skip = 0
+            left -= audio.shape[-1]
+            yield audio
+
+    def _encode_chunks(self, read: Read, samples: int, network: Callable[[Tensor], Tensor]) -> Iterator[Tensor]:
+        total = self.latents_for(samples)
+        size = min(total, CHUNK_LATENTS)
+        starts = chunk_starts(total, CHUNK_LATENTS, OVERLAP_LATENTS)
+
+        def chunks() -> Iterator[Tensor]:
+            for start in starts:
+                first = start * self.config.samples_per_latent - self._lead
+                last = first + size * self.config.samples_per_latent + self._lead
+                audio = read(max(first, 0), min(last, samples))
+                audio = torch.nn.functional.pad(audio, (max(0, -first), max(0, last - samples)))
+                yield self._batched(lambda part: network(spectrogram(part, self.config)).float(), audio)
+
+        yield from join(chunks(), starts, unit=1, margin=MARGIN_LATENTS)
+
+    def _decode_chunks(
+        self, latents: Tensor, levels: list[float], noise: Tensor | None, generator: Generator | None
+    ) -> Iterator[Tensor]:
+        total = latents.shape[-1]
+        size = min(total, CHUNK_LATENTS)
+        ratio = self.config.frames_per_latent
+        starts = chunk_starts(total, CHUNK_LATENTS, OVERLAP_LATENTS)
+        shape = (len(latents), 2, self.config.bins)
+        # Where chunks overlap they see the same noise in each step, or their reconstructions would not match.
+        noises = [SharedNoise(shape, generator, noise if step == 0 else None) for step in range(len(levels))]
+
+        def chunks() -> Iterator[Tensor]:
+            for start in starts:
+                frames = range(start * ratio, (start + size) * ratio)
+                drawn = [source.frames(frames) for source in noises]
+                audio = self._batched(
+                    lambda part, *noise: waveform(self._denoised(part, list(noise), levels), self.config),
+                    latents[..., start : start + size],
+                    *drawn,
+                )
+                # What follows lies under fewer windows than it should.
+                yield audio[..., : size * self.config.samples_per_latent]
+
+        yield from join(chunks(), starts, unit=self.config.samples_per_latent, margin=MARGIN_LATENTS)
+
+    def _denoised(self, latents: Tensor, noises: list[Tensor], levels: list[float]) -> Tensor:
+        """Latents and a noise for each level -> spectrogram, (batch, 2, bins, frames)."""
+        decoded = self.networks.decoder(latents)
+        following = iter(noises)
+        return sample(
+            lambda noisy, sigma: self.networks.unet(noisy, sigma, decoded),
+            next(following),
+            levels,
+            self.config,
+            fresh_noise=lambda: next(following),
+        )
+
+    def _batched(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+        """A function of (batch, ...) tensors, `batch_size` at a time on the device; the result on the CPU."""
+        results = []
+        with torch.inference_mode(), reuse_freed_memory():
+            for parts in zip(*(tensor.split(self.batch_size) for tensor in inputs), strict=True):
+                results.append(function(*(part.to(self.device) for part in parts)).cpu())
+        return torch.cat(results)
+
+    def _strict_denoised(self, latents: Tensor, noises: list[Tensor], levels: list[float]) -> Tensor:
+        on_device = [noise.to(self.device) for noise in noises]
+        return self._denoised(latents.to(self.device), on_device, levels).cpu()
+
+    def _strict_encode(self, waveforms: Tensor, features: bool) -> Tensor:
+        network = self.networks.encoder.features if features else self.networks.encoder
+        return official_framing.encode(
+            waveforms, lambda part: self._batched(lambda x: network(x).float(), part), self.config
+        )
+
+
+class SharedNoise:
+    """Standard normal noise for overlapping chunks: where they overlap, they get the same.
+
+    Args:
+        shape: (batch, 2, bins) of it.
+        generator: where it is drawn; PyTorch's global one by default.
+        given: (batch, 2, bins, frames) to take it from instead.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], generator: Generator | None, given: Tensor | None) -> None:
+        self.shape = shape
+        self.generator = generator
+        self.given = given
+        self.first = 0
+        self.kept = torch.empty((*shape, 0))
+
+    def frames(self, wanted: range) -> Tensor:
+        """(batch, 2, bins, len(wanted)); ranges may overlap, but must not begin earlier than the one before."""
+        if self.given is not None:
+            return self.given[..., wanted.start : wanted.stop]
+        self.kept = self.kept[..., wanted.start - self.first :]
+        self.first = wanted.start
+        device = "cpu" if self.generator is None else self.generator.device
+        new = torch.randn((*self.shape, len(wanted) - self.kept.shape[-1]), generator=self.generator, device=device)
+        self.kept = torch.cat([self.kept.to(device), new], dim=-1)
+        return self.kept
+
+
+def _reader(waveforms: Tensor) -> Read:
+    return lambda start, stop: waveforms[..., start:stop]

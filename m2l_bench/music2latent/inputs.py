@@ -1,0 +1,92 @@
+"""What users hand in, checked: arrays of any kind -> float32 tensors, or an error that says what was expected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+MOST_CHANNELS = 32
+"""More rows than this, each shorter than their number, are taken for (samples, channels) the wrong way round."""
+LARGEST_PEAK = 16.0
+"""Beyond full scale values are clipped, but beyond this they are taken for integer samples in floating point."""
+
+
+def to_waveforms(audio: Any) -> Tensor:
+    """Audio as (batch, samples) float32 in [-1, 1], on the CPU.
+
+    Takes numpy arrays and tensors, (samples,) or (batch, samples). Integers are divided by their type's full scale;
+    floating point beyond [-1, 1] is clipped, as writing it to any 16-bit file would.
+
+    Raises:
+        ValueError: another number of axes, no samples, axes the wrong way round, NaN, or integer samples that were
+            turned into floating point without scaling.
+        TypeError: not an array of real numbers.
+    """
+    waveforms = _to_tensor(audio, "audio")
+    if waveforms.dim() == 1:
+        waveforms = waveforms[None]
+    if waveforms.dim() != 2:
+        raise ValueError(f"audio has shape {tuple(waveforms.shape)}: expected (samples,) or (batch, samples)")
+    rows, samples = waveforms.shape
+    if rows == 0 or samples == 0:
+        raise ValueError(f"audio has shape {(rows, samples)}: there is nothing in it")
+    if rows > MOST_CHANNELS and rows > samples:
+        raise ValueError(
+            f"audio has shape {(rows, samples)}: expected (channels, samples), and {rows} channels of {samples} "
+            "samples look the wrong way round; transpose it"
+        )
+    if not waveforms.is_floating_point():
+        info = torch.iinfo(waveforms.dtype)
+        if info.min == 0:  # unsigned 8-bit audio has its zero in the middle
+            waveforms = waveforms.float() - (info.max + 1) // 2
+            return waveforms / ((info.max + 1) // 2)
+        return waveforms.double().div(-info.min).float()
+    waveforms = waveforms.float()
+    _refuse_nan(waveforms, "audio")
+    peak = float(waveforms.abs().max())
+    if peak > LARGEST_PEAK:
+        raise ValueError(f"audio reaches {peak:g}: expected -1 to 1; divide 16-bit samples by 32768")
+    return waveforms.clamp(-1, 1) if peak > 1 else waveforms
+
+
+def check_latents(latents: Any, width: int) -> Tensor:
+    """Latents as (batch, width, frames) float32, on the CPU.
+
+    Raises:
+        ValueError: another width or number of axes, none at all, or NaN.
+        TypeError: not an array of real numbers.
+    """
+    checked = _to_tensor(latents, "latents").float()
+    if checked.dim() == 2:
+        checked = checked[None]
+    if checked.dim() != 3 or checked.shape[1] != width or checked.numel() == 0:
+        raise ValueError(f"latents have shape {tuple(checked.shape)}: expected (batch, {width}, frames)")
+    _refuse_nan(checked, "latents")
+    return checked
+
+
+def check_noise(noise: Tensor, shape: tuple[int, ...]) -> None:
+    """
+    Raises:
+        ValueError: noise of another shape.
+    """
+    if tuple(noise.shape) != shape:
+        raise ValueError(f"noise has shape {tuple(noise.shape)}: expected {shape}")
+
+
+def _to_tensor(values: Any, what: str) -> Tensor:
+    try:
+        tensor = torch.as_tensor(values).detach().cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{what} is {type(values).__name__}: expected a numpy array or a tensor") from error
+    if tensor.is_complex() or tensor.dtype == torch.bool:
+        raise TypeError(f"{what} holds {tensor.dtype}: expected real numbers")
+    return tensor
+
+
+def _refuse_nan(tensor: Tensor, what: str) -> None:
+    bad = int((~torch.isfinite(tensor)).sum())
+    if bad:
+        raise ValueError(f"{what} holds {bad} values that are NaN or infinite")

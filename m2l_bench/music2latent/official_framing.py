@@ -1,0 +1,85 @@
+"""How the authors' package (music2latent 0.1.8) cuts audio and latents: for comparison with it, not for use.
+
+The tail that does not fill a latent is dropped. Longer audio than 60 s is cut into chunks without overlap; the last one
+is filled up with the beginning of the audio, and where the chunks fit exactly a whole chunk of it is added and dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor
+
+from m2l_bench.music2latent.config import Config
+from m2l_bench.music2latent.spectrogram import spectrogram
+
+CHUNK_SAMPLES = 60 * 44_100
+
+
+def encode(waveforms: Tensor, network: Callable[[Tensor], Tensor], config: Config) -> Tensor:
+    """(batch, samples) -> (batch, channels, frames / 8), by an encoder that takes spectrograms.
+
+    Raises:
+        ValueError: audio too short for one latent.
+    """
+    latents = (waveforms.shape[-1] - 3 * config.hop) // config.samples_per_latent
+    if latents < 1:
+        needed = config.samples_per_latent + 3 * config.hop
+        raise ValueError(f"strict framing needs {needed} samples or more, got {waveforms.shape[-1]}")
+    cut = waveforms[..., : latents * config.samples_per_latent + 3 * config.hop]
+    frames = spectrogram(cut, config)
+    size = _chunk_latents(config) * config.frames_per_latent
+    encoded = torch.cat([network(chunk) for chunk in _filled(frames, size).split(size, dim=-1)], dim=-1)
+    return encoded[..., :latents]
+
+
+def decode(
+    latents: Tensor,
+    denoised: Callable[[Tensor, list[Tensor], list[float]], Tensor],
+    levels: list[float],
+    config: Config,
+    noise: Tensor | None,
+    generator: Generator | None,
+) -> Tensor:
+    """(batch, channels, frames / 8) -> spectrogram (batch, 2, bins, frames).
+
+    Noise is drawn in the order in which the package draws it: with the same seed both see the same.
+
+    Args:
+        denoised: latents, a noise for each level and the levels -> spectrogram (batch, 2, bins, frames).
+        noise: (batch, 2, bins, 8 * latents after filling up the last chunk).
+    """
+    size = _chunk_latents(config)
+    filled = _filled(latents, size)
+    ratio = config.frames_per_latent
+    if noise is not None and noise.shape != (len(latents), 2, config.bins, filled.shape[-1] * ratio):
+        expected = (len(latents), 2, config.bins, filled.shape[-1] * ratio)
+        raise ValueError(f"noise has shape {tuple(noise.shape)}: expected {expected}")
+    chunks = []
+    for start in range(0, filled.shape[-1], size):
+        part = filled[..., start : start + size]
+        items = []
+        for item in range(len(latents)):
+            shape = (1, 2, config.bins, part.shape[-1] * ratio)
+            # One more than there are levels: the package draws noise after the last step too, and drops it.
+            drawn = [torch.randn(shape, generator=generator) for _ in range(len(levels) + 1)]
+            if noise is not None:
+                drawn[0] = noise[item : item + 1, ..., start * ratio : (start + part.shape[-1]) * ratio]
+            items.append(denoised(part[item : item + 1], drawn, levels))
+        chunks.append(torch.cat(items))
+    return torch.cat(chunks, dim=-1)[..., : latents.shape[-1] * ratio]
+
+
+def _chunk_latents(config: Config) -> int:
+    return CHUNK_SAMPLES // config.hop // config.frames_per_latent
+
+
+def _filled(sequence: Tensor, size: int) -> Tensor:
+    """Sequences longer than a chunk, continued with their beginning to a multiple of it."""
+    length = sequence.shape[-1]
+    if length <= size:
+        return sequence
+    missing = size - length % size
+    copies = 1 + missing // length
+    return torch.cat([sequence, *[sequence] * copies], dim=-1)[..., : length + missing]
