@@ -6,7 +6,7 @@ import hashlib
 import os
 import platform
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -124,6 +124,8 @@ def _run_system(plan: Plan, card: SystemCard, settings: Settings, progress: Prog
         system = load_system(card, steps=key.steps, seed=settings.seed, device=_device(settings.device))
     except UserError as error:
         return Outcome(card.name, settings.out / key.dataset / key.folder, problem=str(error))
+    if isinstance(system, CodecRunner):
+        key = replace(key, weights_sha256=getattr(system.codec, "weights_sha256", ""))
     sources = {id: [clip.path, *_recordings(system, id)] for id, clip in clips.items()}
 
     def unchanged(row: Row) -> bool:

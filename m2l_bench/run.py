@@ -44,6 +44,7 @@ class RunKey:
     default_steps: int | None
     seed: int
     metric_versions: dict[str, str]
+    weights_sha256: str = ""
 
     @property
     def folder(self) -> str:
@@ -60,6 +61,7 @@ class RunKey:
             "card_digest": self.card_digest,
             "steps": self.steps,
             "seed": self.seed,
+            **({"weights_sha256": self.weights_sha256} if self.weights_sha256 else {}),
         }
 
 

@@ -26,7 +26,8 @@ class Availability:
 
 
 def availability(card: SystemCard) -> Availability:
-    """Check without making the adapter; its static method `unavailable(**options)` may say why not."""
+    """Check without making the adapter; its static method `unavailable(**options)` may say why not
+    and what to do."""
     if card.adapter == RECORDED:
         directory = card.options.get("directory")
         if directory is None:
@@ -41,8 +42,7 @@ def availability(card: SystemCard) -> Availability:
         adapter = import_attribute(card.adapter, card.path)
     except UserError as error:
         return Availability(str(error), "install the package that the card's adapter belongs to")
-    reason = adapter.unavailable(**card.options) if hasattr(adapter, "unavailable") else ""
-    return Availability(reason, "pip install --upgrade soundfile" if reason else "")
+    return Availability(*adapter.unavailable(**card.options)) if hasattr(adapter, "unavailable") else Availability()
 
 
 def recorded_card(cards: Cards, name: str, directory: Path, wrong_rate_label: bool = False) -> SystemCard:

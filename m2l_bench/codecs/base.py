@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class Codec(Protocol):
     """An autoencoder or coder. `codec_runner` does resampling, channels, chunks, length, device and seed around it.
 
-    A class that does not run everywhere has a static method `unavailable(**options)`: why not here, or an empty string.
+    A class that does not run everywhere has a static method `unavailable(**options)`: why not here and the command
+    that changes it, or two empty strings. One with weights has `weights_sha256`: a run is of one set of weights.
     A codec that is a `torch.nn.Module`, or has a method `to(device)`, is moved to the device of the run.
     """
 

@@ -35,14 +35,15 @@ class LossyCoder:
         self.sample_rate = sample_rate
 
     @staticmethod
-    def unavailable(coder: str, **_: object) -> str:
-        """Why the coder with these options does not run here; empty when it does."""
+    def unavailable(coder: str, **_: object) -> tuple[str, str]:
+        """Why the coder with these options does not run here, and what to do; empty when it does."""
         import soundfile
 
         container, subtype = FORMATS[coder]
         if container in soundfile.available_formats() and subtype in soundfile.available_subtypes(container):
-            return ""
-        return f"libsndfile {soundfile.__libsndfile_version__} was built without {coder}"
+            return "", ""
+        reason = f"libsndfile {soundfile.__libsndfile_version__} was built without {coder}"
+        return reason, "pip install --upgrade soundfile"
 
     def encode(self, audio: Tensor) -> Tensor:
         """(batch, 2, samples) -> (batch, 1, bytes) uint8; shorter bitstreams are padded with zeros at the end."""

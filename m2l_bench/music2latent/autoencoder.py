@@ -3,8 +3,8 @@
 Framing. Audio is taken to be silent before its start and after its end; the spectrogram starts three hops early, so
 that every sample lies under all four windows that overlap it. `samples` samples give
 `ceil((samples + 1536) / 4096)` latents and come back as exactly `samples`. Longer audio than a chunk is cut into
-overlapping chunks (see `chunks`), so that memory does not grow with length. `strict=True` frames as the authors' package
-does instead (see `official_framing`).
+overlapping chunks (see `chunks`), so that memory does not grow with length. `strict=True` frames as the authors'
+package does instead (see `official_framing`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MARGIN_LATENTS = 4
 """Of the overlap, at each end of a chunk: no weight there, because convolutions saw zeros beyond."""
 
 Read = Callable[[int, int], Tensor]
-"""(start, stop) -> (batch, stop - start) samples. Starts never fall, and nothing before the last start is asked again."""
+"""(start, stop) -> (batch, stop - start) samples. Starts never fall."""
 
 
 class Music2Latent:
@@ -43,7 +43,7 @@ class Music2Latent:
     Args:
         checkpoint: trained networks and where they come from.
         device: where to run, for example "cuda".
-        dtype: of weights and feature maps: float32, bfloat16 (fast where the processor has instructions for it), float16.
+        dtype: of weights and feature maps: float32, bfloat16 (faster on recent processors and GPUs) or float16.
         latent_scale: latents are divided by it on encoding and multiplied on decoding. 1 gives the tanh output of
             the paper, in (-1, 1); `PUBLISHED_LATENT_SCALE` (0.06) gives the values of the authors' package.
         batch_size: sequences passed through the networks at once; by default 1 on a CPU and 8 elsewhere.
@@ -81,13 +81,8 @@ class Music2Latent:
         Raises:
             CheckpointError: no such weights, or weights that cannot be used; the message says why.
         """
-        path = Path(name_or_path)
-        if str(name_or_path) in hub.PUBLISHED and not path.exists():
-            preset = preset or hub.PUBLISHED[str(name_or_path)].preset
-            path = hub.download(str(name_or_path))
-        elif not path.exists():
-            path = hub.download(str(name_or_path))  # raises: neither a file nor a known name
-        return cls(checkpoint.load(path, preset), device, **options)
+        path, published_preset = locate(str(name_or_path))
+        return cls(checkpoint.load(path, preset or published_preset), device, **options)
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Write `model.safetensors` and `config.json`; returns the former."""
@@ -284,6 +279,18 @@ class Music2Latent:
         return official_framing.encode(
             waveforms, lambda part: self._batched(lambda x: network(x).float(), part), self.config
         )
+
+
+def locate(name_or_path: str) -> tuple[Path, str | None]:
+    """The file or folder of weights, and their preset where a published name tells it.
+
+    Raises:
+        CheckpointError: neither there nor a name, or it cannot be fetched.
+    """
+    path = Path(name_or_path)
+    if path.exists():
+        return path, None
+    return hub.download(name_or_path), hub.PUBLISHED[name_or_path].preset
 
 
 class SharedNoise:

@@ -96,7 +96,7 @@ class Config:
     @property
     def frames_per_latent(self) -> int:
         """STFT frames to a latent vector: 8."""
-        return 2 ** self.downsampling.count("both")
+        return 1 << self.downsampling.count("both")
 
     @property
     def samples_per_latent(self) -> int:
@@ -106,7 +106,7 @@ class Config:
     @property
     def frequency_ratio(self) -> int:
         """Bins of the representation over those of the coarsest level."""
-        return 4 ** self.downsampling.count("frequency") * self.frames_per_latent
+        return (1 << 2 * self.downsampling.count("frequency")) * self.frames_per_latent
 
     @property
     def feature_channels(self) -> int:

@@ -34,13 +34,13 @@ def scalings(sigma: Tensor, config: Config) -> tuple[Tensor, Tensor, Tensor]:
 def sigma_at(t: Tensor, config: Config) -> Tensor:
     """Noise level at time t in [0, 1]: Eq. 14."""
     low, high = config.sigma_min ** (1 / config.rho), config.sigma_max ** (1 / config.rho)
-    return (low + t * (high - low)) ** config.rho
+    return torch.pow(low + t * (high - low), config.rho)
 
 
 def step_size(iteration: int, iterations: int, initial: float = 0.1, final_exponent: float = 3.0) -> float:
     """Delta t_k at training iteration k of K: Eq. 13, from Delta t_0 = `initial` to Delta t_0^e_K."""
     exponent: float = iteration / iterations * (final_exponent - 1) + 1
-    return initial**exponent
+    return math.pow(initial, exponent)
 
 
 def sample_times(

@@ -3,7 +3,7 @@
 | replaced | by | equal because |
 |---|---|---|
 | `Norm` | one fused pass over memory (`kernels`), on a CPU with numba | same formula |
-| `Upsample` | convolution before repetition, two taps an axis | a repeated value times several taps is the value times their sum |
+| `Upsample` | convolution before repetition, two taps an axis | taps that read the same repeated value are summed |
 | `CrossConnection` | its 1/sqrt(n) inside the projection's weights, sums in place | linearity |
 | memory | channels-last; nothing keeps gradients, so sums overwrite their first term | |
 
@@ -40,7 +40,7 @@ def inference_form(networks: Networks, dtype: torch.dtype = torch.float32) -> Ne
             module.query_key_value.to(dtype)
             module.projection.to(dtype)
         if isinstance(module, nn.Conv2d):
-            module.to(memory_format=torch.channels_last)
+            module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
     return derived
 
 
@@ -76,7 +76,7 @@ class FusedNorm(nn.Module):
 
 
 class SubPixelUpsample(nn.Module):
-    """`Upsample` at the lower resolution: one convolution gives every output position's phase as channels of its own."""
+    """`Upsample` at the lower resolution: one convolution gives each phase of the output as channels of its own."""
 
     def __init__(self, upsample: Upsample) -> None:
         super().__init__()

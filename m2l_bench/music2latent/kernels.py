@@ -47,7 +47,7 @@ def group_norm(
     x = x.contiguous(memory_format=torch.channels_last)
     out = x if overwrite else torch.empty_like(x)
     sums, apply = _compiled(x.dtype == torch.bfloat16)
-    threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
+    threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
     weights, biases = weight.numpy().astype(np.float64), bias.numpy().astype(np.float64)
     with _one_at_a_time:
         numba.set_num_threads(threads)
@@ -90,7 +90,7 @@ def _compiled(bfloat16: bool) -> Any:
     half = np.uint32(0x7FFF)
     sixteen = np.uint32(16)
 
-    @njit(parallel=True, fastmath=fast, cache=True)  # type: ignore[untyped-decorator]
+    @njit(parallel=True, fastmath=fast, cache=True)
     def sums(values: Any, tasks: int) -> Any:
         """A value of each channel, and for each task the sum and squared sum of what exceeds it."""
         count, channels = values.shape
@@ -128,7 +128,7 @@ def _compiled(bfloat16: bool) -> Any:
                     second[task, c] += block_second[c]
         return shift, first, second
 
-    @njit(parallel=True, fastmath=fast, cache=True)  # type: ignore[untyped-decorator]
+    @njit(parallel=True, fastmath=fast, cache=True)
     def apply(values: Any, out: Any, scale: Any, offset: Any, tasks: int, swish: bool) -> None:
         """out = f(values * scale + offset)."""
         count, channels = values.shape

@@ -6,7 +6,7 @@ Each walks the same levels. At level 0 a feature map has the spectrogram's resol
 
 from __future__ import annotations
 
-from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,10 @@ from m2l_bench.music2latent.consistency import scalings
 class Level(nn.Module):
     """The blocks of one resolution, and the way to the next one (None at the end)."""
 
+    connections: nn.ModuleList
+    blocks: nn.ModuleList
+    resample: nn.Module | None
+
     def __init__(
         self, blocks: list[ResidualBlock], resample: nn.Module | None, connections: list[CrossConnection] | None = None
     ) -> None:
@@ -36,6 +40,11 @@ class Level(nn.Module):
         self.connections = nn.ModuleList(connections or [])
         self.blocks = nn.ModuleList(blocks)
         self.resample = resample
+
+
+def _levels(modules: nn.ModuleList) -> list[Level]:
+    """For type checkers: PyTorch does not know what a list of modules holds."""
+    return cast("list[Level]", list(modules))
 
 
 class Encoder(nn.Module):
@@ -70,7 +79,7 @@ class Encoder(nn.Module):
         x = self.conv_in(spectrogram.to(self.conv_in.weight.dtype))
         if self.gain is not None:
             x = self.gain(x)
-        for level in self.levels:
+        for level in _levels(self.levels):
             for block in level.blocks:
                 x = block(x)
             if level.resample is not None:
@@ -113,7 +122,7 @@ class Decoder(nn.Module):
         if not torch.is_grad_enabled():
             x = x.contiguous(memory_format=torch.channels_last)
         decoded = []
-        for level in self.levels:
+        for level in _levels(self.levels):
             for block in level.blocks:
                 x = block(x)
             decoded.append(x)
@@ -140,11 +149,10 @@ class ConsistencyUNet(nn.Module):
         self.scaling_out = FrequencyScaling(config.noise_channels, config.bins) if config.frequency_scaling else None
         self.conv_in = nn.Conv2d(2, width, kernel_size=3, padding=1)
         down = []
-        for level, following in pairwise([*range(config.levels), None]):
+        for level in range(config.levels):
             width = config.channels(level)
-            resample = (
-                None if following is None else Downsample(width, config.channels(following), config.downsampling[level])
-            )
+            last = level == config.levels - 1
+            resample = None if last else Downsample(width, config.channels(level + 1), config.downsampling[level])
             blocks = [_unet_block(config, level) for _ in range(config.unet_blocks)]
             down.append(Level(blocks, resample, [CrossConnection(width, terms=2) for _ in blocks]))
         self.down = nn.ModuleList(down)
@@ -172,13 +180,13 @@ class ConsistencyUNet(nn.Module):
         if self.scaling_in is not None:
             x = self.scaling_in(x, embedding)
         skips = []
-        for level, condition in zip(self.down, decoded, strict=True):
+        for level, condition in zip(_levels(self.down), decoded, strict=True):
             for connection, block in zip(level.connections, level.blocks, strict=True):
                 x = block(connection(condition, x), noise_embedding)
                 skips.append(x)
             if level.resample is not None:
                 x = level.resample(x)
-        for level, condition in zip(self.up, reversed(decoded), strict=True):
+        for level, condition in zip(_levels(self.up), reversed(decoded), strict=True):
             for connection, block in zip(level.connections, level.blocks, strict=True):
                 x = block(connection(condition, x, skips.pop()), noise_embedding)
             if level.resample is not None:
@@ -203,11 +211,10 @@ class Networks(nn.Module):
 def _upward_levels(config: Config, blocks_per_level: int, of_unet: bool = False) -> nn.ModuleList:
     """Levels from the coarsest to the finest."""
     levels = []
-    for level, following in pairwise([*reversed(range(config.levels)), None]):
+    for level in reversed(range(config.levels)):
         width = config.channels(level)
-        resample = (
-            None if following is None else Upsample(width, config.channels(following), config.downsampling[following])
-        )
+        finest = level == 0
+        resample = None if finest else Upsample(width, config.channels(level - 1), config.downsampling[level - 1])
         if of_unet:
             blocks = [_unet_block(config, level) for _ in range(blocks_per_level)]
             connections = [CrossConnection(width, terms=3) for _ in blocks]

@@ -30,7 +30,7 @@ def encode(waveforms: Tensor, network: Callable[[Tensor], Tensor], config: Confi
     cut = waveforms[..., : latents * config.samples_per_latent + 3 * config.hop]
     frames = spectrogram(cut, config)
     size = _chunk_latents(config) * config.frames_per_latent
-    encoded = torch.cat([network(chunk) for chunk in _filled(frames, size).split(size, dim=-1)], dim=-1)
+    encoded = torch.cat([network(chunk) for chunk in _filled(frames, size).split(size, -1)], dim=-1)
     return encoded[..., :latents]
 
 

@@ -1,0 +1,268 @@
+"""Everyday use of Music2Latent: audio files -> latents files -> audio files.
+
+A latents file is a safetensors file with one tensor, `latents` (channels, 64, frames), and metadata that say all that
+decoding needs: which weights, how many samples at which rate.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from m2l_bench.audio import EXTENSIONS
+from m2l_bench.errors import BadClip, UserError
+
+if TYPE_CHECKING:
+    import torch
+
+    from m2l_bench.music2latent import Music2Latent
+
+FORMAT = "m2l-bench.latents"
+SUFFIX = ".safetensors"
+BLOCK_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a latents file says about itself."""
+
+    weights: str
+    """Name or path of the weights that encoded it."""
+    weights_sha256: str
+    preset: str
+    """Of the weights; empty for a configuration of one's own."""
+    latent_scale: float
+    samples: int
+    """Of the audio that was encoded, at its own rate."""
+    sample_rate: int
+    """Hz of that audio; at another rate than the model's it was resampled."""
+    channels: int
+
+
+def encode_file(
+    model: Music2Latent, weights: str, source: Path, target: Path, on_seconds: Callable[[float], None] = lambda _: None
+) -> Metadata:
+    """Encode an audio file of any length, block by block.
+
+    Args:
+        weights: the name or path that `model` was loaded by, for the file's metadata.
+        on_seconds: called with the seconds of audio done since the last call.
+
+    Raises:
+        BadClip: the file is not readable as audio, or holds no samples or NaN.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    from m2l_bench.music2latent import PRESETS
+
+    with _opened(source) as file:
+        metadata = Metadata(
+            weights=weights,
+            weights_sha256=model.checkpoint.sha256,
+            preset=next((name for name, config in PRESETS.items() if config == model.config), ""),
+            latent_scale=model.latent_scale,
+            samples=file.frames,
+            sample_rate=file.samplerate,
+            channels=file.channels,
+        )
+        samples = max(1, round(file.frames * model.config.sample_rate / file.samplerate))
+        reader = _Sequential(_resampled(_blocks(file), file.samplerate, model.config.sample_rate), file.channels)
+        parts = []
+        for part in model.encode_stream(reader, samples):
+            parts.append(part)
+            on_seconds(part.shape[-1] * model.config.samples_per_latent / model.config.sample_rate)
+        latents = torch.cat(parts, dim=-1)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _replacing(target) as unfinished:
+        described = {"format": FORMAT, **{key: str(value) for key, value in asdict(metadata).items()}}
+        save_file({"latents": latents}, unfinished, metadata=described)
+    return metadata
+
+
+def decode_file(
+    model: Music2Latent,
+    source: Path,
+    target: Path,
+    steps: int = 1,
+    generator: torch.Generator | None = None,
+    on_seconds: Callable[[float], None] = lambda _: None,
+) -> Metadata:
+    """Decode a latents file into audio of exactly the encoded file's length, rate and channels, block by block.
+
+    The target's extension decides the format: 16-bit FLAC or WAV, or what libsndfile makes of another one.
+
+    Raises:
+        BadClip: the file is not a latents file, or was made with other weights.
+    """
+    import soundfile
+
+    latents, metadata = read_latents(source)
+    if metadata.weights_sha256 != model.checkpoint.sha256:
+        raise BadClip(
+            f"encoded with other weights: SHA-256 {metadata.weights_sha256[:12]}..., these are "
+            f"{model.checkpoint.sha256[:12]}..."
+        )
+    samples = max(1, round(metadata.samples * model.config.sample_rate / metadata.sample_rate))
+    parts = (part.numpy().T for part in model.decode_stream(latents, samples, steps=steps, generator=generator))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    left = metadata.samples
+    try:
+        with (
+            _replacing(target) as unfinished,
+            soundfile.SoundFile(unfinished, "w", metadata.sample_rate, metadata.channels) as file,
+        ):
+            for block in _resampled(parts, model.config.sample_rate, metadata.sample_rate):
+                file.write(np.clip(block[:left], -1, 1))
+                on_seconds(len(block) / metadata.sample_rate)
+                left -= min(left, len(block))
+            file.write(np.zeros((left, metadata.channels), np.float32))
+    except (soundfile.LibsndfileError, TypeError, ValueError) as error:
+        raise BadClip(f"{target}: cannot be written ({error})") from error
+    return metadata
+
+
+def read_latents(path: Path) -> tuple[torch.Tensor, Metadata]:
+    """The latents (channels, 64, frames) of a file, and what it says about itself.
+
+    Raises:
+        BadClip: it is not a latents file, or not a whole one.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as content:
+            described = content.metadata() or {}
+            if described.get("format") != FORMAT:
+                raise BadClip("a safetensors file, but not one of latents")
+            latents = content.get_tensor("latents")
+        metadata = Metadata(
+            weights=described["weights"],
+            weights_sha256=described["weights_sha256"],
+            preset=described["preset"],
+            latent_scale=float(described["latent_scale"]),
+            samples=int(described["samples"]),
+            sample_rate=int(described["sample_rate"]),
+            channels=int(described["channels"]),
+        )
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise BadClip(f"not a whole latents file ({error})") from error
+    if latents.ndim != 3 or len(latents) != metadata.channels:
+        raise BadClip(f"its latents have shape {tuple(latents.shape)} for {metadata.channels} channels")
+    return latents, metadata
+
+
+def pairs(source: Path, target: Path | None, suffix: str, wanted: Callable[[Path], bool]) -> list[tuple[Path, Path]]:
+    """Input and output of each file: for a folder all in it that are `wanted`, with its structure kept.
+
+    Raises:
+        UserError: nothing there, or two inputs with one output.
+    """
+    if not source.exists():
+        raise UserError(f"{source}: no such file or folder")
+    if source.is_file():
+        file = target or source.with_suffix(suffix)
+        return [(source, file / (source.stem + suffix) if file.is_dir() else file)]
+    files = [path for path in sorted(source.rglob("*")) if path.is_file() and wanted(path)]
+    if not files:
+        raise UserError(f"{source}: nothing to do in this folder")
+    folder = target or source
+    if folder.is_file():
+        raise UserError(f"{folder}: is a file, but {source} is a folder")
+    found = [(path, folder / path.relative_to(source).with_suffix(suffix)) for path in files]
+    outputs = [output for _, output in found]
+    twice = next((output for output in outputs if outputs.count(output) > 1), None)
+    if twice:
+        first, second = (path for path, output in found if output == twice)
+        raise UserError(f"{first.name} and {second.name} would both become {twice}")
+    return found
+
+
+def is_audio(path: Path) -> bool:
+    return path.suffix.lower() in EXTENSIONS
+
+
+def is_latents(path: Path) -> bool:
+    return path.suffix == SUFFIX
+
+
+class _Sequential:
+    """Blocks (samples, channels) that come one after another, read as the (start, stop) that `encode_stream` asks."""
+
+    def __init__(self, blocks: Iterator[Any], channels: int) -> None:
+        self.blocks = blocks
+        self.first = 0
+        self.kept = np.zeros((0, channels), np.float32)
+
+    def __call__(self, start: int, stop: int) -> torch.Tensor:
+        import torch
+
+        self._forget_before(start)
+        while self.first + len(self.kept) < stop:
+            block = next(self.blocks, None)
+            if block is None:  # resampling may end a sample early
+                block = np.zeros((stop - self.first - len(self.kept), self.kept.shape[1]), np.float32)
+            self.kept = np.concatenate([self.kept, block])
+            self._forget_before(start)
+        return torch.from_numpy(self.kept[start - self.first : stop - self.first].T.copy())
+
+    def _forget_before(self, start: int) -> None:
+        dropped = min(max(0, start - self.first), len(self.kept))
+        self.kept = self.kept[dropped:]
+        self.first += dropped
+
+
+def _blocks(file: Any) -> Iterator[Any]:
+    """(samples, channels) of an open file, clipped to full scale."""
+    while len(block := file.read(BLOCK_SECONDS * file.samplerate, dtype="float32", always_2d=True)):
+        if not np.isfinite(block).all():
+            raise BadClip("NaN or infinite samples")
+        yield np.clip(block, -1, 1)
+
+
+def _resampled(blocks: Iterator[Any], rate: int, target_rate: int) -> Iterator[Any]:
+    """(samples, channels) blocks at another rate."""
+    if rate == target_rate:
+        yield from blocks
+        return
+    import soxr
+
+    stream = None
+    previous = None
+    for block in blocks:
+        if stream is None:
+            stream = soxr.ResampleStream(rate, target_rate, block.shape[1], dtype="float32", quality="HQ")
+        if previous is not None:
+            yield stream.resample_chunk(previous)
+        previous = np.ascontiguousarray(block)
+    if stream is not None and previous is not None:
+        yield stream.resample_chunk(previous, last=True)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            if file.frames == 0:
+                raise BadClip("no samples in the file")
+            yield file
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise BadClip(f"not readable as audio ({error})") from error
+
+
+@contextlib.contextmanager
+def _replacing(target: Path) -> Iterator[Path]:
+    """A name to write to that becomes the target at the end, and disappears on an error."""
+    unfinished = target.with_name(f".{target.stem}.part{target.suffix}")
+    try:
+        yield unfinished
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
