@@ -1,0 +1,102 @@
+"""Held against the authors' package, music2latent 0.1.8: same weights, same noise, same results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import music
+
+from m2l_bench.music2latent import Checkpoint, Music2Latent, checkpoint
+from m2l_bench.music2latent.official import from_official, to_official
+
+from .conftest import Official, relative
+
+SECONDS_CHANNELS = [(1, 1), (1, 2), (10, 1), (10, 2), (70, 1), (70, 2)]
+
+
+def waveforms(seconds: float, channels: int) -> torch.Tensor:
+    return torch.from_numpy(music(seconds, channels=channels, seed=3))
+
+
+def test_the_official_preset_has_the_published_parameters(full_size) -> None:
+    assert sum(parameter.numel() for parameter in full_size.parameters()) == 58_185_026
+    assert len(full_size.state_dict()) == 583
+
+
+@pytest.mark.parametrize(("seconds", "channels"), SECONDS_CHANNELS)
+def test_latents_features_and_reconstructions_agree(
+    model: Music2Latent, official: Official, seconds: int, channels: int
+) -> None:
+    audio = waveforms(seconds, channels)
+    latents = model.encode(audio, strict=True)
+    assert relative(latents / 0.06, official.encode(audio)) < 1e-4
+    assert relative(model.features(audio, strict=True), official.encode(audio, features=True)) < 1e-4
+    torch.manual_seed(0)
+    theirs = official.decode(latents / 0.06)
+    torch.manual_seed(0)
+    assert relative(model.decode(latents, strict=True), theirs) < 1e-4
+
+
+@pytest.mark.parametrize("steps", [2, 4])
+def test_several_steps_agree(model: Music2Latent, official: Official, steps: int) -> None:
+    latents = model.encode(waveforms(1, 1), strict=True)
+    torch.manual_seed(1)
+    theirs = official.decode(latents / 0.06, steps)
+    torch.manual_seed(1)
+    assert relative(model.decode(latents, steps=steps, strict=True), theirs) < 1e-4
+
+
+def test_the_latent_scale_of_the_package(model: Music2Latent, official: Official) -> None:
+    audio = waveforms(1, 1)
+    scaled = Music2Latent(model.checkpoint, latent_scale=0.06)
+    assert relative(scaled.encode(audio, strict=True), official.encode(audio)) < 1e-4
+
+
+def test_one_fitting_minute_gets_a_chunk_more_and_drops_it(model: Music2Latent, official: Official) -> None:
+    """60 s chunks hold 645 latents; the package appends a whole chunk where they fit exactly."""
+    latents = torch.rand(1, 64, 2 * 645) * 2 - 1
+    torch.manual_seed(2)
+    theirs = official.decode(latents / 0.06)
+    torch.manual_seed(2)
+    assert relative(model.decode(latents, strict=True), theirs) < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("channels", [1, 2])
+def test_full_size(full_size, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, channels: int) -> None:
+    theirs = Official(full_size, monkeypatch, tmp_path / "full.pt")
+    ours = Music2Latent(Checkpoint(full_size, Path(), ""))
+    audio = waveforms(1, channels)
+    latents = ours.encode(audio, strict=True)
+    assert relative(latents / 0.06, theirs.encode(audio)) < 1e-4
+    assert relative(ours.features(audio, strict=True), theirs.encode(audio, features=True)) < 1e-4
+    torch.manual_seed(0)
+    reconstruction = theirs.decode(latents / 0.06)
+    torch.manual_seed(0)
+    assert relative(ours.decode(latents, strict=True), reconstruction) < 1e-4
+
+
+@pytest.mark.slow
+def test_the_package_decodes_a_checkpoint_that_we_export(
+    full_size, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import music2latent.inference as inference
+
+    monkeypatch.setattr(inference, "download_model", lambda: None)
+    path = tmp_path / "exported.pt"
+    checkpoint.export_official(full_size, path)
+    package = inference.EncoderDecoder(load_path_inference=path, device="cpu")
+    assert set(package.gen.state_dict()) == set(to_official(full_size.state_dict(), full_size.config))
+    ours = Music2Latent.from_pretrained(path)
+    latents = torch.rand(1, 64, 10) * 2 - 1
+    torch.manual_seed(0)
+    theirs = package.decode(latents / 0.06)
+    torch.manual_seed(0)
+    assert relative(ours.decode(latents, strict=True), theirs) < 1e-4
+
+
+def test_names_translate_both_ways(full_size) -> None:
+    tensors = full_size.state_dict()
+    assert from_official(to_official(tensors, full_size.config), full_size.config).keys() == tensors.keys()
