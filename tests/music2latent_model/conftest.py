@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -13,7 +11,7 @@ from m2l_bench.music2latent import PRESETS, Checkpoint, Config, Music2Latent
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.official import to_official
 
-NARROW = {"base_channels": 8, "bottleneck_channels": 32, "noise_channels": 32}
+NARROW = {"base_channels": 4, "bottleneck_channels": 32, "noise_channels": 32}
 
 
 def fill_zeros(module: torch.nn.Module, std: float = 0.05) -> None:
@@ -33,7 +31,7 @@ def random_networks(config: Config, seed: int = 0) -> Networks:
 
 @pytest.fixture(scope="session")
 def narrow() -> Config:
-    """The published structure with an eighth of its channels."""
+    """The published structure with a sixteenth of its channels."""
     return Config(beta=0.34, **NARROW)
 
 
@@ -72,8 +70,8 @@ class Official:
     def encode(self, audio: torch.Tensor, features: bool = False) -> torch.Tensor:
         return self.package.encode(audio, extract_features=features)
 
-    def decode(self, latents: torch.Tensor, steps: int = 1) -> torch.Tensor:
-        return self.package.decode(latents, denoising_steps=steps)
+    def decode(self, latents: torch.Tensor, steps: int = 1, chunk_samples: int | None = None) -> torch.Tensor:
+        return self.package.decode(latents, denoising_steps=steps, max_waveform_length=chunk_samples)
 
 
 @pytest.fixture
@@ -82,9 +80,9 @@ def official(networks: Networks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 @pytest.fixture(scope="session")
-def full_size() -> Iterator[Any]:
+def full_size() -> Networks:
     """The preset `official` with random weights."""
-    yield random_networks(PRESETS["official"])
+    return random_networks(PRESETS["official"])
 
 
 def relative(ours: torch.Tensor, theirs: torch.Tensor) -> float:

@@ -8,12 +8,13 @@ import pytest
 import torch
 from conftest import music
 
-from m2l_bench.music2latent import Checkpoint, Music2Latent, checkpoint
+from m2l_bench.music2latent import Checkpoint, Music2Latent, checkpoint, official_framing
 from m2l_bench.music2latent.official import from_official, to_official
 
 from .conftest import Official, relative
 
-SECONDS_CHANNELS = [(1, 1), (1, 2), (10, 1), (10, 2), (70, 1), (70, 2)]
+SLOW = pytest.mark.slow
+SECONDS_CHANNELS = [(1, 1), (1, 2), (10, 1), (10, 2), pytest.param(70, 1, marks=SLOW), pytest.param(70, 2, marks=SLOW)]
 
 
 def waveforms(seconds: float, channels: int) -> torch.Tensor:
@@ -54,16 +55,21 @@ def test_the_latent_scale_of_the_package(model: Music2Latent, official: Official
     assert relative(scaled.encode(audio, strict=True), official.encode(audio)) < 1e-4
 
 
-def test_one_fitting_minute_gets_a_chunk_more_and_drops_it(model: Music2Latent, official: Official) -> None:
-    """60 s chunks hold 645 latents; the package appends a whole chunk where they fit exactly."""
-    latents = torch.rand(1, 64, 2 * 645) * 2 - 1
+@pytest.mark.parametrize("frames", [20, 21, 39, 3 * 20])
+def test_chunks_are_filled_up_as_the_package_does(
+    model: Music2Latent, official: Official, monkeypatch: pytest.MonkeyPatch, frames: int
+) -> None:
+    """With chunks of 20 latents; where they fit exactly the package appends a whole one and drops it."""
+    chunk_samples = 20 * 4096
+    monkeypatch.setattr(official_framing, "CHUNK_SAMPLES", chunk_samples)
+    latents = torch.rand(1, 64, frames) * 2 - 1
     torch.manual_seed(2)
-    theirs = official.decode(latents / 0.06)
+    theirs = official.decode(latents / 0.06, chunk_samples=chunk_samples)
     torch.manual_seed(2)
     assert relative(model.decode(latents, strict=True), theirs) < 1e-4
 
 
-@pytest.mark.slow
+@SLOW
 @pytest.mark.parametrize("channels", [1, 2])
 def test_full_size(full_size, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, channels: int) -> None:
     theirs = Official(full_size, monkeypatch, tmp_path / "full.pt")
@@ -78,7 +84,7 @@ def test_full_size(full_size, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, c
     assert relative(ours.decode(latents, strict=True), reconstruction) < 1e-4
 
 
-@pytest.mark.slow
+@SLOW
 def test_the_package_decodes_a_checkpoint_that_we_export(
     full_size, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
