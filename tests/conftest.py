@@ -23,9 +23,10 @@ def music(seconds: float = 1.0, rate: int = 44_100, channels: int = 1, seed: int
     for _ in range(channels):
         voice = 0.01 * rng.standard_normal(len(time))
         for start in np.arange(0, seconds, 0.25):
-            pitch, age = 110 * 2 ** (rng.integers(0, 36) / 12), np.clip(time - start, 0, None)
+            pitch, sounding = 110 * 2 ** (rng.integers(0, 36) / 12), (time > start) & (time < start + 3)
+            age = time[sounding] - start
             for harmonic in range(1, 6):
-                voice += 0.05 / harmonic * np.sin(2 * np.pi * pitch * harmonic * age) * np.exp(-4 * age) * (age > 0)
+                voice[sounding] += 0.05 / harmonic * np.sin(2 * np.pi * pitch * harmonic * age) * np.exp(-4 * age)
         voices.append(voice)
     return np.asarray(voices, np.float32)
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from m2l_bench.music2latent import PRESETS, Checkpoint, Config, Music2Latent
+from m2l_bench.music2latent.allocator import reuse_freed_memory
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.official import to_official
 
@@ -68,10 +69,12 @@ class Official:
         self.package = inference.EncoderDecoder(load_path_inference=path, device="cpu")
 
     def encode(self, audio: torch.Tensor, features: bool = False) -> torch.Tensor:
-        return self.package.encode(audio, extract_features=features)
+        with reuse_freed_memory():
+            return self.package.encode(audio, extract_features=features)
 
     def decode(self, latents: torch.Tensor, steps: int = 1, chunk_samples: int | None = None) -> torch.Tensor:
-        return self.package.decode(latents, denoising_steps=steps, max_waveform_length=chunk_samples)
+        with reuse_freed_memory():
+            return self.package.decode(latents, denoising_steps=steps, max_waveform_length=chunk_samples)
 
 
 @pytest.fixture
