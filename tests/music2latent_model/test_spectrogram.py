@@ -26,7 +26,7 @@ def test_equation_5() -> None:
     np.testing.assert_allclose(ours[0, 1, :, 1], expected.imag, atol=1e-4)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(frames=st.integers(7, 40), loudness=st.sampled_from([0.0, 1e-4, 0.5]), seed=st.integers(0, 99))
 def test_the_inverse_gives_the_audio_back_where_all_windows_overlap(frames: int, loudness: float, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)

@@ -1,0 +1,126 @@
+"""Audio of any length: exact lengths, no seams, bounded memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from conftest import music
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from m2l_bench.music2latent import Checkpoint, Music2Latent, autoencoder
+
+from .conftest import relative
+
+
+@pytest.mark.parametrize("samples", [1, 2, 1535, 2560, 2561, 4096, 44_100, 10 * 44_100])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_any_length_comes_back_exactly(model: Music2Latent, samples: int, channels: int) -> None:
+    audio = music(samples / 44_100, channels=channels)[:, :samples]
+    latents = model.encode(audio)
+    assert latents.shape == (channels, 64, -(-(samples + 1536) // 4096))
+    assert latents.dtype == torch.float32
+    decoded = model.decode(latents, samples)
+    assert decoded.shape == (channels, samples)
+    assert decoded.isfinite().all()
+    assert decoded.abs().max() <= 1
+    assert model.features(audio).shape == (channels, model.config.feature_channels, latents.shape[-1])
+
+
+@settings(max_examples=15)
+@given(samples=st.integers(1, 60_000))
+def test_any_length_property(model: Music2Latent, samples: int) -> None:
+    latents = model.encode(torch.zeros(samples))
+    assert model.decode(latents, samples).shape == (1, samples)
+
+
+@settings(max_examples=200)
+@given(samples=st.integers(1, 10**9))
+def test_there_are_always_enough_latents(model: Music2Latent, samples: int) -> None:
+    latents = model.latents_for(samples)
+    assert model.samples_for(latents) >= samples
+    assert latents == 1 or model.samples_for(latents - 1) < samples
+
+
+def test_silence(model: Music2Latent) -> None:
+    assert model.decode(model.encode(np.zeros(10_000))).isfinite().all()
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_the_same_seed_gives_the_same_audio(model: Music2Latent, steps: int) -> None:
+    latents = model.encode(music(0.5))
+    first, second, other = (
+        model.decode(latents, steps=steps, generator=torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+    )
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+def test_noise_of_ones_own(model: Music2Latent) -> None:
+    latents = model.encode(music(0.5))
+    noise = torch.randn(1, 2, 1024, 8 * latents.shape[-1], generator=torch.Generator().manual_seed(1))
+    drawn = model.decode(latents, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(model.decode(latents, noise=noise), drawn)
+
+
+def test_batches_do_not_mix(model: Music2Latent) -> None:
+    audio = music(0.5, channels=3)
+    batched = Music2Latent(model.checkpoint, batch_size=2)
+    assert relative(batched.encode(audio), torch.cat([model.encode(channel) for channel in audio])) < 1e-5
+
+
+def test_latent_scale_is_undone(model: Music2Latent) -> None:
+    scaled = Music2Latent(model.checkpoint, latent_scale=0.06)
+    audio, seed = music(0.3), torch.Generator
+    latents = model.encode(audio)
+    assert relative(scaled.encode(audio) * 0.06, latents) < 1e-6
+    ours = scaled.decode(latents / 0.06, generator=seed().manual_seed(0))
+    assert relative(ours, model.decode(latents, generator=seed().manual_seed(0))) < 1e-5
+
+
+def test_chunks_leave_no_seams(model: Music2Latent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunked and whole agree as well at the joints as elsewhere: random networks carry no other truth to compare."""
+    audio, seed = music(9), torch.Generator
+    whole_latents = model.encode(audio)
+    whole = model.decode(whole_latents, generator=seed().manual_seed(0))[0]
+    monkeypatch.setattr(autoencoder, "CHUNK_LATENTS", 40)
+    latents = model.encode(audio)
+    assert latents.shape == whole_latents.shape
+    chunked = model.decode(whole_latents, generator=seed().manual_seed(0))[0]
+    error = (chunked - whole).abs().unfold(0, 4096, 4096).mean(1)
+    starts = autoencoder.chunk_starts(whole_latents.shape[-1], 40, 16)[1:]
+    assert len(starts) == 3
+    joints = torch.cat([error[start : start + 16] for start in starts])
+    assert joints.max() < 2 * error.max().clamp(min=1e-4)
+    # A seam is a jump from one sample to the next, larger than any in the same audio decoded whole.
+    for start in starts:
+        inside = chunked[start * 4096 - 2000 : (start + 16) * 4096 + 2000].diff().abs().max()
+        assert inside <= 1.05 * whole.diff().abs().max()
+
+
+def test_streams_read_and_give_in_order_within_bounds(model: Music2Latent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autoencoder, "CHUNK_LATENTS", 20)
+    samples = 8 * 44_100
+    audio = torch.from_numpy(music(8))
+    asked: list[tuple[int, int]] = []
+
+    def read(start: int, stop: int) -> torch.Tensor:
+        asked.append((start, stop))
+        return audio[:, start:stop]
+
+    parts = list(model.encode_stream(read, samples))
+    latents = torch.cat(parts, dim=-1)
+    assert torch.equal(latents, model.encode(audio))
+    assert [start for start, _ in asked] == sorted(start for start, _ in asked)
+    assert max(stop - start for start, stop in asked) <= 20 * 4096 + 1536
+    decoded = list(model.decode_stream(latents, samples, generator=torch.Generator().manual_seed(0)))
+    assert max(part.shape[-1] for part in decoded) <= 20 * 4096
+    assert sum(part.shape[-1] for part in decoded) == samples
+
+
+def test_moving_and_other_precision(model: Music2Latent) -> None:
+    half = Music2Latent(Checkpoint(model.checkpoint.networks, model.checkpoint.path, ""), dtype=torch.bfloat16)
+    audio = music(1)
+    assert relative(half.encode(audio), model.encode(audio)) < 0.03
+    assert half.to("cpu").encode(audio).dtype == torch.float32
