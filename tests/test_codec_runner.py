@@ -34,7 +34,7 @@ class Noise(Identity):
         return torch.randn(latents.shape, generator=generator)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     samples=st.integers(1, 3000),
     channels=st.integers(1, 6),

@@ -23,7 +23,7 @@ def test_equals_torchmetrics_on_mono(level: float) -> None:
     assert si_sdr(reference, estimate) == pytest.approx(theirs.item(), abs=1e-6)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(gain=st.floats(0.01, 100), offset=st.floats(-1, 1), seed=st.integers(0, 100))
 def test_gain_polarity_and_offset_do_not_matter(gain: float, offset: float, seed: int) -> None:
     reference = noise(seed, 2)

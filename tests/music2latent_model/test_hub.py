@@ -1,0 +1,117 @@
+"""Published names through a hub-shaped local server: download, cache, offline mode, a wrong file, and the whole way."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from m2l_bench.music2latent import checkpoint
+from m2l_bench.music2latent.hub import PUBLISHED
+from m2l_bench.music2latent.networks import Networks
+
+from .hub_server import COMMIT, Hub, serve
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTENT = b"weights, as far as the hub is concerned"
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    file = tmp_path / "served.pt"
+    file.write_bytes(CONTENT)
+    with serve("SonyCSLParis/music2latent", {"music2latent.pt": file}) as served:
+        yield served
+
+
+def python(code: str, environment: dict[str, str]) -> str:
+    """Prints of code in a process of its own: huggingface_hub reads the environment once."""
+    code = "from m2l_bench.music2latent import hub, CheckpointError\n" + code
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | environment, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+DOWNLOAD = "print(hub.cached('music2latent')); print(hub.download('music2latent')); print(hub.cached('music2latent'))"
+ERROR = """
+try:
+    hub.download('music2latent')
+except CheckpointError as error:
+    print(error)
+"""
+WRONG_HASH = """
+import dataclasses
+hub.PUBLISHED['music2latent'] = dataclasses.replace(hub.PUBLISHED['music2latent'], sha256='0' * 64)
+"""
+
+
+def test_download_goes_to_the_cache_and_stays_there_offline(hub: Hub, tmp_path: Path) -> None:
+    environment = hub.environment(tmp_path / "home")
+    before, path, after = python(DOWNLOAD, environment).splitlines()
+    assert before == "None"
+    assert path == after
+    assert Path(path).read_bytes() == CONTENT
+    assert Path(path).is_relative_to(tmp_path / "home")
+    assert COMMIT in path
+    asked = len(hub.requests)
+    offline = python("print(hub.download('music2latent'))", environment | {"HF_HUB_OFFLINE": "1"})
+    assert offline == path
+    assert len(hub.requests) == asked
+
+
+def test_offline_and_not_there(hub: Hub, tmp_path: Path) -> None:
+    message = python(ERROR, hub.environment(tmp_path) | {"HF_HUB_OFFLINE": "1"})
+    assert "SonyCSLParis/music2latent/music2latent.pt: not on this machine and cannot be fetched" in message
+    assert message.endswith("hf download SonyCSLParis/music2latent music2latent.pt --revision main")
+    assert not hub.requests
+
+
+@pytest.mark.slow
+def test_no_connection(tmp_path: Path) -> None:
+    message = python(ERROR, {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)})
+    assert "cannot be fetched" in message
+
+
+def test_file_missing_from_the_repository(tmp_path: Path) -> None:
+    with serve("SonyCSLParis/music2latent", {}) as empty:
+        assert "cannot be fetched" in python(ERROR, empty.environment(tmp_path))
+
+
+def test_a_file_with_another_hash_is_refused(hub: Hub, tmp_path: Path) -> None:
+    environment = hub.environment(tmp_path / "home")
+    message = python(WRONG_HASH + ERROR, environment)
+    assert f"SHA-256 is not {'0' * 64}; delete the file and run: hf download" in message
+    right = WRONG_HASH.replace("'0' * 64", repr(hashlib.sha256(CONTENT).hexdigest()))
+    assert python(right + "print(hub.download('music2latent'))", environment).endswith("music2latent.pt")
+
+
+def test_unknown_name(tmp_path: Path) -> None:
+    message = python(ERROR.replace("'music2latent'", "'musictolatent'"), {"HF_HOME": str(tmp_path)})
+    assert message == "'musictolatent' is neither a file nor one of music2latent"
+
+
+@pytest.mark.slow
+def test_from_the_hub_to_the_authors_package(full_size: Networks, tmp_path: Path) -> None:
+    """The check that waits for the real file, with random weights in its place."""
+    checkpoint.export_official(full_size, tmp_path / "music2latent.pt")
+    file = PUBLISHED["music2latent"]
+    with serve(file.repository, {file.filename: tmp_path / "music2latent.pt"}) as hub:
+        result = subprocess.run(
+            [sys.executable, ROOT / "scripts" / "check_published_weights.py", "--seconds", "1"],
+            capture_output=True,
+            text=True,
+            env=os.environ | hub.environment(tmp_path / "home"),
+            check=False,
+        )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert f'revision   "{COMMIT}"' in result.stdout
+    assert f'sha256     "{checkpoint.file_sha256(tmp_path / "music2latent.pt")}"' in result.stdout
+    assert "parameters 58,185,026" in result.stdout
+    assert result.stdout.count("agrees") == 3
