@@ -1,0 +1,71 @@
+"""`m2l-bench models` and `m2l-bench tasks`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from m2l_bench.commands.common import CardsOption, JsonOption, consoles
+
+
+def models(cards: CardsOption = None, json: JsonOption = False) -> None:
+    """List the systems, and how to make available those that are not."""
+    from m2l_bench.cards import load_cards
+    from m2l_bench.systems import availability
+    from m2l_bench.terminal import print_json, table
+
+    stdout, _ = consoles()
+    states = [(card, availability(card)) for card in load_cards(cards or ()).systems.values()]
+    if json:
+        print_json(
+            [
+                {
+                    **card.model_dump(mode="json"),
+                    "available": bool(state),
+                    "reason": state.reason,
+                    "command": state.command,
+                }
+                for card, state in states
+            ]
+        )
+        return
+    rows = [[card.name, card.title, card.kind, "yes" if state else state.reason] for card, state in states]
+    stdout.print(table("", ["Name", "System", "Kind", "Available"], rows))
+    for card, state in states:
+        if not state:
+            stdout.print(f"{card.name}: {state.command}", markup=False, soft_wrap=True)
+
+
+def tasks(
+    name: Annotated[str | None, typer.Argument(help="Show this task in full.")] = None,
+    cards: CardsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the tasks; with a name, all about one of them (for `bundled`, each clip's licence and author)."""
+    from m2l_bench.cards import load_cards
+    from m2l_bench.datasets import bundled
+    from m2l_bench.terminal import print_json, table
+
+    stdout, _ = consoles()
+    found = load_cards(cards or ())
+    if name is None:
+        if json:
+            print_json([card.model_dump(mode="json") for card in found.tasks.values()])
+            return
+        rows = [[card.name, card.title, ", ".join(card.metrics)] for card in found.tasks.values()]
+        stdout.print(table("", ["Name", "Task", "Metrics"], rows))
+        return
+    card = found.task(name)
+    clips = bundled.manifest() if name == "bundled" else []
+    if json:
+        print_json({**card.model_dump(mode="json"), "clips": clips})
+        return
+    for key in ("title", "description", "metrics", "citation", "source", "licence"):
+        value = getattr(card, key)
+        if value:
+            text = ", ".join(value) if isinstance(value, list) else value.strip()
+            stdout.print(f"{key}: {text}", markup=False, soft_wrap=True)
+    if clips:
+        rows = [[row["id"], row["genre"], row["licence"], row["attribution"]] for row in clips]
+        stdout.print(table("", ["Clip", "Genre", "Licence", "Attribution"], rows))
