@@ -25,7 +25,7 @@ def test_the_wheel_lists_its_cards_in_an_empty_environment(tmp_path: Path) -> No
     python = tmp_path / "venv" / "bin" / "python"
     install = [python, "-m", "pip", "--disable-pip-version-check", "-q", "install", "-c", ROOT / "constraints.txt"]
     # What listing needs; torch and the rest would only make this slow.
-    subprocess.run([*install, "typer", "rich", "pydantic", "pyyaml", "soundfile"], check=True)
+    subprocess.run([*install, "typer", "rich", "pydantic", "pyyaml", "soundfile", "huggingface-hub"], check=True)
     subprocess.run([*install, "--no-deps", wheel], check=True)
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
 

@@ -11,8 +11,30 @@
 | `checkpoint`, `official`, `hub` | weights on disk and on the hub |
 """
 
-from m2l_bench.music2latent.autoencoder import Music2Latent
-from m2l_bench.music2latent.checkpoint import Checkpoint, CheckpointError
-from m2l_bench.music2latent.config import PRESETS, PUBLISHED_LATENT_SCALE, Config
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from m2l_bench.music2latent.autoencoder import Music2Latent
+    from m2l_bench.music2latent.checkpoint import Checkpoint
+    from m2l_bench.music2latent.config import PRESETS, PUBLISHED_LATENT_SCALE, Config
+    from m2l_bench.music2latent.errors import CheckpointError
 
 __all__ = ["PRESETS", "PUBLISHED_LATENT_SCALE", "Checkpoint", "CheckpointError", "Config", "Music2Latent"]
+
+_MODULES = {
+    "Checkpoint": "checkpoint",
+    "CheckpointError": "errors",
+    "Config": "config",
+    "Music2Latent": "autoencoder",
+    "PRESETS": "config",
+    "PUBLISHED_LATENT_SCALE": "config",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: asking whether weights are here (`hub`) needs no torch."""
+    import importlib
+
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

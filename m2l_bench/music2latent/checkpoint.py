@@ -16,16 +16,13 @@ import torch
 from torch import Tensor
 
 from m2l_bench.music2latent.config import PRESETS, Config
+from m2l_bench.music2latent.errors import CheckpointError
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.official import from_official, to_official
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 FORMAT = "m2l-bench.music2latent"
-
-
-class CheckpointError(ValueError):
-    """A file that does not hold usable Music2Latent weights; the message names it and says what was expected."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from m2l_bench.music2latent.checkpoint import CheckpointError, file_sha256
+from m2l_bench.music2latent.errors import CheckpointError
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ def download(name: str) -> Path:
     """
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+
+    from m2l_bench.music2latent.checkpoint import file_sha256
 
     if name not in PUBLISHED:
         raise CheckpointError(f"'{name}' is neither a file nor one of {', '.join(PUBLISHED)}")

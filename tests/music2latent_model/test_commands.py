@@ -1,0 +1,137 @@
+"""`m2l-bench encode`, `decode`, `export` and `reconstruct --models music2latent`, as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from conftest import Cli, music, write
+from safetensors import safe_open
+
+from m2l_bench.datasets import bundled
+from m2l_bench.music2latent import checkpoint
+from m2l_bench.music2latent.networks import Networks
+
+
+def test_a_song_there_and_back(cli: Cli, tmp_path: Path, checkpoint_folder: Path) -> None:
+    """A real one: its stereo, rate and length come back, the same bytes each time, and decoding needs no flags."""
+    song = bundled.load().clips[0].path
+    encoded = cli("encode", song, "-o", "song.safetensors", "--weights", checkpoint_folder)
+    assert encoded.returncode == 0, encoded.stderr
+    assert encoded.stdout == "song.safetensors\n"
+    for name in ("a.flac", "b.flac"):
+        decoded = cli("decode", "song.safetensors", "-o", name)
+        assert decoded.returncode == 0, decoded.stderr
+        assert "\x1b" not in decoded.stderr and "\r" not in decoded.stderr
+    original, back = soundfile.info(song), soundfile.info(tmp_path / "a.flac")
+    assert (back.frames, back.samplerate, back.channels) == (original.frames, original.samplerate, original.channels)
+    assert (tmp_path / "a.flac").read_bytes() == (tmp_path / "b.flac").read_bytes()
+    with safe_open(tmp_path / "song.safetensors", framework="np") as file:
+        assert file.metadata()["weights_sha256"] == checkpoint.file_sha256(checkpoint_folder / "model.safetensors")
+    other = cli("decode", "song.safetensors", "-o", "c.flac", "--steps", 2, "--seed", 1, "--precision", "bfloat16")
+    assert other.returncode == 0, other.stderr
+    assert (tmp_path / "c.flac").read_bytes() != (tmp_path / "a.flac").read_bytes()
+
+
+def test_folders_go_on_and_tell_what_failed(cli: Cli, tmp_path: Path, checkpoint_folder: Path) -> None:
+    for name in ("a.wav", "sub/b.flac"):
+        write(tmp_path / "album" / name, music(0.3, channels=2))
+    (tmp_path / "album" / "broken.wav").write_bytes(b"RIFF")
+    result = cli("encode", "album", "-o", "latents", "--weights", checkpoint_folder, "--json")
+    assert result.returncode == 3
+    told = json.loads(result.stdout)
+    assert told["written"] == ["latents/a.safetensors", "latents/sub/b.safetensors"]
+    assert list(told["failed"]) == ["album/broken.wav"]
+    assert "album/broken.wav: " in result.stderr and len(result.stderr.splitlines()) == 1
+    (tmp_path / "album" / "broken.wav").unlink()
+    (tmp_path / "latents" / "a.safetensors").unlink()
+    again = json.loads(cli("encode", "album", "-o", "latents", "--weights", checkpoint_folder, "--json").stdout)
+    assert again["written"] == ["latents/a.safetensors"]
+    assert again["present"] == ["latents/sub/b.safetensors"]
+    anew = cli("encode", "album", "-o", "latents", "--weights", checkpoint_folder, "--json", "--overwrite")
+    assert len(json.loads(anew.stdout)["written"]) == 2
+    decoded = cli("decode", "latents", "-o", "back")
+    assert decoded.returncode == 0, decoded.stderr
+    assert sorted(decoded.stdout.split()) == ["back/a.flac", "back/sub/b.flac"]
+
+
+def test_killed_halfway_goes_on(tmp_path: Path, cli: Cli, checkpoint_folder: Path) -> None:
+    for number in range(6):
+        write(tmp_path / "album" / f"{number}.wav", music(4, seed=number))
+    command = [sys.executable, "-m", "m2l_bench", "encode", "album", "-o", "out", "--weights", str(checkpoint_folder)]
+    process = subprocess.Popen(command, cwd=tmp_path, env=os.environ)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not list((tmp_path / "out").glob("[0-9]*")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    left = sorted((tmp_path / "out").glob("[0-9]*"))
+    assert left
+    result = cli(*command[3:], "--json")
+    assert result.returncode == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert len(told["present"]) == len(left)
+    assert len(told["present"]) + len(told["written"]) == 6
+
+
+def test_mistakes_are_1_line(cli: Cli, tmp_path: Path, checkpoint_folder: Path) -> None:
+    write(tmp_path / "song.wav", music(0.2))
+    (tmp_path / "text.pt").write_text("text")
+    offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    mistakes = {
+        ("encode", "nowhere.wav"): "nowhere.wav: no such file or folder",
+        ("encode", "song.wav"): "hf download SonyCSLParis/music2latent music2latent.pt",
+        ("encode", "song.wav", "--weights", "text.pt"): "text.pt: cannot be read as a PyTorch checkpoint",
+        ("encode", "song.wav", "--weights", "nothing"): "'nothing' is neither a file nor one of music2latent",
+        ("encode", "song.wav", "--weights", str(checkpoint_folder), "--device", "gpu9"): "gpu9",
+        ("export", str(checkpoint_folder), "-o", "a.pt", "--format", "official"): "only the preset 'official'",
+        ("export", str(checkpoint_folder), "-o", "a", "--format", "official"): "ends in .pt",
+        ("export", str(checkpoint_folder), "-o", "song.wav"): "is a file",
+    }
+    for arguments, message in mistakes.items():
+        result = cli(*arguments, **offline)
+        assert result.returncode == 1, (arguments, result.stdout)
+        assert message in result.stderr and len(result.stderr.strip().splitlines()) == 1, result.stderr
+    result = cli("decode", "song.wav")
+    assert result.returncode == 3
+    assert "song.wav: not a whole latents file" in result.stderr
+
+
+def test_export_both_ways(cli: Cli, tmp_path: Path, full_size: Networks) -> None:
+    checkpoint.save(full_size, tmp_path / "ours")
+    assert cli("export", "ours", "--format", "official", "-o", "theirs.pt").returncode == 0
+    result = cli("export", "theirs.pt", "-o", "back")
+    assert result.returncode == 0, result.stderr
+    assert "wrote back/model.safetensors" in result.stderr
+    assert (tmp_path / "back/model.safetensors").read_bytes() == (tmp_path / "ours/model.safetensors").read_bytes()
+
+
+def test_in_the_benchmark(
+    cli: Cli, tmp_path: Path, quick_cards: Path, originals: Path, checkpoint_folder: Path
+) -> None:
+    """Where its weights are, the codec runs with any number of steps; other weights are another run."""
+    (quick_cards / "random.yaml").write_text(
+        "name: random\ntitle: Random weights\nkind: neural\n"
+        "adapter: m2l_bench.codecs.music2latent:Music2LatentCodec\n"
+        f"options: {{weights: {checkpoint_folder}}}\nsteps: 1\n"
+    )
+    command = ("reconstruct", "--task", "quick", "--data", originals, "--cards", quick_cards, "--models", "random")
+    result = cli(*command, "--steps", 4, "--json")
+    assert result.returncode == 0, result.stderr
+    (folder,) = {Path(system["run"]).name for system in json.loads(result.stdout)["systems"]}
+    assert folder == "random@steps4"
+    manifest = json.loads(next((tmp_path / "runs").rglob("manifest.json")).read_text())
+    assert manifest["key"]["steps"] == 4
+    assert manifest["key"]["weights_sha256"] == checkpoint.file_sha256(checkpoint_folder / "model.safetensors")
+    offline = cli("models", "--json", HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path))
+    card = next(card for card in json.loads(offline.stdout) if card["name"] == "music2latent")
+    assert not card["available"]
+    assert card["command"] == "hf download SonyCSLParis/music2latent music2latent.pt --revision main"
+    assert np.isfinite(soundfile.read(next((tmp_path / "runs").rglob("*.flac")))[0]).all()
