@@ -1,0 +1,171 @@
+"""Music2Latent against the authors' package: seconds to encode and to decode a clip.
+
+    pip install -e ".[test]"                                  # brings music2latent==0.1.8
+    python benchmarks/codec.py --json codec.json
+    python benchmarks/codec.py --device cuda --batch 32       # real-time factors on a GPU
+
+Full size, random weights, the same in both; ours and theirs in turn in one process, medians, ratios round by round.
+`encode_ratio` and `decode_ratio` are those of `--precision`; float32 stands beside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from m2l_bench import audio
+from m2l_bench.datasets import bundled
+from m2l_bench.music2latent import PRESETS, PUBLISHED_LATENT_SCALE, Checkpoint, Music2Latent, checkpoint
+from m2l_bench.music2latent.networks import Networks
+
+SAMPLE_RATE = 44_100
+
+
+def random_networks() -> Networks:
+    """The published size; tensors that start at zero are filled, or most of the network would do nothing."""
+    torch.manual_seed(0)
+    networks = Networks(PRESETS["official"]).eval()
+    for parameter in networks.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.02)
+    return networks
+
+
+def load_ours(networks: Networks, precision: str, device: str = "cpu", batch: int = 1) -> Music2Latent:
+    return Music2Latent(
+        Checkpoint(networks, Path("random"), ""), device, dtype=getattr(torch, precision), batch_size=batch
+    )
+
+
+def load_package(networks: Networks, device: str = "cpu") -> Any:
+    """The authors' package with our random weights."""
+    from music2latent import inference
+
+    inference.download_model = lambda: None  # the published weights are not needed
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "music2latent.pt"
+        checkpoint.export_official(networks, path)
+        return inference.EncoderDecoder(load_path_inference=path, device=torch.device(device))
+
+
+def music(seconds: float, batch: int = 1) -> Tensor:
+    """(batch, samples): the first bundled clip."""
+    samples, rate = audio.read(bundled.load().clips[0].path)
+    waveform = audio.resample(audio.to_mono(samples), rate, SAMPLE_RATE)
+    waveform = np.tile(waveform, (batch, math.ceil(seconds * SAMPLE_RATE / waveform.shape[1])))
+    return torch.from_numpy(waveform[:, : round(seconds * SAMPLE_RATE)])
+
+
+def in_turn(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each call in each round; a first round is not counted."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for number in range(rounds + 1):
+        for name, call in calls.items():
+            _finish()
+            started = time.perf_counter()
+            call()
+            _finish()
+            if number:
+                times[name].append(time.perf_counter() - started)
+    return times
+
+
+def _finish() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def compare(seconds: float, rounds: int, precision: str, device: str, batch: int) -> dict[str, Any]:
+    """Times and ratios, how far our float32 lies from the package, and our other precision from our float32."""
+    networks = random_networks()
+    package = load_package(networks, device)
+    models = {name: load_ours(networks, name, device, batch) for name in dict.fromkeys(["float32", precision])}
+    waveform = music(seconds, batch)
+    latents = models["float32"].encode(waveform, strict=True)
+    encode: dict[str, Callable[[], Any]] = {
+        "official": lambda: package.encode(waveform, max_batch_size=batch).cpu() * PUBLISHED_LATENT_SCALE
+    }
+    decode: dict[str, Callable[[], Any]] = {
+        "official": lambda: package.decode(latents / PUBLISHED_LATENT_SCALE, max_batch_size=batch).cpu()
+    }
+    for name, model in models.items():
+        encode[name] = partial(model.encode, waveform, strict=True)
+        decode[name] = partial(model.decode, latents, strict=True)
+    result: dict[str, Any] = {"clip_seconds": seconds, "batch": batch, "precision": precision}
+    times = {"encode": in_turn(encode, rounds), "decode": in_turn(decode, rounds)}
+    for suffix, name in (("", precision), ("_float32", "float32")):
+        for verb, measured in times.items():
+            result[f"{verb}_ratio{suffix}"] = statistics.median(
+                theirs / ours for theirs, ours in zip(measured["official"], measured[name], strict=True)
+            )
+            result[f"{verb}_seconds{suffix}"] = statistics.median(measured[name])
+            result[f"{verb}_real_time_factor{suffix}"] = batch * seconds / statistics.median(measured[name])
+    for verb, measured in times.items():
+        result[f"{verb}_seconds_official"] = statistics.median(measured["official"])
+    outputs = {"encode": {name: call() for name, call in encode.items()}, "decode": _with_equal_noise(decode)}
+    for verb, output in outputs.items():
+        if device == "cpu":  # on a GPU the package draws other noise
+            result[f"{verb}_difference_from_official_float32"] = relative(output["float32"], output["official"])
+        result[f"{verb}_error_of_{precision}"] = relative(output[precision], output["float32"])
+    return result | {"seconds_of_each_round": times}
+
+
+def _with_equal_noise(decode: dict[str, Callable[[], Any]]) -> dict[str, Any]:
+    outputs = {}
+    for name, call in decode.items():
+        torch.manual_seed(0)
+        outputs[name] = call()
+    return outputs
+
+
+def relative(ours: Tensor, theirs: Tensor) -> float:
+    return float((ours.double() - theirs.double()).norm() / theirs.double().norm())
+
+
+def machine(device: str = "cpu") -> str:
+    """The processor, as Linux or the driver names it."""
+    versions = f"PyTorch {torch.__version__}, Python {platform.python_version()}"
+    if device != "cpu":
+        return f"{torch.cuda.get_device_name(device)}, {versions}"
+    names = {}
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        names = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    flags = [flag for flag in ("avx512_bf16", "amx_bf16") if flag in names.get("flags", "").split()]
+    name = names.get("model name", platform.processor() or platform.machine())
+    return f"{name} ({', '.join(flags) or 'no bfloat16 instructions'}), {torch.get_num_threads()} threads, {versions}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of the clip")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--precision", default="bfloat16", choices=["float32", "bfloat16", "float16"])
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch", type=int, default=1, help="clips at once")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    result = {"machine": machine(arguments.device)} | compare(
+        arguments.seconds, arguments.rounds, arguments.precision, arguments.device, arguments.batch
+    )
+    text = json.dumps(result, indent=2)
+    print(text)
+    if arguments.json:
+        arguments.json.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
