@@ -6,7 +6,6 @@ build the numpy numbers that the published file holds.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from m2l_bench.music2latent.config import PRESETS, Config
 from m2l_bench.music2latent.errors import CheckpointError
+from m2l_bench.music2latent.hashes import file_sha256
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.official import from_official, to_official
 
@@ -89,19 +89,6 @@ def export_official(networks: Networks, path: Path) -> None:
     unfinished = path.with_name(path.name + ".part")
     torch.save({"gen_state_dict": to_official(tensors, networks.config)}, unfinished)
     unfinished.replace(path)
-
-
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else _digest(file)
-    return str(digest.hexdigest())
-
-
-def _digest(file: Any) -> Any:
-    digest = hashlib.sha256()
-    while block := file.read(2**20):
-        digest.update(block)
-    return digest
 
 
 def _read_official(file: Path) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from m2l_bench.music2latent.config import Config
 
@@ -43,26 +43,20 @@ def step_size(iteration: int, iterations: int, initial: float = 0.1, final_expon
     return math.pow(initial, exponent)
 
 
-def sample_times(
-    count: int,
-    config: Config,
-    mean: float = -1.1,
-    std: float = 2.0,
-    bins: int = 9_999,
-    generator: Generator | None = None,
-    device: torch.device | str = "cpu",
-) -> Tensor:
+def sample_times(uniform: Tensor, config: Config, mean: float = -1.1, std: float = 2.0, bins: int = 9_999) -> Tensor:
     """Times t_{i+1} in (0, 1] with the lognormal sampling weights of Section 4.3, (count,).
 
     A bin of a uniform grid of t is drawn with the normal density of log sigma(t) as its weight, then a place inside
     the bin (published). t = 0 is left out: there t_i = t_{i+1}, and the loss weight has no value.
+
+    Args:
+        uniform: (count, 2) in [0, 1): the first chooses the bin, the second the place in it.
     """
-    edges = torch.arange(bins, device=device) / bins
+    edges = torch.arange(bins, dtype=uniform.dtype, device=uniform.device) / bins
     log_sigma = sigma_at(edges, config).log()
-    weights = torch.exp(-((log_sigma - mean) ** 2) / (2 * std**2))
-    chosen = torch.multinomial(weights, count, replacement=True, generator=generator)
-    jitter = torch.rand(count, generator=generator, device=device)
-    return ((chosen + jitter) / bins).clamp(1e-4, 1)
+    shares = torch.softmax(-((log_sigma - mean) ** 2) / (2 * std**2), dim=0).cumsum(0)
+    chosen = torch.searchsorted(shares, uniform[:, 0].contiguous()).clamp(max=bins - 1)
+    return ((chosen + uniform[:, 1]) / bins).clamp(1e-4, 1)
 
 
 def noise_level_pair(t: Tensor, step: float, config: Config) -> tuple[Tensor, Tensor]:

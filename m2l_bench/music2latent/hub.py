@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from m2l_bench.music2latent.errors import CheckpointError
+from m2l_bench.music2latent.hashes import file_sha256
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,6 @@ def download(name: str) -> Path:
     """
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
-
-    from m2l_bench.music2latent.checkpoint import file_sha256
 
     if name not in PUBLISHED:
         raise CheckpointError(f"'{name}' is neither a file nor one of {', '.join(PUBLISHED)}")

@@ -1,0 +1,82 @@
+"""A batch of crops -> loss: Eq. 11, as one module that can be compiled and distributed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from m2l_bench.music2latent.config import Config
+from m2l_bench.music2latent.consistency import consistency_loss, noise_level_pair, sample_times, step_size
+from m2l_bench.music2latent.networks import Networks
+from m2l_bench.music2latent.spectrogram import spectrogram
+from m2l_bench.music2latent.training.corpus import Crop
+from m2l_bench.music2latent.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Crops as tensors. Everything random about them was decided when they were drawn."""
+
+    audio: Tensor
+    """(batch, crop_samples) int16."""
+    uniform: Tensor
+    """(batch, 2) float64 in [0, 1)."""
+    noise_seeds: tuple[int, ...]
+
+    @classmethod
+    def of(cls, crops: Sequence[Crop]) -> Batch:
+        return cls(
+            torch.from_numpy(np.stack([crop.audio for crop in crops])),
+            torch.tensor([crop.uniform for crop in crops], dtype=torch.float64),
+            tuple(crop.noise_seed for crop in crops),
+        )
+
+
+class Objective(nn.Module):
+    """The networks, and what training asks of them."""
+
+    def __init__(self, networks: Networks) -> None:
+        super().__init__()
+        self.networks = networks
+
+    def forward(self, clean: Tensor, noise: Tensor, sigma_low: Tensor, sigma_high: Tensor) -> Tensor:
+        """Loss of each crop, (batch,); see `consistency_loss`. One pass of encoder and decoder for both noise levels.
+
+        Args:
+            clean: spectrograms, (batch, 2, bins, frames).
+        """
+        decoded = self.networks.decoder(self.networks.encoder(clean))
+        # The teacher gives no gradient, to nothing: not to the latents either.
+        return consistency_loss(
+            lambda noisy, sigma: self.networks.unet(noisy, sigma, decoded), clean, noise, sigma_low, sigma_high
+        )
+
+
+def prepare(
+    batch: Batch, step: float, config: Config, recipe: Recipe, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What `Objective` takes: spectrograms, noise and the two noise levels, on the device.
+
+    Args:
+        step: Delta t of Eq. 13.
+    """
+    audio = batch.audio.to(device, non_blocking=True).float() / 32_768
+    clean = spectrogram(audio, config).contiguous()
+    times = sample_times(batch.uniform, config, recipe.noise_mean, recipe.noise_std, recipe.noise_bins)
+    low, high = noise_level_pair(times.to(device, torch.float32), step, config)
+    generator = torch.Generator(device)
+    noise = torch.empty_like(clean)
+    for item, seed in zip(noise, batch.noise_seeds, strict=True):
+        item.normal_(generator=generator.manual_seed(seed))
+    return clean, noise, low, high
+
+
+def current_step(iteration: int, iterations: int, recipe: Recipe) -> float:
+    """Delta t at an iteration; at its largest as long as K is not known (0)."""
+    if not iterations:
+        return recipe.initial_step
+    return step_size(min(iteration, iterations), iterations, recipe.initial_step, recipe.final_exponent)
