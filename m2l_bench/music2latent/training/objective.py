@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from m2l_bench.music2latent.config import Config
-from m2l_bench.music2latent.consistency import consistency_loss, noise_level_pair, sample_times, step_size
+from m2l_bench.music2latent.consistency import consistency_loss, noise_level_pair, sample_times
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.spectrogram import spectrogram
 from m2l_bench.music2latent.training.corpus import Crop
@@ -74,9 +74,3 @@ def prepare(
         item.normal_(generator=generator.manual_seed(seed))
     return clean, noise, low, high
 
-
-def current_step(iteration: int, iterations: int, recipe: Recipe) -> float:
-    """Delta t at an iteration; at its largest as long as K is not known (0)."""
-    if not iterations:
-        return recipe.initial_step
-    return step_size(min(iteration, iterations), iterations, recipe.initial_step, recipe.final_exponent)

@@ -1,0 +1,240 @@
+"""What `m2l-bench pack` and `m2l-bench train` do: the harness's side of `music2latent.training`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from m2l_bench import audio
+from m2l_bench.audio import Audio
+from m2l_bench.datasets import bundled
+from m2l_bench.datasets import folder as folder_dataset
+from m2l_bench.errors import UserError
+from m2l_bench.metrics.si_sdr import si_sdr
+from m2l_bench.metrics.spectral import log_spectral_distance
+from m2l_bench.progress import Progress
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from m2l_bench.music2latent import Music2Latent
+    from m2l_bench.music2latent.training.corpus import Index, Mixture
+    from m2l_bench.music2latent.training.loop import Status, Validation
+    from m2l_bench.music2latent.training.recipe import Recipe
+    from m2l_bench.music2latent.training.state import State
+
+EXCERPTS = 8
+EXCERPT_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What the command line says; None stands for "as the recipe or the run says"."""
+
+    data: Sequence[str]
+    """`DIR` or `DIR=WEIGHT`, packed."""
+    out: Path
+    preset: str = "small"
+    recipe: str = "fast"
+    resume: Path | None = None
+    minutes: float | None = None
+    iterations: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    accumulate: int = 1
+    precision: str = "auto"
+    device: str = "auto"
+    compile: bool = False
+    seed: int = 0
+    interval_minutes: float = 10.0
+    validate_on: Path | None = None
+    compact: Path | None = None
+    part_megabytes: int = 45
+    attention: bool = True
+    frequency_scaling: bool = True
+
+
+def pack(source: Path, target: Path, manifest: Path | None, progress: Progress) -> Index:
+    """
+    Raises:
+        UserError: nothing to pack, or nowhere to write.
+    """
+    from m2l_bench.music2latent.training import pack as packing
+    from m2l_bench.music2latent.training.corpus import CorpusError
+
+    try:
+        total = len(packing.list_files(source))
+        with progress.start("pack", total, 0) as advance:
+            return packing.pack(source, target, manifest, advance)
+    except (CorpusError, OSError) as error:
+        raise UserError(str(error)) from error
+
+
+def train(
+    options: TrainOptions, on_status: Callable[[Status], None], on_message: Callable[[str], None]
+) -> State:
+    """Start a run, or go on with the one in `options.out`.
+
+    Raises:
+        UserError: what the run was started with differs from what is asked now, unusable data, or a run that failed.
+    """
+    from m2l_bench.music2latent import CheckpointError
+    from m2l_bench.music2latent.training import loop, state
+    from m2l_bench.music2latent.training.corpus import CorpusError
+
+    fabric = _fabric(options)
+    fabric.launch()
+    try:
+        start = _start(options, on_message)
+        crop_samples = (start.recipe.crop_frames + 3) * start.config.hop
+        mixture = _mixture(options.data, crop_samples, start, fabric.is_global_zero, on_message)
+        settings = loop.Settings(
+            out=options.out,
+            minutes=options.minutes,
+            interval_minutes=options.interval_minutes,
+            accumulate=options.accumulate,
+            compile=options.compile,
+            validate=lambda model: validate(model, options.validate_on),
+            on_status=on_status if fabric.is_global_zero else lambda status: None,
+            on_message=on_message,
+        )
+        result = loop.train(start, mixture, settings, fabric)
+        if options.compact is not None and fabric.is_global_zero:
+            state.save_compact(result, options.compact, options.part_megabytes * 1_000_000)
+        return result
+    except (CheckpointError, CorpusError, loop.TrainingError, ValueError) as error:
+        raise UserError(str(error)) from error
+
+
+def _start(options: TrainOptions, on_message: Callable[[str], None]) -> State:
+    """A new state, that of the run in `out`, or one brought from elsewhere."""
+    from m2l_bench.music2latent import PRESETS
+    from m2l_bench.music2latent.training import state
+    from m2l_bench.music2latent.training.loop import initial_state
+
+    if options.preset not in PRESETS:
+        raise UserError(f"no preset '{options.preset}': there are {', '.join(PRESETS)}")
+    config = PRESETS[options.preset]
+    config = config if options.attention else config.without_frequency_attention()
+    config = config if options.frequency_scaling else config.without_frequency_scaling()
+    recipe = _recipe(options)
+    here = (options.out / state.WHOLE).is_file()
+    if not here and options.resume is None:
+        return initial_state(config, recipe, options.seed)
+    found = state.load(options.out if here else options.resume or options.out)
+    changed = state.differences(config, found.config)
+    if here or found.iteration:
+        changed += state.differences(recipe, found.recipe)
+    if here and found.seed != options.seed:
+        changed.append(f"seed was {found.seed}, now {options.seed}")
+    if changed:
+        where = options.out if here else options.resume
+        raise UserError(f"{where}: was started otherwise ({'; '.join(changed)}); say the same, or another --out")
+    if not here and not found.iteration:
+        found = replace(found, recipe=recipe, seed=options.seed)  # weights alone: a new schedule
+    on_message(f"going on from iteration {found.iteration} of {options.out if here else options.resume}")
+    return found
+
+
+def _recipe(options: TrainOptions) -> Recipe:
+    from m2l_bench.music2latent.training.recipe import RECIPES
+
+    if options.recipe not in RECIPES:
+        raise UserError(f"no recipe '{options.recipe}': there are {', '.join(RECIPES)}")
+    changes: dict[str, Any] = {
+        "iterations": options.iterations,
+        "batch_size": options.batch_size,
+        "learning_rate": options.learning_rate,
+    }
+    return replace(RECIPES[options.recipe], **{name: value for name, value in changes.items() if value is not None})
+
+
+def _mixture(
+    data: Sequence[str], crop_samples: int, start: State, first: bool, on_message: Callable[[str], None]
+) -> Mixture:
+    from m2l_bench.music2latent.training.corpus import Corpus, CorpusError, Mixture
+    from m2l_bench.music2latent.training.pack import verify
+
+    folders, weights = [], []
+    for item in data:
+        name, equals, weight = item.rpartition("=")
+        try:
+            folders.append(Path(name if equals else item))
+            weights.append(float(weight) if equals else 1.0)
+        except ValueError as error:
+            raise UserError(f"--data {item}: say DIR or DIR=WEIGHT") from error
+    corpora = [Corpus(folder, crop_samples) for folder in folders]
+    if first:
+        for corpus in corpora:
+            damaged = verify(corpus.folder)
+            if damaged:
+                raise CorpusError(f"{corpus.folder / damaged[0]}: damaged (SHA-256 differs); pack the folder again")
+            on_message(
+                f"{corpus.folder}: {len(corpus.files)} files, {corpus.hours:.1f} hours"
+                + (f", {corpus.too_short} too short for a crop" if corpus.too_short else "")
+            )
+    return Mixture(corpora, weights, start.seed, start.recipe.minimum_rms)
+
+
+def _fabric(options: TrainOptions) -> Fabric:
+    """One process on one device, or as torchrun or SLURM started this one."""
+    try:
+        from lightning_fabric import Fabric
+        from torch.utils import tensorboard  # noqa: F401  (asked for late otherwise)
+    except ImportError as error:
+        raise UserError(f"training needs more packages ({error}): pip install 'm2l-bench[train]'") from error
+    import torch
+
+    device = options.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, number = device.partition(":")
+    precision = options.precision
+    if precision == "auto":
+        precision = "bf16-mixed" if kind == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
+    here = int(os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("SLURM_NTASKS_PER_NODE") or 1)
+    everywhere = int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1)
+    devices: Any = [int(number)] if number else here
+    try:
+        return Fabric(
+            accelerator=kind,
+            devices=devices,
+            num_nodes=max(1, everywhere // here),
+            strategy="ddp" if everywhere > 1 else "auto",
+            precision=precision,  # type: ignore[arg-type]
+        )
+    except (ValueError, RuntimeError) as error:
+        raise UserError(f"--device {options.device}, --precision {options.precision}: {error}") from error
+
+
+def validate(model: Music2Latent, folder: Path | None = None) -> Validation:
+    """One-step reconstruction of held-out excerpts, always with the same noise.
+
+    Args:
+        folder: of audio; by default the bundled clips.
+    """
+    import torch
+
+    from m2l_bench.music2latent.training.loop import Validation
+
+    clips = (bundled.load() if folder is None else folder_dataset.load(folder)).clips[:EXCERPTS]
+    rows, examples = [], {}
+    for number, clip in enumerate(clips):
+        original = excerpt(clip.path, model.config.sample_rate)
+        generator = torch.Generator().manual_seed(number)
+        made = model.decode(model.encode(original), original.shape[1], generator=generator).numpy()
+        rows.append((si_sdr(original, made), log_spectral_distance(original, made)))
+        examples |= {f"original/{clip.id}": original[0], f"reconstruction/{clip.id}": made[0]}
+    means = np.mean(rows, axis=0)
+    return Validation({"si_sdr_db": float(means[0]), "log_spectral_distance_db": float(means[1])}, examples)
+
+
+def excerpt(path: Path, sample_rate: int) -> Audio:
+    """(1, samples): the first seconds of a file, mono."""
+    samples, rate = audio.read(path, 0.0, EXCERPT_SECONDS)
+    return audio.resample(audio.to_mono(samples), rate, sample_rate)
