@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from m2l_bench.commands import data, lists, music2latent, reconstruct, tables
+from m2l_bench.commands import data, lists, music2latent, reconstruct, tables, training
 from m2l_bench.commands.common import State, consoles
 from m2l_bench.errors import UserError, one_line
 
@@ -34,6 +34,8 @@ for command in (
     music2latent.encode,
     music2latent.decode,
     music2latent.export,
+    training.pack,
+    training.train,
 ):
     app.command()(command)
 data_app = typer.Typer(no_args_is_help=True, help="Get datasets.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,7 +20,10 @@ from rich.progress import (
 )
 from rich.table import Table
 
-__all__ = ["ProgressBars", "escape", "make_consoles", "print_json", "table"]
+if TYPE_CHECKING:
+    from m2l_bench.music2latent.training.loop import Status
+
+__all__ = ["ProgressBars", "TrainingBar", "escape", "make_consoles", "print_json", "table"]
 
 
 def make_consoles(color: bool) -> tuple[Console, Console]:
@@ -64,3 +68,49 @@ class ProgressBars:
         with Progress(*columns, console=self.console, disable=not self.console.is_terminal) as progress:
             task = progress.add_task(escape(name), total=total, completed=done)
             yield lambda: progress.advance(task)
+
+
+class TrainingBar:
+    """Iterations, loss, speed and time left of a training run; its messages stand as lines above.
+
+    Args:
+        visible: whether this process is the one that shows anything.
+    """
+
+    def __init__(self, console: Console, visible: bool = True) -> None:
+        self.console = console
+        self.visible = visible
+        self.progress = Progress(
+            TextColumn("train"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]:.4g}, {task.fields[speed]:.2f} steps/s"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not (visible and console.is_terminal),
+        )
+
+    def __enter__(self) -> TrainingBar:
+        self.progress.start()
+        self.task = self.progress.add_task("", total=None, loss=float("nan"), speed=0.0)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.progress.stop()
+
+    def status(self, status: Status) -> None:
+        self.progress.update(
+            self.task,
+            completed=status.iteration,
+            total=status.iterations or None,
+            loss=status.loss,
+            speed=status.steps_per_second,
+        )
+
+    def message(self, text: str) -> None:
+        if self.visible:
+            self.console.print(text, markup=False, soft_wrap=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +18,15 @@ from m2l_bench.errors import UserError
 from m2l_bench.metrics.si_sdr import si_sdr
 from m2l_bench.metrics.spectral import log_spectral_distance
 from m2l_bench.progress import Progress
+from m2l_bench.terminal import TrainingBar
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+    from rich.console import Console
 
     from m2l_bench.music2latent import Music2Latent
     from m2l_bench.music2latent.training.corpus import Index, Mixture
-    from m2l_bench.music2latent.training.loop import Status, Validation
+    from m2l_bench.music2latent.training.loop import Validation
     from m2l_bench.music2latent.training.recipe import Recipe
     from m2l_bench.music2latent.training.state import State
 
@@ -34,7 +36,7 @@ EXCERPT_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What the command line says; None stands for "as the recipe or the run says"."""
+    """What the command line says."""
 
     data: Sequence[str]
     """`DIR` or `DIR=WEIGHT`, packed."""
@@ -43,9 +45,8 @@ class TrainOptions:
     recipe: str = "fast"
     resume: Path | None = None
     minutes: float | None = None
-    iterations: int | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the recipe; None leaves one as it is."""
     accumulate: int = 1
     precision: str = "auto"
     device: str = "auto"
@@ -75,39 +76,42 @@ def pack(source: Path, target: Path, manifest: Path | None, progress: Progress) 
         raise UserError(str(error)) from error
 
 
-def train(
-    options: TrainOptions, on_status: Callable[[Status], None], on_message: Callable[[str], None]
-) -> State:
+def train(options: TrainOptions, console: Console) -> State:
     """Start a run, or go on with the one in `options.out`.
+
+    Args:
+        console: for progress and messages; nothing moves if it is not a terminal.
 
     Raises:
         UserError: what the run was started with differs from what is asked now, unusable data, or a run that failed.
     """
+    fabric = _fabric(options)
     from m2l_bench.music2latent import CheckpointError
     from m2l_bench.music2latent.training import loop, state
     from m2l_bench.music2latent.training.corpus import CorpusError
 
-    fabric = _fabric(options)
     fabric.launch()
     try:
-        start = _start(options, on_message)
-        crop_samples = (start.recipe.crop_frames + 3) * start.config.hop
-        mixture = _mixture(options.data, crop_samples, start, fabric.is_global_zero, on_message)
-        settings = loop.Settings(
-            out=options.out,
-            minutes=options.minutes,
-            interval_minutes=options.interval_minutes,
-            accumulate=options.accumulate,
-            compile=options.compile,
-            validate=lambda model: validate(model, options.validate_on),
-            on_status=on_status if fabric.is_global_zero else lambda status: None,
-            on_message=on_message,
-        )
-        result = loop.train(start, mixture, settings, fabric)
-        if options.compact is not None and fabric.is_global_zero:
-            state.save_compact(result, options.compact, options.part_megabytes * 1_000_000)
+        with TrainingBar(console, visible=fabric.is_global_zero) as bar:
+            start = _start(options, bar.message)
+            crop_samples = (start.recipe.crop_frames + 3) * start.config.hop
+            mixture = _mixture(options.data, crop_samples, start, fabric.is_global_zero, bar.message)
+            settings = loop.Settings(
+                out=options.out,
+                minutes=options.minutes,
+                interval_minutes=options.interval_minutes,
+                accumulate=options.accumulate,
+                compile=options.compile,
+                validate=lambda model: validate(model, options.validate_on),
+                on_status=bar.status,
+                on_message=bar.message,
+            )
+            result = loop.train(start, mixture, settings, fabric)
+            if options.compact is not None and fabric.is_global_zero:
+                parts = state.save_compact(result, options.compact, options.part_megabytes * 1_000_000)
+                bar.message(f"{options.compact}: {len(parts)} parts")
         return result
-    except (CheckpointError, CorpusError, loop.TrainingError, ValueError) as error:
+    except (CheckpointError, CorpusError, loop.TrainingError, OSError) as error:
         raise UserError(str(error)) from error
 
 
@@ -146,12 +150,11 @@ def _recipe(options: TrainOptions) -> Recipe:
 
     if options.recipe not in RECIPES:
         raise UserError(f"no recipe '{options.recipe}': there are {', '.join(RECIPES)}")
-    changes: dict[str, Any] = {
-        "iterations": options.iterations,
-        "batch_size": options.batch_size,
-        "learning_rate": options.learning_rate,
-    }
-    return replace(RECIPES[options.recipe], **{name: value for name, value in changes.items() if value is not None})
+    changes = {name: value for name, value in options.changes.items() if value is not None}
+    try:
+        return replace(RECIPES[options.recipe], **changes)
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def _mixture(
@@ -196,7 +199,8 @@ def _fabric(options: TrainOptions) -> Fabric:
     kind, _, number = device.partition(":")
     precision = options.precision
     if precision == "auto":
-        precision = "bf16-mixed" if kind == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
+        fast = torch.cuda.is_bf16_supported() if kind == "cuda" else _cpu_has_bfloat16()
+        precision = "bf16-mixed" if fast else "32-true"
     here = int(os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("SLURM_NTASKS_PER_NODE") or 1)
     everywhere = int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1)
     devices: Any = [int(number)] if number else here
@@ -212,6 +216,12 @@ def _fabric(options: TrainOptions) -> Fabric:
         raise UserError(f"--device {options.device}, --precision {options.precision}: {error}") from error
 
 
+def _cpu_has_bfloat16() -> bool:
+    import torch
+
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())  # not in the oldest versions
+
+
 def validate(model: Music2Latent, folder: Path | None = None) -> Validation:
     """One-step reconstruction of held-out excerpts, always with the same noise.
 
@@ -223,7 +233,8 @@ def validate(model: Music2Latent, folder: Path | None = None) -> Validation:
     from m2l_bench.music2latent.training.loop import Validation
 
     clips = (bundled.load() if folder is None else folder_dataset.load(folder)).clips[:EXCERPTS]
-    rows, examples = [], {}
+    rows: list[tuple[float, float]] = []
+    examples: dict[str, np.ndarray] = {}
     for number, clip in enumerate(clips):
         original = excerpt(clip.path, model.config.sample_rate)
         generator = torch.Generator().manual_seed(number)

@@ -1,4 +1,4 @@
-"""Every hyperparameter of the representation and the networks, named as in the paper, with three presets.
+"""Every hyperparameter of the representation and the networks, named as in the paper, with four presets.
 
 Sections of the paper (Pasini, Lattner, Fazekas, ISMIR 2024) stand beside each field; "published" means that the paper
 is silent and the value is that of the authors' published package. Those of training live with the trainer.
@@ -155,8 +155,17 @@ PRESETS: dict[str, Config] = {
     "paper": Config(),
     "official": Config(beta=0.34),
     "small": Config(base_channels=32, bottleneck_channels=256, noise_channels=256, unused_noise_projections=False),
+    "tiny": Config(
+        hop=128,
+        base_channels=16,
+        unet_blocks=1,
+        bottleneck_channels=64,
+        noise_channels=64,
+        unused_noise_projections=False,
+    ),
 }
-"""paper: Sections 3 to 4.4. official: the published checkpoint. small: for CPUs, the same representation and ratio."""
+"""paper: Sections 3 to 4.4. official: the published checkpoint. small: for CPUs, the same representation and ratio.
+tiny: to try training on a laptop; 1,024 times fewer latent vectors than samples."""
 
 PUBLISHED_LATENT_SCALE = 0.06
 """The authors' package divides latents by this, so that their standard deviation is about one."""

@@ -40,8 +40,9 @@ class File:
     """Of one channel."""
     channels: int
     sample_rate: int
+    bytes: int
     sha256: str
-    """Of the audio file."""
+    """Of the audio file, as is the size in bytes."""
     licence: str = ""
     source: str = ""
 
@@ -157,7 +158,7 @@ class Mixture:
     """
 
     def __init__(self, corpora: Sequence[Corpus], weights: Sequence[float], seed: int, minimum_rms: float) -> None:
-        if not corpora or len(weights) != len(corpora) or min(weights) < 0 or sum(weights) <= 0:
+        if not corpora or len(weights) != len(corpora) or min(weights) < 0 or not 0 < sum(weights) < np.inf:
             raise CorpusError(f"{len(corpora)} corpora with weights {list(weights)}")
         self.corpora = corpora
         self.edges = np.cumsum(weights) / np.sum(weights)

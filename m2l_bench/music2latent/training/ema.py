@@ -5,22 +5,22 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import nn
 
+from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.training.recipe import Recipe
 from m2l_bench.music2latent.training.schedules import ema_decay
 
 
 class Average:
-    """A second copy of a module whose parameters follow those of the first."""
+    """A second copy of networks whose parameters follow those of the first."""
 
-    def __init__(self, module: nn.Module, updates: int = 0) -> None:
+    def __init__(self, module: Networks, updates: int = 0) -> None:
         self.module = copy.deepcopy(module).eval().requires_grad_(False)
         self.updates = updates
-        self._parameters = list(self.module.parameters())
+        self._parameters: list[torch.Tensor] = list(self.module.parameters())
 
     @torch.no_grad()
-    def update(self, module: nn.Module, recipe: Recipe) -> None:
+    def update(self, module: Networks, recipe: Recipe) -> None:
         self.updates += 1
         weight = 1 - ema_decay(self.updates, recipe)
         torch._foreach_lerp_(self._parameters, list(module.parameters()), weight)

@@ -19,13 +19,13 @@ class Log:
         if self.folder is not None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self.board = SummaryWriter(str(self.folder / "tensorboard"))  # type: ignore[no-untyped-call]
+            self.board = SummaryWriter(str(self.folder / "tensorboard"))
             self.file = (self.folder / "log.jsonl").open("a", encoding="utf-8")
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.folder is not None:
-            self.board.close()  # type: ignore[no-untyped-call]
+            self.board.close()
             self.file.close()
 
     def write(self, iteration: int, figures: dict[str, float], seconds: float) -> None:
@@ -35,9 +35,9 @@ class Log:
         self.file.write(json.dumps({"iteration": iteration, "seconds": round(seconds, 2), **known}) + "\n")
         self.file.flush()
         for name, value in known.items():
-            self.board.add_scalar(name, value, iteration)  # type: ignore[no-untyped-call]
+            self.board.add_scalar(name, value, iteration)
 
     def write_audio(self, iteration: int, examples: dict[str, np.ndarray], sample_rate: int) -> None:
         if self.folder is not None:
             for name, samples in examples.items():
-                self.board.add_audio(name, samples, iteration, sample_rate)  # type: ignore[no-untyped-call]
+                self.board.add_audio(name, samples, iteration, sample_rate)

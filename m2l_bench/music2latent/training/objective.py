@@ -73,4 +73,3 @@ def prepare(
     for item, seed in zip(noise, batch.noise_seeds, strict=True):
         item.normal_(generator=generator.manual_seed(seed))
     return clean, noise, low, high
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.training.muon import Muon
@@ -35,7 +35,7 @@ def make_optimisers(networks: Networks, recipe: Recipe) -> list[torch.optim.Opti
     return optimisers
 
 
-def _hidden_matrices(networks: Networks) -> list[nn.Parameter]:
+def _hidden_matrices(networks: Networks) -> list[Tensor]:
     ends = {networks.encoder.conv_in, networks.encoder.conv_out, networks.decoder.conv_in}
     ends |= {networks.unet.conv_in, networks.unet.conv_out}
     return [

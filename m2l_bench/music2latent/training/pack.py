@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +41,13 @@ def pack(
     described = _described(manifest or source / "manifest.csv")
     target.mkdir(parents=True, exist_ok=True)
     index = read_index(target) if (target / INDEX).exists() else Index([], [], {})
-    known = {file.file for file in index.files}
+    known = {file.file: file.bytes for file in index.files}
     files = list_files(source)
     if not files:
         raise CorpusError(f"{source}: no audio files ({', '.join(EXTENSIONS)})")
+    for name in files:
+        if name in known and (source / name).stat().st_size != known[name]:
+            raise CorpusError(f"{source / name}: changed since it was packed; pack the folder into a new one")
     todo = [name for name in files if name not in known]
     for _ in range(len(files) - len(todo)):
         on_file()
@@ -53,9 +57,8 @@ def pack(
         if isinstance(result, str):
             index.skipped[name] = result
         else:
-            audio, rate, digest = result
             licence, origin = described.get(name, ("", ""))
-            writer.add(name, audio, rate, digest, licence, origin)
+            writer.add(name, result, licence, origin)
         on_file()
     writer.close()
     if not index.files:
@@ -84,8 +87,14 @@ def verify(folder: Path) -> list[str]:
     return [shard.name for shard in index.shards if file_sha256(folder / shard.name) != shard.sha256]
 
 
-Decoded = tuple[np.ndarray, int, str]
-"""(channels, samples) int16, sample rate in Hz, SHA-256 of the file."""
+@dataclass(frozen=True)
+class Decoded:
+    """A file's audio, (channels, samples) int16, and what identifies the file."""
+
+    audio: np.ndarray
+    sample_rate: int
+    bytes: int
+    sha256: str
 
 
 def _decoded(source: Path, names: list[str]) -> Iterator[tuple[str, Decoded | str]]:
@@ -113,8 +122,8 @@ def _decode(path: Path) -> Decoded | str:
         return "no samples in the file"
     if not np.isfinite(audio).all():
         return "NaN or infinite samples"
-    samples = np.round(audio[:, :CHANNELS].T * 32_767).clip(-32_768, 32_767).astype(np.int16)
-    return samples, rate, file_sha256(path)
+    samples = np.round(audio[:, :CHANNELS].T * 32_768).clip(-32_768, 32_767).astype(np.int16)
+    return Decoded(samples, rate, path.stat().st_size, file_sha256(path))
 
 
 class _ShardWriter:
@@ -128,12 +137,13 @@ class _ShardWriter:
         self.parts: list[np.ndarray] = []
         self.samples = 0
 
-    def add(self, name: str, audio: np.ndarray, rate: int, digest: str, licence: str, source: str) -> None:
-        channels, samples = audio.shape
+    def add(self, name: str, decoded: Decoded, licence: str, source: str) -> None:
+        channels, samples = decoded.audio.shape
         shard = f"shard-{len(self.index.shards):05d}.i16"
-        self.files.append(File(name, shard, self.samples, samples, channels, rate, digest, licence, source))
-        self.parts.append(audio)
-        self.samples += audio.size
+        identity = decoded.sample_rate, decoded.bytes, decoded.sha256
+        self.files.append(File(name, shard, self.samples, samples, channels, *identity, licence, source))
+        self.parts.append(decoded.audio)
+        self.samples += decoded.audio.size
         if self.samples >= self.shard_samples:
             self.close()
 

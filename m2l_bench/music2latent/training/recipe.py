@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Optimiser = Literal["radam", "adam", "muon"]
 
@@ -57,12 +57,14 @@ class Recipe:
     def __post_init__(self) -> None:
         positive = ("crop_frames", "batch_size", "learning_rate", "noise_std", "noise_bins", "initial_step")
         for name in positive:
-            if getattr(self, name) <= 0:
+            if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: expected more than 0")
         if self.iterations < 0 or self.warmup_iterations < 0:
             raise ValueError("iterations and warmup_iterations cannot be negative")
         if self.crop_frames % 8:
             raise ValueError(f"crop_frames is {self.crop_frames}: expected a multiple of 8")
+        if self.optimiser not in get_args(Optimiser):
+            raise ValueError(f"optimiser is {self.optimiser!r}: expected radam, adam or muon")
         if not 0 <= self.ema_decay < 1:
             raise ValueError(f"ema_decay is {self.ema_decay}: expected at least 0 and less than 1")
 
@@ -80,7 +82,8 @@ class Recipe:
         known = {field.name for field in fields(cls)}
         if not isinstance(content, dict) or set(content) != known:
             raise ValueError("not a recipe of this version")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in content.items()})
+        values: dict[str, Any] = {**content, "betas": tuple(content["betas"])}
+        return cls(**values)
 
 
 RECIPES: dict[str, Recipe] = {

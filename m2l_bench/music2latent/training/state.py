@@ -95,7 +95,9 @@ def _load_whole(file: Path) -> State:
         content["recipe"] = Recipe.from_json(content["recipe"])
         return State(**content)
     except Exception as error:  # torch raises many types, some of them bare, on damaged files
-        raise CheckpointError(f"{file}: not a whole checkpoint of a run ({' '.join(str(error).split())[:200]})") from error
+        raise CheckpointError(
+            f"{file}: not a whole checkpoint of a run ({' '.join(str(error).split())[:200]})"
+        ) from error
 
 
 def save_compact(state: State, folder: Path, part_bytes: int) -> list[Path]:
@@ -146,10 +148,10 @@ def _load_compact(folder: Path) -> State:
     from safetensors.torch import load_file
 
     try:
-        index = json.loads((folder / COMPACT).read_text(encoding="utf-8"))
+        index: dict[str, Any] = json.loads((folder / COMPACT).read_text(encoding="utf-8"))
         if index.pop("format") != COMPACT_FORMAT:
             raise ValueError("another format")
-        copies: dict[str, dict[str, Tensor]] = {"weights": {}, "average": {}}
+        copies: dict[str, Any] = {"weights": {}, "average": {}}
         for name, sha256 in index.pop("parts").items():
             path = folder / Path(name).name
             if file_sha256(path) != sha256:
@@ -157,8 +159,8 @@ def _load_compact(folder: Path) -> State:
             for key, tensor in load_file(path).items():
                 kind, _, tensor_name = key.partition(".")
                 copies[kind][tensor_name] = tensor.float()
-        config, recipe = Config.from_json(index.pop("config")), Recipe.from_json(index.pop("recipe"))
-        return State(config=config, recipe=recipe, **copies, **index)
+        index["config"], index["recipe"] = Config.from_json(index["config"]), Recipe.from_json(index["recipe"])
+        return State(**index, **copies)
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise CheckpointError(f"{folder / COMPACT}: not a whole compact checkpoint ({error})") from error
 

@@ -1,0 +1,119 @@
+"""`m2l-bench pack` and `m2l-bench train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from m2l_bench.commands.common import SOME_FAILED, DeviceOption, consoles
+
+
+def pack(
+    source: Annotated[Path, typer.Argument(help="A folder of audio: WAV, FLAC, OGG, Opus, MP3, AIFF.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the packed corpus.")],
+    manifest: Annotated[
+        Path | None, typer.Option(help="CSV with columns file, licence, source; default: SOURCE/manifest.csv.")
+    ] = None,
+) -> None:
+    """Decode a folder of audio once, into shards that training draws from without waiting.
+
+    Files that cannot be read are named and left out. Run it again to go on where it stopped, or after adding files.
+
+    Examples:
+
+        m2l-bench pack my_music -o corpus
+    """
+    from m2l_bench import training_commands
+    from m2l_bench.terminal import ProgressBars
+
+    _, stderr = consoles()
+    index = training_commands.pack(source, out, manifest, ProgressBars(stderr))
+    for name, reason in index.skipped.items():
+        stderr.print(f"{name}: {reason}", style="bold red", markup=False, soft_wrap=True)
+    hours = sum(file.samples / file.sample_rate for file in index.files) / 3600
+    stderr.print(f"{out}: {len(index.files)} files, {hours:.2f} hours in {len(index.shards)} shards", markup=False)
+    if index.skipped:
+        raise typer.Exit(SOME_FAILED)
+
+
+def train(
+    data: Annotated[
+        list[str], typer.Option(metavar="DIR[=WEIGHT]", help="Packed corpus (repeatable); drawn by weight, equal ones.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; go on with it if it is there.")],
+    preset: Annotated[str, typer.Option(help="Networks: `tiny`, `small`, `paper`.")] = "small",
+    recipe: Annotated[str, typer.Option(help="`paper`, or `fast` for hours instead of weeks.")] = "fast",
+    max_minutes: Annotated[float | None, typer.Option(min=0.0, help="End cleanly after so many.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Begin with the weights of this run, compact checkpoint or model.")
+    ] = None,
+    iterations: Annotated[int | None, typer.Option(min=1, help="Length of the whole schedule.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Crops a step, on all devices together.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="At its highest.")] = None,
+    optimiser: Annotated[str | None, typer.Option(help="`radam`, `adam` or `muon`.")] = None,
+    accumulate: Annotated[int, typer.Option(min=1, help="Passes a step: less memory, the same result.")] = 1,
+    precision: Annotated[
+        str, typer.Option(help="`32-true`, `bf16-mixed`, `16-mixed`, or `auto`: bf16 where the device has it.")
+    ] = "auto",
+    device: DeviceOption = "auto",
+    compile: Annotated[
+        bool, typer.Option("--compile", help="Compile the networks: minutes once, faster after.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, crops and noise.")] = 0,
+    interval_minutes: Annotated[float, typer.Option(min=0.0, help="Between checkpoints.")] = 10.0,
+    validate_on: Annotated[
+        Path | None, typer.Option(help="Folder of held-out audio; default: the bundled clips.")
+    ] = None,
+    compact: Annotated[
+        Path | None, typer.Option(help="At the end also write half-precision weights here, in parts.")
+    ] = None,
+    part_megabytes: Annotated[int, typer.Option(min=1, help="Largest size of such a part.")] = 45,
+    no_attention: Annotated[bool, typer.Option("--no-attention", help="Table 3: no frequency-wise attention.")] = False,
+    no_frequency_scaling: Annotated[
+        bool, typer.Option("--no-frequency-scaling", help="Table 3: no adaptive frequency scaling.")
+    ] = False,
+) -> None:
+    """Train Music2Latent on packed music. Interrupt it at any time: the same command goes on.
+
+    OUT/model is ready for `m2l-bench encode --weights`, OUT/log.jsonl has the losses, OUT/tensorboard those and sound.
+    Many GPUs or machines: the same command under `torchrun` or `srun`.
+
+    Examples:
+
+        m2l-bench train --preset tiny --data corpus --out runs/tiny --max-minutes 5
+
+        m2l-bench train --preset paper --recipe paper --data music --data speech --out runs/paper --compile
+
+        torchrun --nproc-per-node 8 -m m2l_bench train --preset paper --data corpus --out runs/paper
+    """
+    from m2l_bench import training_commands
+
+    _, stderr = consoles()
+    options = training_commands.TrainOptions(
+        data=data,
+        out=out,
+        preset=preset,
+        recipe=recipe,
+        resume=resume,
+        minutes=max_minutes,
+        changes={
+            "iterations": iterations,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "optimiser": optimiser,
+        },
+        accumulate=accumulate,
+        precision=precision,
+        device=device,
+        compile=compile,
+        seed=seed,
+        interval_minutes=interval_minutes,
+        validate_on=validate_on,
+        compact=compact,
+        part_megabytes=part_megabytes,
+        attention=not no_attention,
+        frequency_scaling=not no_frequency_scaling,
+    )
+    training_commands.train(options, stderr)

@@ -1,0 +1,58 @@
+"""A model so small that a step takes milliseconds, and packed music for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import music, write
+
+from m2l_bench.music2latent import Config
+from m2l_bench.music2latent.training.corpus import Corpus, Mixture
+from m2l_bench.music2latent.training.loop import Settings, initial_state, train
+from m2l_bench.music2latent.training.pack import pack
+from m2l_bench.music2latent.training.recipe import Recipe
+from m2l_bench.music2latent.training.state import State
+
+MINUSCULE = Config(
+    hop=32,
+    base_channels=4,
+    unet_blocks=1,
+    bottleneck_channels=16,
+    bottleneck_blocks=1,
+    noise_channels=16,
+    latent_channels=8,
+    unused_noise_projections=False,
+)
+SHORT = Recipe(
+    crop_frames=16, batch_size=4, iterations=6, warmup_iterations=2, optimiser="muon", muon_learning_rate=1e-3
+)
+CROP_SAMPLES = (SHORT.crop_frames + 3) * MINUSCULE.hop
+
+
+@pytest.fixture(scope="session")
+def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("music")
+    for number in range(3):
+        write(folder / f"song-{number}.wav", music(1.0, channels=1 + number % 2, seed=number))
+    pack(folder, folder / "packed")
+    return folder / "packed"
+
+
+def mixture(folder: Path, seed: int = 0) -> Mixture:
+    return Mixture([Corpus(folder, CROP_SAMPLES)], [1.0], seed, minimum_rms=0.001)
+
+
+def run(corpus: Path, out: Path, start: State | None = None, precision: str = "32-true", **settings: Any) -> State:
+    """Train in this process; a new run of `SHORT` unless `start` is given."""
+    from lightning_fabric import Fabric
+
+    start = start or initial_state(MINUSCULE, SHORT, 0)
+    fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
+    return train(start, mixture(corpus, start.seed), Settings(out, **settings), fabric)
+
+
+def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return set(one) == set(other) and all(torch.equal(one[name], other[name]) for name in one)
