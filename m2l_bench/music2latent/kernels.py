@@ -47,7 +47,8 @@ def group_norm(
     x = x.contiguous(memory_format=torch.channels_last)
     out = x if overwrite else torch.empty_like(x)
     sums, apply = _compiled(x.dtype == torch.bfloat16)
-    threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+    torch_threads = torch.get_num_threads()
+    threads = min(torch_threads, numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
     weights, biases = weight.numpy().astype(np.float64), bias.numpy().astype(np.float64)
     with _one_at_a_time:
         numba.set_num_threads(threads)
@@ -70,6 +71,8 @@ def group_norm(
                 threads * TASKS_PER_THREAD,
                 swish,
             )
+    if torch.get_num_threads() != torch_threads:  # numba's OpenMP layer sets PyTorch's number too when it starts
+        torch.set_num_threads(torch_threads)
     return out
 
 

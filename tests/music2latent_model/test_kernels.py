@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -61,3 +64,14 @@ def test_long_maps_keep_their_digits() -> None:
     expected = F.group_norm(x.double(), 1)
     result = kernels.group_norm(x, 1, weight, bias, 1e-5, swish=False, overwrite=False)
     assert float((result.double() - expected).norm() / expected.norm()) < 1e-6
+
+
+def test_pytorch_keeps_its_number_of_threads() -> None:
+    """In a fresh process, because numba's threads start once. Another number means other rounding in training."""
+    script = (
+        "import torch; from m2l_bench.music2latent import kernels; torch.set_num_threads(1); "
+        "kernels.group_norm(torch.randn(1, 8, 16, 16), 2, torch.ones(8), torch.zeros(8), 1e-5, True, True); "
+        "print(torch.get_num_threads())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"

@@ -1,0 +1,222 @@
+"""`m2l-bench pack` and `m2l-bench train` as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import music, write
+
+from m2l_bench.music2latent import Music2Latent
+from m2l_bench.music2latent.training import state as states
+
+from .conftest import equal
+
+SMALL = ["--preset", "tiny", "--batch-size", "2", "--precision", "32-true"]
+Command = Callable[..., subprocess.CompletedProcess]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A packed corpus and a folder of held-out audio."""
+    folder = tmp_path_factory.mktemp("data")
+    for number in range(2):
+        write(folder / "music" / f"{number}.wav", music(1.0, seed=number))
+    write(folder / "held-out" / "a.wav", music(0.3, seed=9))
+    done = subprocess.run(
+        [sys.executable, "-m", "m2l_bench", "pack", folder / "music", "-o", folder / "corpus"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 files, 0.00 hours in 1 shards" in done.stderr
+    return folder / "corpus", folder / "held-out"
+
+
+@pytest.fixture
+def train(folders: tuple[Path, Path]) -> Command:
+    def run(*arguments: str | Path, before: tuple[str, ...] = (sys.executable, "-m", "m2l_bench")):
+        command = [*before, "train", "--data", folders[0], "--validate-on", folders[1], *SMALL, *arguments]
+        return subprocess.run(list(map(str, command)), capture_output=True, text=True, env=one_thread())
+
+    return run
+
+
+def one_thread() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def test_pack_names_what_it_left_out(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "good.wav", music(0.2))
+    (tmp_path / "in" / "bad.mp3").write_bytes(b"no music")
+    done = subprocess.run(
+        [sys.executable, "-m", "m2l_bench", "pack", tmp_path / "in", "-o", tmp_path / "out"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 3
+    assert "bad.mp3: " in done.stderr
+    assert "1 files" in done.stderr
+
+
+def test_train_then_encode(train: Command, tmp_path: Path) -> None:
+    done = train("--out", tmp_path / "run", "--iterations", "3")
+    assert done.returncode == 0, done.stderr
+    assert "iteration 3: loss " in done.stderr
+    assert "si_sdr_db" in done.stderr
+    assert "\x1b" not in done.stderr
+    assert done.stdout == ""
+    song = write(tmp_path / "song.wav", music(0.5))
+    encoded = subprocess.run(
+        [sys.executable, "-m", "m2l_bench", "encode", song, "--weights", tmp_path / "run" / "model"],
+        capture_output=True,
+        text=True,
+    )
+    assert encoded.returncode == 0, encoded.stderr
+    again = train("--out", tmp_path / "run", "--iterations", "3")
+    assert again.returncode == 0, again.stderr
+    assert f"going on from iteration 3 of {tmp_path / 'run'}" in again.stderr
+
+
+@pytest.mark.slow
+def test_kill_minus_nine_loses_nothing_but_time(train: Command, folders: tuple[Path, Path], tmp_path: Path) -> None:
+    whole = train("--out", tmp_path / "whole", "--iterations", "6")
+    assert whole.returncode == 0, whole.stderr
+    arguments = ["train", "--data", folders[0], "--validate-on", folders[1], *SMALL, "--iterations", "6"]
+    command = [sys.executable, "-m", "m2l_bench", *arguments, "--out", tmp_path / "run", "--interval-minutes", "0"]
+    process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, env=one_thread())
+    for line in process.stderr:
+        if line.startswith("iteration 2:"):
+            process.send_signal(signal.SIGKILL)
+            break
+    assert process.wait() == -signal.SIGKILL
+    assert 2 <= states.load(tmp_path / "run").iteration < 6
+    done = train("--out", tmp_path / "run", "--iterations", "6")
+    assert done.returncode == 0, done.stderr
+    one, other = (states.load(tmp_path / name) for name in ("whole", "run"))
+    assert equal(one.weights, other.weights)
+    assert equal(one.average, other.average)
+
+
+def test_sigterm_leaves_a_checkpoint_and_success(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "m2l_bench", "train", "--data", folders[0], "--validate-on", folders[1]]
+    command += [*SMALL, "--iterations", "1000", "--out", tmp_path]
+    process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, env=one_thread())
+    while not (tmp_path / "log.jsonl").exists() or not (tmp_path / "log.jsonl").read_text():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate()
+    assert process.returncode == 0, stderr
+    assert "ending after this step; the checkpoint follows" in stderr
+    assert 0 < states.load(tmp_path).iteration < 1000
+
+
+def test_a_run_goes_on_elsewhere_from_compact_parts(train: Command, tmp_path: Path) -> None:
+    done = train(
+        "--out", tmp_path / "here", "--iterations", "2", "--compact", tmp_path / "parts", "--part-megabytes", "1"
+    )
+    assert done.returncode == 0, done.stderr
+    parts = sorted((tmp_path / "parts").glob("*.safetensors"))
+    assert len(parts) > 1
+    assert all(part.stat().st_size <= 1_000_000 for part in parts)
+    there = train("--out", tmp_path / "there", "--iterations", "2", "--resume", tmp_path / "parts")
+    assert there.returncode == 0, there.stderr
+    assert f"going on from iteration 2 of {tmp_path / 'parts'}" in there.stderr
+    again = train("--out", tmp_path / "again", "--iterations", "3", "--resume", tmp_path / "here" / "model")
+    assert again.returncode == 0, again.stderr
+    assert states.load(tmp_path / "again").iteration == 3, "a schedule of its own"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--preset", "large"], "no preset 'large': there are paper, official, small, tiny"),
+        (["--recipe", "slow"], "no recipe 'slow': there are paper, fast"),
+        (["--optimiser", "sgd"], "optimiser is 'sgd': expected radam, adam or muon"),
+        (["--data", "nowhere"], "nowhere: not a packed corpus; m2l-bench pack nowhere -o corpus makes one"),
+        (["--data", "corpus=much"], "--data corpus=much: say DIR or DIR=WEIGHT"),
+        (["--resume", "nowhere"], "nowhere/model.safetensors: no such file"),
+        (["--accumulate", "3"], "a batch of 2 cannot be split into 3 parts"),
+        (["--precision", "8"], "--precision 8"),
+        (["--device", "cuda"], "--device cuda"),
+        (["--validate-on", "nowhere"], "nowhere"),
+    ],
+)
+def test_wrong_arguments_end_in_one_line(train: Command, tmp_path: Path, arguments: list[str], message: str) -> None:
+    if "cuda" in arguments and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    done = train("--out", tmp_path / "run", "--iterations", "2", *arguments)
+    assert done.returncode == 1, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ")
+    assert message in last
+    assert "Traceback" not in done.stderr
+
+
+def test_another_configuration_does_not_go_on(train: Command, tmp_path: Path) -> None:
+    assert train("--out", tmp_path, "--iterations", "1").returncode == 0
+    for arguments, message in (
+        (["--iterations", "2"], "iterations was 1, now 2"),
+        (["--iterations", "1", "--no-attention"], "attention_levels was"),
+        (["--iterations", "1", "--seed", "1"], "seed was 0, now 1"),
+    ):
+        done = train("--out", tmp_path, *arguments)
+        assert done.returncode == 1
+        assert message in done.stderr
+        assert "say the same, or another --out" in done.stderr
+
+
+def test_a_damaged_shard_is_named(folders: tuple[Path, Path], train: Command, tmp_path: Path) -> None:
+    corpus = shutil.copytree(folders[0], tmp_path / "corpus")
+    shard = corpus / "shard-00000.i16"
+    content = bytearray(shard.read_bytes())
+    content[5000] ^= 1
+    shard.write_bytes(content)
+    done = train("--out", tmp_path / "run", "--iterations", "2", "--data", corpus)
+    assert done.returncode == 1
+    assert f"{shard}: damaged (SHA-256 differs); pack the folder again" in done.stderr
+
+
+def losses(folder: Path) -> list[float]:
+    rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [row["loss"] for row in rows if "loss" in row]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_two_processes_do_what_one_does(train: Command, folders: tuple[Path, Path], tmp_path: Path, nodes: int) -> None:
+    """On one machine, and as two machines would: each its own torchrun and address."""
+    assert train("--out", tmp_path / "one", "--iterations", "3").returncode == 0
+    port = str(20_000 + os.getpid() % 10_000 + nodes)
+    torchrun = [sys.executable, "-m", "torch.distributed.run"]
+    script = ["-m", "m2l_bench", "train", "--data", folders[0], "--validate-on", folders[1], *SMALL]
+    script += ["--iterations", "3", "--out", tmp_path / "two"]
+    if nodes == 1:
+        commands = [[*torchrun, "--nproc-per-node", "2", "--master-port", port, *script]]
+    else:
+        shared = ["--nnodes", "2", "--nproc-per-node", "1", "--master-addr", "127.0.0.1", "--master-port", port]
+        commands = [
+            [*torchrun, *shared, "--node-rank", str(rank), "--local-addr", f"127.0.0.{rank + 1}", *script]
+            for rank in range(2)
+        ]
+    processes = [
+        subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, env=one_thread())
+        for command in commands
+    ]
+    for process in processes:
+        _, stderr = process.communicate(timeout=300)
+        assert process.returncode == 0, stderr
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)
+    one, two = (Music2Latent.from_pretrained(tmp_path / name / "model").checkpoint.networks for name in ("one", "two"))
+    for ours, theirs in zip(one.parameters(), two.parameters(), strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-3)
