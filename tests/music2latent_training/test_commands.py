@@ -15,9 +15,13 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import music, write
+from rich.console import Console
 
+from m2l_bench import training_commands
+from m2l_bench.errors import UserError
 from m2l_bench.music2latent import Music2Latent
 from m2l_bench.music2latent.training import state as states
+from m2l_bench.training_commands import TrainOptions
 
 from .conftest import equal
 
@@ -138,29 +142,34 @@ def test_a_run_goes_on_elsewhere_from_compact_parts(train: Command, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("options", "message"),
     [
-        (["--preset", "large"], "no preset 'large': there are paper, official, small, tiny"),
-        (["--recipe", "slow"], "no recipe 'slow': there are paper, fast"),
-        (["--optimiser", "sgd"], "optimiser is 'sgd': expected radam, adam or muon"),
-        (["--data", "nowhere"], "nowhere: not a packed corpus; m2l-bench pack nowhere -o corpus makes one"),
-        (["--data", "corpus=much"], "--data corpus=much: say DIR or DIR=WEIGHT"),
-        (["--resume", "nowhere"], "nowhere/model.safetensors: no such file"),
-        (["--accumulate", "3"], "a batch of 2 cannot be split into 3 parts"),
-        (["--precision", "8"], "--precision 8"),
-        (["--device", "cuda"], "--device cuda"),
-        (["--validate-on", "nowhere"], "nowhere"),
+        ({"preset": "large"}, "no preset 'large': there are paper, official, small, tiny"),
+        ({"recipe": "slow"}, "no recipe 'slow': there are paper, fast"),
+        ({"changes": {"optimiser": "sgd"}}, "optimiser is 'sgd': expected radam, adam or muon"),
+        ({"changes": {"batch_size": None, "iterations": None}}, "say --max-minutes or --iterations"),
+        ({"data": ["nowhere"]}, "nowhere: not a packed corpus; m2l-bench pack nowhere -o corpus makes one"),
+        ({"data": ["corpus=much"]}, "--data corpus=much: say DIR or DIR=WEIGHT"),
+        ({"resume": Path("nowhere")}, "nowhere: no such file"),
+        ({"accumulate": 3}, "a batch of 32 cannot be split into 3 parts"),
+        ({"precision": "8"}, "--precision 8"),
+        ({"device": "cuda"}, "--device cuda"),
+        ({"device": "abacus"}, "--device abacus"),
     ],
 )
-def test_wrong_arguments_end_in_one_line(train: Command, tmp_path: Path, arguments: list[str], message: str) -> None:
-    if "cuda" in arguments and torch.cuda.is_available():
+def test_unusable_options(folders: tuple[Path, Path], tmp_path: Path, options: dict, message: str) -> None:
+    if options.get("device") == "cuda" and torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    done = train("--out", tmp_path / "run", "--iterations", "2", *arguments)
-    assert done.returncode == 1, done.stderr
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("error: ")
-    assert message in last
-    assert "Traceback" not in done.stderr
+    everything = {"data": [str(folders[0])], "out": tmp_path, "preset": "tiny", "device": "cpu", **options}
+    with pytest.raises(UserError) as error:
+        training_commands.train(TrainOptions(**everything), Console())
+    assert message in str(error.value)
+
+
+def test_errors_end_in_one_line(train: Command, tmp_path: Path) -> None:
+    done = train("--out", tmp_path / "run", "--preset", "large")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: no preset 'large'")
 
 
 def test_another_configuration_does_not_go_on(train: Command, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from m2l_bench.music2latent import checkpoint
 from m2l_bench.music2latent.autoencoder import Music2Latent
@@ -124,7 +124,9 @@ class _Run:
         self.part = self.recipe.batch_size // parts
         networks = Networks(self.config)
         networks.load_state_dict(start.weights)
-        networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for module in networks.modules():
+            if isinstance(module, nn.Conv2d):
+                module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = Average(networks, start.average_updates)
         self.average.module.load_state_dict(start.average)
         self.average.module.to(fabric.device)
@@ -188,7 +190,7 @@ class _Run:
             optimiser.zero_grad(set_to_none=True)
         self.iteration += 1
         if self.losses and (self.iteration % LOG_EVERY == 0 or self.iteration == 1):
-            mean: Any = self.fabric.all_reduce(torch.stack(self.losses).mean().to(self.fabric.device), "mean")
+            mean: Any = self.fabric.all_reduce(torch.stack(self.losses).mean().to(self.fabric.device), reduce_op="mean")
             self.losses = []
             figures = {"loss": float(mean), "gradient_norm": norm, "learning_rate_factor": factor, "step_size": step}
             log.write(self.iteration, figures, self.clock.seconds)
