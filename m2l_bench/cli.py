@@ -36,6 +36,7 @@ for command in (
     music2latent.export,
     training.pack,
     training.train,
+    training.ablate,
 ):
     app.command()(command)
 data_app = typer.Typer(no_args_is_help=True, help="Get datasets.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from m2l_bench import audio
 from m2l_bench.audio import Audio
 from m2l_bench.datasets import bundled
 from m2l_bench.datasets import folder as folder_dataset
+from m2l_bench.datasets.base import Clip
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.si_sdr import si_sdr
 from m2l_bench.metrics.spectral import log_spectral_distance
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from m2l_bench.music2latent.training.recipe import Recipe
     from m2l_bench.music2latent.training.state import State
 
-EXCERPTS = 8
+VALIDATION_CLIPS = 8
 EXCERPT_SECONDS = 3.0
 
 
@@ -85,6 +86,7 @@ def train(options: TrainOptions, console: Console) -> State:
     Raises:
         UserError: what the run was started with differs from what is asked now, unusable data, or a run that failed.
     """
+    _held_out_clips(options.validate_on)
     fabric = _fabric(options)
     from m2l_bench.music2latent import CheckpointError
     from m2l_bench.music2latent.training import loop, state
@@ -126,7 +128,7 @@ def _start(options: TrainOptions, on_message: Callable[[str], None]) -> State:
     config = PRESETS[options.preset]
     config = config if options.attention else config.without_frequency_attention()
     config = config if options.frequency_scaling else config.without_frequency_scaling()
-    recipe = _recipe(options)
+    recipe = recipe_of(options)
     here = (options.out / state.WHOLE).is_file()
     if not here and options.resume is None:
         return initial_state(config, recipe, options.seed)
@@ -145,7 +147,12 @@ def _start(options: TrainOptions, on_message: Callable[[str], None]) -> State:
     return found
 
 
-def _recipe(options: TrainOptions) -> Recipe:
+def recipe_of(options: TrainOptions) -> Recipe:
+    """The recipe by its name, with the changes.
+
+    Raises:
+        UserError: no such recipe, or numbers that cannot be used.
+    """
     from m2l_bench.music2latent.training.recipe import RECIPES
 
     if options.recipe not in RECIPES:
@@ -222,30 +229,45 @@ def _cpu_has_bfloat16() -> bool:
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())  # not in the oldest versions
 
 
-def validate(model: Music2Latent, folder: Path | None = None) -> Validation:
-    """One-step reconstruction of held-out excerpts, always with the same noise.
+@dataclass(frozen=True)
+class HeldOut:
+    """One-step reconstruction of an excerpt of a held-out clip."""
+
+    id: str
+    original: Audio
+    """(1, samples)."""
+    reconstruction: Audio
+    si_sdr_db: float
+    log_spectral_distance_db: float
+
+
+def score_held_out(model: Music2Latent, folder: Path | None = None, clips: int | None = None) -> Iterator[HeldOut]:
+    """The first seconds of each clip, always with the same noise.
 
     Args:
         folder: of audio; by default the bundled clips.
+        clips: only so many.
     """
     import torch
 
+    for number, clip in enumerate(_held_out_clips(folder)[:clips]):
+        samples, rate = audio.read(clip.path, 0.0, EXCERPT_SECONDS)
+        original = audio.resample(audio.to_mono(samples), rate, model.config.sample_rate)
+        generator = torch.Generator(model.device).manual_seed(number)
+        made = model.decode(model.encode(original), original.shape[1], generator=generator).cpu().numpy()
+        yield HeldOut(clip.id, original, made, si_sdr(original, made), log_spectral_distance(original, made))
+
+
+def _held_out_clips(folder: Path | None) -> Sequence[Clip]:
+    return (bundled.load() if folder is None else folder_dataset.load(folder)).clips
+
+
+def validate(model: Music2Latent, folder: Path | None = None) -> Validation:
+    """Means over a few held-out clips, and their sound."""
     from m2l_bench.music2latent.training.loop import Validation
 
-    clips = (bundled.load() if folder is None else folder_dataset.load(folder)).clips[:EXCERPTS]
-    rows: list[tuple[float, float]] = []
-    examples: dict[str, np.ndarray] = {}
-    for number, clip in enumerate(clips):
-        original = excerpt(clip.path, model.config.sample_rate)
-        generator = torch.Generator().manual_seed(number)
-        made = model.decode(model.encode(original), original.shape[1], generator=generator).numpy()
-        rows.append((si_sdr(original, made), log_spectral_distance(original, made)))
-        examples |= {f"original/{clip.id}": original[0], f"reconstruction/{clip.id}": made[0]}
-    means = np.mean(rows, axis=0)
-    return Validation({"si_sdr_db": float(means[0]), "log_spectral_distance_db": float(means[1])}, examples)
-
-
-def excerpt(path: Path, sample_rate: int) -> Audio:
-    """(1, samples): the first seconds of a file, mono."""
-    samples, rate = audio.read(path, 0.0, EXCERPT_SECONDS)
-    return audio.resample(audio.to_mono(samples), rate, sample_rate)
+    clips = list(score_held_out(model, folder, VALIDATION_CLIPS))
+    names = ("si_sdr_db", "log_spectral_distance_db")
+    figures = {name: float(np.mean([getattr(clip, name) for clip in clips])) for name in names}
+    sounds = {f"original/{clip.id}": clip.original[0] for clip in clips}
+    return Validation(figures, sounds | {f"reconstruction/{clip.id}": clip.reconstruction[0] for clip in clips})

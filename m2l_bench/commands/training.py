@@ -1,4 +1,4 @@
-"""`m2l-bench pack` and `m2l-bench train`."""
+"""`m2l-bench pack`, `train` and `ablate`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ from typing import Annotated
 import typer
 
 from m2l_bench.commands.common import SOME_FAILED, DeviceOption, consoles
+
+DataOption = Annotated[
+    list[str], typer.Option(metavar="DIR[=WEIGHT]", help="Packed corpus (repeatable); drawn by weight, equal ones.")
+]
+PrecisionOption = Annotated[
+    str, typer.Option(help="`32-true`, `bf16-mixed`, `16-mixed`, or `auto`: bf16 where the device has it.")
+]
+CompileOption = Annotated[bool, typer.Option("--compile", help="Compile the networks: minutes once, faster after.")]
+HeldOutOption = Annotated[Path | None, typer.Option(help="Folder of held-out audio; default: the bundled clips.")]
 
 
 def pack(
@@ -39,9 +48,7 @@ def pack(
 
 
 def train(
-    data: Annotated[
-        list[str], typer.Option(metavar="DIR[=WEIGHT]", help="Packed corpus (repeatable); drawn by weight, equal ones.")
-    ],
+    data: DataOption,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; go on with it if it is there.")],
     preset: Annotated[str, typer.Option(help="Networks: `tiny`, `small`, `paper`.")] = "small",
     recipe: Annotated[str, typer.Option(help="`paper`, or `fast` for hours instead of weeks.")] = "fast",
@@ -54,18 +61,12 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(min=0.0, help="At its highest.")] = None,
     optimiser: Annotated[str | None, typer.Option(help="`radam`, `adam` or `muon`.")] = None,
     accumulate: Annotated[int, typer.Option(min=1, help="Passes a step: less memory, the same result.")] = 1,
-    precision: Annotated[
-        str, typer.Option(help="`32-true`, `bf16-mixed`, `16-mixed`, or `auto`: bf16 where the device has it.")
-    ] = "auto",
+    precision: PrecisionOption = "auto",
     device: DeviceOption = "auto",
-    compile: Annotated[
-        bool, typer.Option("--compile", help="Compile the networks: minutes once, faster after.")
-    ] = False,
+    compile: CompileOption = False,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, crops and noise.")] = 0,
     interval_minutes: Annotated[float, typer.Option(min=0.0, help="Between checkpoints.")] = 10.0,
-    validate_on: Annotated[
-        Path | None, typer.Option(help="Folder of held-out audio; default: the bundled clips.")
-    ] = None,
+    validate_on: HeldOutOption = None,
     compact: Annotated[
         Path | None, typer.Option(help="At the end also write half-precision weights here, in parts.")
     ] = None,
@@ -117,3 +118,52 @@ def train(
         frequency_scaling=not no_frequency_scaling,
     )
     training_commands.train(options, stderr)
+
+
+def ablate(
+    data: DataOption,
+    iterations: Annotated[int, typer.Option(min=1, help="Of each training.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the runs.")] = Path("runs/ablation"),
+    preset: Annotated[str, typer.Option(help="Networks: `tiny`, `small`, `paper`.")] = "small",
+    recipe: Annotated[str, typer.Option(help="`paper` or `fast`.")] = "fast",
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Crops a step.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each model.")] = 1,
+    max_minutes: Annotated[
+        float | None, typer.Option(min=0.0, help="End cleanly after so many; the same command goes on.")
+    ] = None,
+    precision: PrecisionOption = "auto",
+    device: DeviceOption = "auto",
+    compile: CompileOption = False,
+    validate_on: HeldOutOption = None,
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Where table3.csv goes.")] = Path("results"),
+) -> None:
+    """Table 3: train the base model, with attention, and with frequency scaling, on the same crops; score all three.
+
+    Examples:
+
+        m2l-bench ablate --preset tiny --data corpus --iterations 500 --batch-size 8
+    """
+    from m2l_bench import ablation, training_commands
+    from m2l_bench.terminal import table
+
+    stdout, stderr = consoles()
+    options = training_commands.TrainOptions(
+        data=data,
+        out=out,
+        preset=preset,
+        recipe=recipe,
+        minutes=max_minutes,
+        changes={"iterations": iterations, "batch_size": batch_size},
+        precision=precision,
+        device=device,
+        compile=compile,
+        validate_on=validate_on,
+    )
+    if not ablation.train(options, range(seeds), stderr):
+        stderr.print("not all models are trained yet: the same command goes on", markup=False)
+        raise typer.Exit(SOME_FAILED)
+    clips = ablation.score(out, range(seeds), "cpu" if device == "auto" else device, validate_on)
+    rows = ablation.table(clips, iterations, training_commands.recipe_of(options).batch_size)
+    written = ablation.write(rows, results)
+    stdout.print(table("Table 3", *ablation.text_rows(rows)))
+    stderr.print(f"wrote {written}", markup=False)
