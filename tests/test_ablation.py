@@ -20,10 +20,6 @@ PAPER = [
     ("+ Freq-wise Attention", 1.71, 0.0547),
     ("+ Adaptive Freq Scaling", 1.665, 0.0537),
 ]
-    ("Base Model", 1.808, 0.0563),
-    ("+ Freq-wise Attention", 1.71, 0.0547),
-    ("+ Adaptive Freq Scaling", 1.665, 0.0537),
-]
 
 
 def scored(base: float, attention: float, scaling: float) -> pd.DataFrame:
