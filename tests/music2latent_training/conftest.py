@@ -26,9 +26,7 @@ MINUSCULE = Config(
     latent_channels=8,
     unused_noise_projections=False,
 )
-SHORT = Recipe(
-    crop_frames=16, batch_size=4, iterations=6, warmup_iterations=2, optimiser="muon", muon_learning_rate=1e-3
-)
+SHORT = Recipe(crop_frames=16, batch_size=4, iterations=6, warmup_iterations=2, optimiser="muon")
 CROP_SAMPLES = (SHORT.crop_frames + 3) * MINUSCULE.hop
 
 

@@ -5,7 +5,7 @@
 | `recipe` | every number of the schedule, with its source |
 | `pack`, `corpus` | audio files -> int16 shards -> crops |
 | `objective` | a batch of crops -> loss (Eq. 11) |
-| `muon`, `schedules`, `ema` | how weights move |
+| `schedules`, `optimisers`, `muon`, `ema` | how weights move |
 | `state` | checkpoints that resume, here or on another machine |
-| `loop` | all of it, on one core or many machines |
+| `loop` | all of it, on one core or many machines; `clock`, `signals`, `prefetch`, `log` help it |
 """

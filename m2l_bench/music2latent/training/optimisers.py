@@ -26,7 +26,7 @@ def make_optimisers(networks: Networks, recipe: Recipe) -> list[torch.optim.Opti
         rest = [parameter for parameter in parameters if parameter not in matrices]
         inner = [parameter for parameter in parameters if parameter in matrices]
         optimisers = [
-            Muon(inner, recipe.muon_learning_rate),
+            Muon(inner, recipe.learning_rate),
             torch.optim.Adam(rest, recipe.learning_rate, recipe.betas),
         ]
     for optimiser in optimisers:

@@ -31,11 +31,10 @@ class Recipe:
     iterations: int = 800_000
     """K of Eq. 13. 0: as many as fit in the time that is given; fixed from the speed measured on the way."""
     optimiser: Optimiser = "radam"
+    """muon moves matrices and convolutions; the rest follows Adam, at the same rate."""
     learning_rate: float = 1e-4
     final_learning_rate: float = 1e-6
     """Where the cosine ends."""
-    muon_learning_rate: float = 0.0
-    """Of matrices and convolutions where `optimiser` is muon; the rest follows `learning_rate` with Adam."""
     betas: tuple[float, float] = (0.9, 0.999)
     warmup_iterations: int = 10_000
     """Linear, from 0 (published)."""
@@ -93,7 +92,6 @@ RECIPES: dict[str, Recipe] = {
         iterations=0,
         optimiser="muon",
         learning_rate=1e-3,
-        muon_learning_rate=1e-3,
         final_learning_rate=1e-5,
         warmup_iterations=500,
         ema_decay=0.999,
