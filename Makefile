@@ -9,7 +9,7 @@ demo: $(VENV)/.installed
 	$(BIN)/m2l-bench reconstruct --models all
 
 test: $(VENV)/.installed-test lint
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
