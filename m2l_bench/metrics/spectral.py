@@ -35,9 +35,9 @@ def log_spectral_distance(reference: Audio, estimate: Audio) -> float:
 
 
 def _levels(audio: Audio) -> np.ndarray:
-    """(channels, bins, frames) in dB."""
+    """(channels, bins, frames) in dB; frames are centred inside the signal."""
     window = hann(WINDOW, sym=False)
     transform = ShortTimeFFT(window / window.sum(), HOP, fs=1.0)
-    magnitudes: np.ndarray = np.abs(transform.stft(audio.astype(np.float64)))
+    magnitudes: np.ndarray = np.abs(transform.stft(audio.astype(np.float64), p0=0, p1=audio.shape[-1] // HOP + 1))
     levels: np.ndarray = 20 * np.log10(np.maximum(magnitudes, FLOOR))
     return levels

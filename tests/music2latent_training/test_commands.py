@@ -115,7 +115,7 @@ def test_sigterm_leaves_a_checkpoint_and_success(folders: tuple[Path, Path], tmp
     command = [sys.executable, "-m", "m2l_bench", "train", "--data", folders[0], "--validate-on", folders[1]]
     command += [*SMALL, "--iterations", "1000", "--out", tmp_path]
     process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, env=one_thread())
-    while not (tmp_path / "log.jsonl").exists() or not (tmp_path / "log.jsonl").read_text():
+    while not (tmp_path / "log.jsonl").exists() or '"loss"' not in (tmp_path / "log.jsonl").read_text():
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)

@@ -155,6 +155,8 @@ class _Run:
         stop = StopOnSignals(lambda: self.settings.on_message("ending after this step; the checkpoint follows"))
         log = Log(self.settings.out if self.fabric.is_global_zero else None)
         with Ahead(self._draw, self.iteration) as batches, log, stop:
+            if self.iteration == 0:
+                self._validate(log)  # what the untrained model does, to compare with
             while True:
                 done = bool(self.iterations) and self.iteration >= self.iterations
                 ended, due = self._on_any(stop.asked or self.clock.is_over or done, self._is_checkpoint_due())
@@ -284,14 +286,15 @@ class _Run:
         self.saved = time.perf_counter()
 
     def _validate(self, log: Log) -> None:
-        if self.settings.validate is None:
+        if self.settings.validate is None or not self.fabric.is_global_zero:
             return
         model = Music2Latent(Checkpoint(self.average.module, self.settings.out, ""), self.fabric.device)
         result = self.settings.validate(model)
         log.write(self.iteration, result.figures, self.clock.seconds)
         log.write_audio(self.iteration, result.examples, self.config.sample_rate)
-        said = ", ".join(f"{name} {value:.2f}" for name, value in result.figures.items())
-        self.settings.on_message(f"iteration {self.iteration}: loss {self.last_loss:.4g}, {said}")
+        loss = [] if math.isnan(self.last_loss) else [f"loss {self.last_loss:.4g}"]
+        said = [f"{name} {value:.2f}" for name, value in result.figures.items()]
+        self.settings.on_message(f"iteration {self.iteration}: {', '.join(loss + said)}")
 
     def _on_any(self, *flags: bool) -> tuple[bool, ...]:
         """Whether each holds on any process, the same on all."""
