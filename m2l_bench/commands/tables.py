@@ -50,4 +50,4 @@ def tables(
     else:
         text = {"markdown": module.to_markdown, "latex": module.to_latex, "csv": module.to_csv}[format.value](result)
         sys.stdout.write(text)
-    stderr.print(f"wrote {', '.join(map(str, paths))}", markup=False)
+    stderr.print(f"wrote {', '.join(map(str, paths))}", markup=False, soft_wrap=True)

@@ -42,7 +42,11 @@ def pack(
     for name, reason in index.skipped.items():
         stderr.print(f"{name}: {reason}", style="bold red", markup=False, soft_wrap=True)
     hours = sum(file.samples / file.sample_rate for file in index.files) / 3600
-    stderr.print(f"{out}: {len(index.files)} files, {hours:.2f} hours in {len(index.shards)} shards", markup=False)
+    stderr.print(
+        f"{out}: {len(index.files)} files, {hours:.2f} hours in {len(index.shards)} shards",
+        markup=False,
+        soft_wrap=True,
+    )
     if index.skipped:
         raise typer.Exit(SOME_FAILED)
 
@@ -166,4 +170,4 @@ def ablate(
     rows = ablation.table(clips, iterations, training_commands.recipe_of(options).batch_size)
     written = ablation.write(rows, results)
     stdout.print(table("Table 3", *ablation.text_rows(rows)))
-    stderr.print(f"wrote {written}", markup=False)
+    stderr.print(f"wrote {written}", markup=False, soft_wrap=True)

@@ -23,6 +23,8 @@ from m2l_bench.music2latent.official import from_official, to_official
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 FORMAT = "m2l-bench.music2latent"
+"""The one key of a file's metadata, whose value is the configuration: safetensors writes several in random order, and
+equal weights are to be equal files."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def save(networks: Networks, folder: Path, dtype: torch.dtype | None = None) -> 
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.to("cpu", dtype).contiguous() for name, tensor in networks.state_dict().items()}
     unfinished = folder / (WEIGHTS + ".part")
-    save_file(tensors, unfinished, metadata={"format": FORMAT, "config": networks.config.to_json()})
+    save_file(tensors, unfinished, metadata={FORMAT: networks.config.to_json()})
     unfinished.replace(folder / WEIGHTS)
     (folder / CONFIG).write_text(networks.config.to_json(), encoding="utf-8")
     return folder / WEIGHTS
@@ -127,11 +129,11 @@ def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], Config]:
             tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise CheckpointError(f"{file}: not a whole safetensors file ({error})") from error
-    if metadata.get("format") != FORMAT:
+    if FORMAT not in metadata:
         raise CheckpointError(f"{file}: safetensors, but not written by m2l-bench for Music2Latent")
     try:
-        return tensors, Config.from_json(metadata["config"])
-    except (KeyError, ValueError) as error:
+        return tensors, Config.from_json(metadata[FORMAT])
+    except ValueError as error:
         raise CheckpointError(f"{file}: its configuration cannot be used ({error})") from error
 
 

@@ -148,7 +148,7 @@ def test_foreign_safetensors(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{}", '{"hop": 256}', '{"hop": "a"}'])
 def test_safetensors_with_another_configuration(networks: Networks, tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.safetensors"
-    save_file(networks.state_dict(), path, metadata={"format": checkpoint.FORMAT, "config": text})
+    save_file(networks.state_dict(), path, metadata={checkpoint.FORMAT: text})
     refused(path, "cannot be used|does not match its preset")
 
 
@@ -157,7 +157,7 @@ def test_nan(networks: Networks, tmp_path: Path) -> None:
     name = "encoder.conv_in.weight"
     tensors[name][0, 0, 0, 0] = float("nan")
     path = tmp_path / "a.safetensors"
-    save_file(tensors, path, metadata={"format": checkpoint.FORMAT, "config": networks.config.to_json()})
+    save_file(tensors, path, metadata={checkpoint.FORMAT: networks.config.to_json()})
     refused(path, f"1 tensors hold NaN or infinity, first {name}")
 
 
