@@ -246,11 +246,13 @@ def score_held_out(model: Music2Latent, folder: Path | None = None, clips: int |
 
     Args:
         folder: of audio; by default the bundled clips.
-        clips: only so many.
+        clips: only so many, spread over all of them.
     """
     import torch
 
-    for number, clip in enumerate(_held_out_clips(folder)[:clips]):
+    found = _held_out_clips(folder)
+    for number in range(0, len(found), -(-len(found) // (clips or len(found)))):
+        clip = found[number]
         samples, rate = audio.read(clip.path, 0.0, EXCERPT_SECONDS)
         original = audio.resample(audio.to_mono(samples), rate, model.config.sample_rate)
         generator = torch.Generator(model.device).manual_seed(number)

@@ -40,7 +40,6 @@ def main() -> None:
         axis.set_xlabel("iteration", fontsize=9)
         axis.tick_params(labelsize=8)
         axis.grid(alpha=0.3)
-    axes[0].set_yscale("log")
     if len(arguments.runs) > 1:
         axes[0].legend(fontsize=8)
     figure.savefig(arguments.out)
