@@ -1,8 +1,9 @@
-"""Cards: the YAML files that describe systems (`baselines/`) and tasks (`tasks/`).
+"""Cards: the YAML files that describe systems (`baselines/`), embeddings (`baselines/embeddings/`) and tasks (`tasks/`).
 
-A card is data; the code it needs is named by `adapter` (a system) or `dataset` (a task) as `package.module:attribute`.
-Cards come from this package, from installed packages that declare the entry-point group `m2l_bench.cards` (its value
-is a package that holds YAML files), and from folders named with `--cards`. A card with a `dataset` key is a task.
+A card is data; the code it needs is named by `adapter` (a system or an embedding) or `dataset` (a task) as
+`package.module:attribute`. Cards come from this package, from installed packages that declare the entry-point group `m2l_bench.cards` (its value
+is a package that holds YAML files), and from folders named with `--cards`. A card with a `dataset` key is a task, one of
+`kind: embedding` an embedding, any other a system.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from m2l_bench.errors import UserError
 from m2l_bench.shipped import shipped
@@ -84,6 +85,44 @@ class SystemCard(_Card):
     recordings: Recordings = Recordings()
 
 
+class WeightFile(BaseModel):
+    """A file of weights and where it comes from: the hub, a web address, or this package itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    repository: str = Field(default="", description="on the Hugging Face hub; needs `filename`")
+    filename: str = ""
+    revision: str = "main"
+    url: str = ""
+    shipped: str = Field(default="", description="path inside this package")
+    sha256: str = Field(
+        default="", pattern="^([0-9a-f]{8,64})?$", description="whole or its first digits; empty: not known"
+    )
+    megabytes: float = Field(default=0.0, ge=0, description="about; 0: a few kilobytes")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> WeightFile:
+        if sum(map(bool, (self.repository and self.filename, self.url, self.shipped))) != 1:
+            raise ValueError("say either repository and filename, or url, or shipped")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The file's own name."""
+        return (self.filename or self.url or self.shipped).rpartition("/")[2]
+
+
+class EmbeddingCard(_Card):
+    """A network that turns audio into vectors: the adapter is called with `options` and a path for each of `weights`."""
+
+    kind: Literal["embedding"]
+    adapter: str
+    options: dict[str, Any] = {}
+    weights: dict[str, WeightFile] = {}
+    licence: Licence = Licence()
+    paper_row: str = Field(default="", description="its name in the paper's tables")
+
+
 class TaskCard(_Card):
     """A dataset and what is measured on it."""
 
@@ -99,10 +138,14 @@ class Cards:
     """All cards in reach, by name."""
 
     systems: dict[str, SystemCard] = field(default_factory=dict)
+    embeddings: dict[str, EmbeddingCard] = field(default_factory=dict)
     tasks: dict[str, TaskCard] = field(default_factory=dict)
 
     def system(self, name: str) -> SystemCard:
         return _pick(self.systems, name, "system", "m2l-bench models")
+
+    def embedding(self, name: str) -> EmbeddingCard:
+        return _pick(self.embeddings, name, "embedding", "m2l-bench weights list")
 
     def task(self, name: str) -> TaskCard:
         return _pick(self.tasks, name, "task", "m2l-bench tasks")
@@ -122,7 +165,8 @@ def load_cards(folders: Sequence[Path] = ()) -> Cards:
     Raises:
         UserError: a folder is missing, a card is invalid, or two cards share a name.
     """
-    paths = [*_yaml_files(shipped("baselines")), *_yaml_files(shipped("tasks"))]
+    folders_of_ours = (shipped("baselines"), shipped("baselines") / "embeddings", shipped("tasks"))
+    paths = [path for folder in folders_of_ours for path in _yaml_files(folder)]
     for point in entry_points(group="m2l_bench.cards"):
         paths += sorted(Path(str(entry)) for entry in files(point.value).iterdir() if _is_yaml(entry.name))
     for folder in folders:
@@ -132,14 +176,18 @@ def load_cards(folders: Sequence[Path] = ()) -> Cards:
     cards = Cards()
     for path in paths:
         card = read_card(path)
-        known: dict[str, Any] = cards.tasks if isinstance(card, TaskCard) else cards.systems
+        known: dict[str, Any] = {
+            TaskCard: cards.tasks,
+            EmbeddingCard: cards.embeddings,
+            SystemCard: cards.systems,
+        }[type(card)]
         if card.name in known:
             raise UserError(f"{path}: the name '{card.name}' is taken by {known[card.name].path}")
         known[card.name] = card
     return cards
 
 
-def read_card(path: Path) -> SystemCard | TaskCard:
+def read_card(path: Path) -> SystemCard | EmbeddingCard | TaskCard:
     """Read and validate one card.
 
     Raises:
@@ -151,7 +199,11 @@ def read_card(path: Path) -> SystemCard | TaskCard:
         raise UserError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: a card is a mapping of keys to values")
-    model: type[SystemCard] | type[TaskCard] = TaskCard if "dataset" in content else SystemCard
+    model: type[SystemCard | EmbeddingCard | TaskCard] = SystemCard
+    if "dataset" in content:
+        model = TaskCard
+    elif content.get("kind") == "embedding":
+        model = EmbeddingCard
     try:
         return model.model_validate({**content, "path": path})
     except ValidationError as error:

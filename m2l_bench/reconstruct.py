@@ -23,6 +23,7 @@ from m2l_bench.datasets.base import Clip, Dataset
 from m2l_bench.engine import default_jobs, map_unordered
 from m2l_bench.errors import BadClip, MissingRecording, UserError, one_line
 from m2l_bench.metrics import PAIRED
+from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.progress import Progress, Quiet
 from m2l_bench.run import Row, Run, RunKey, is_complete, open_run
 from m2l_bench.scoring import score
@@ -256,16 +257,8 @@ def _stat(paths: Sequence[Path]) -> str:
     return ",".join(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def _source_columns(paths: Sequence[Path]) -> Row:
-    hashes = [_sha256(path) for path in paths]
+    hashes = [file_checksum(path) for path in paths]
     return {
         "source_sha256": hashes[0],
         "recording_sha256": hashes[1] if len(hashes) > 1 else None,

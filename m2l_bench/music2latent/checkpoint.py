@@ -16,7 +16,7 @@ from torch import Tensor
 
 from m2l_bench.music2latent.config import PRESETS, Config
 from m2l_bench.music2latent.errors import CheckpointError
-from m2l_bench.music2latent.hashes import file_sha256
+from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.official import from_official, to_official
 
@@ -58,7 +58,7 @@ def load(path: Path, preset: str | None = None) -> Checkpoint:
         if preset is not None and config != PRESETS[preset]:
             raise CheckpointError(f"{file}: its configuration is not that of preset '{preset}'; leave the preset out")
     networks = _fill(config, tensors, file)
-    return Checkpoint(networks, file, file_sha256(file))
+    return Checkpoint(networks, file, file_checksum(file))
 
 
 def save(networks: Networks, folder: Path, dtype: torch.dtype | None = None) -> Path:

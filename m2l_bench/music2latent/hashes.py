@@ -1,4 +1,4 @@
-"""SHA-256 of files."""
+"""Checksums of files."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import hashlib
 from pathlib import Path
 
 
-def file_sha256(path: Path) -> str:
+def file_checksum(path: Path, algorithm: str = "sha256") -> str:
     """In hexadecimal; the file is read in blocks."""
-    digest = hashlib.sha256()
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     with path.open("rb") as file:
         while block := file.read(2**20):
             digest.update(block)

@@ -1,4 +1,4 @@
-"""Names of published weights -> files, through the Hugging Face hub.
+"""Files on the Hugging Face hub, and the names of published weights.
 
 `HF_HOME`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` and `HF_TOKEN` are honoured by `huggingface_hub` itself.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from m2l_bench.music2latent.errors import CheckpointError
-from m2l_bench.music2latent.hashes import file_sha256
+from m2l_bench.music2latent.hashes import file_checksum
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,41 @@ class HubFile:
     """Commit, tag or branch."""
     sha256: str | None
     """None: not known yet, and not checked."""
-    preset: str
-    """Configuration of the weights."""
+    preset: str = ""
+    """Configuration of the weights, if they are Music2Latent's."""
 
     @property
     def command(self) -> str:
         """What fetches it into the hub's cache."""
         return f"hf download {self.repository} {self.filename} --revision {self.revision}"
+
+    def cached(self) -> Path | None:
+        """Where it is, if it is already on this machine."""
+        from huggingface_hub import try_to_load_from_cache
+
+        path = try_to_load_from_cache(self.repository, self.filename, revision=self.revision)
+        return Path(path) if isinstance(path, str) else None
+
+    def download(self, folder: Path | None = None) -> Path:
+        """Where it is, fetched if need be; into `folder` in place of the hub's cache if one is named.
+
+        Raises:
+            CheckpointError: no connection and not in the cache, or a file with another hash.
+        """
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+
+        try:
+            path = Path(hf_hub_download(self.repository, self.filename, revision=self.revision, local_dir=folder))
+        except (LocalEntryNotFoundError, EntryNotFoundError, HfHubHTTPError, OSError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise CheckpointError(
+                f"{self.repository}/{self.filename}: not on this machine and cannot be fetched ({reason}); "
+                f"with a connection: {self.command}"
+            ) from error
+        if self.sha256 is not None and file_checksum(path) != self.sha256:
+            raise CheckpointError(f"{path}: SHA-256 is not {self.sha256}; delete the file and run: {self.command}")
+        return path
 
 
 PUBLISHED: dict[str, HubFile] = {
@@ -40,11 +68,7 @@ PUBLISHED: dict[str, HubFile] = {
 
 def cached(name: str) -> Path | None:
     """The file of a published name if it is already on this machine."""
-    from huggingface_hub import try_to_load_from_cache
-
-    file = PUBLISHED[name]
-    path = try_to_load_from_cache(file.repository, file.filename, revision=file.revision)
-    return Path(path) if isinstance(path, str) else None
+    return PUBLISHED[name].cached()
 
 
 def download(name: str) -> Path:
@@ -53,20 +77,6 @@ def download(name: str) -> Path:
     Raises:
         CheckpointError: unknown name, no connection and not in the cache, or a file with another hash.
     """
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
-
     if name not in PUBLISHED:
         raise CheckpointError(f"'{name}' is neither a file nor one of {', '.join(PUBLISHED)}")
-    file = PUBLISHED[name]
-    try:
-        path = Path(hf_hub_download(file.repository, file.filename, revision=file.revision))
-    except (LocalEntryNotFoundError, EntryNotFoundError, HfHubHTTPError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(
-            f"{file.repository}/{file.filename}: not on this machine and cannot be fetched ({reason}); "
-            f"with a connection: {file.command}"
-        ) from error
-    if file.sha256 is not None and file_sha256(path) != file.sha256:
-        raise CheckpointError(f"{path}: SHA-256 is not {file.sha256}; delete the file and run: {file.command}")
-    return path
+    return PUBLISHED[name].download()

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from m2l_bench.music2latent import PRESETS, CheckpointError, Config, Music2Latent, checkpoint
-from m2l_bench.music2latent.hashes import file_sha256
+from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.official import to_official
 
@@ -28,7 +28,7 @@ def test_safetensors_round_trip(networks: Networks, checkpoint_folder: Path, wha
     loaded = checkpoint.load(checkpoint_folder / ("" if what == "folder" else "model.safetensors"))
     assert same(loaded.networks, networks)
     assert loaded.networks.config == networks.config
-    assert loaded.sha256 == file_sha256(checkpoint_folder / "model.safetensors")
+    assert loaded.sha256 == file_checksum(checkpoint_folder / "model.safetensors")
     assert Config.from_json((checkpoint_folder / "config.json").read_text()) == networks.config
 
 
@@ -165,7 +165,7 @@ def test_a_failing_write_leaves_the_old_weights(
     networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint.save(networks, tmp_path)
-    before = file_sha256(tmp_path / "model.safetensors")
+    before = file_checksum(tmp_path / "model.safetensors")
 
     def fail(*_: object, **__: object) -> None:
         raise OSError("no space left")
@@ -173,7 +173,7 @@ def test_a_failing_write_leaves_the_old_weights(
     monkeypatch.setattr("safetensors.torch.save_file", fail)
     with pytest.raises(OSError, match="no space left"):
         checkpoint.save(networks, tmp_path)
-    assert file_sha256(tmp_path / "model.safetensors") == before
+    assert file_checksum(tmp_path / "model.safetensors") == before
 
 
 def test_presets_are_complete() -> None:

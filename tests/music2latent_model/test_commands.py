@@ -17,7 +17,7 @@ from safetensors import safe_open
 
 from m2l_bench.datasets import bundled
 from m2l_bench.music2latent import checkpoint
-from m2l_bench.music2latent.hashes import file_sha256
+from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.music2latent.networks import Networks
 
 
@@ -35,7 +35,7 @@ def test_a_song_there_and_back(cli: Cli, tmp_path: Path, checkpoint_folder: Path
     assert (back.frames, back.samplerate, back.channels) == (original.frames, original.samplerate, original.channels)
     assert (tmp_path / "a.flac").read_bytes() == (tmp_path / "b.flac").read_bytes()
     with safe_open(tmp_path / "song.safetensors", framework="np") as file:
-        assert file.metadata()["weights_sha256"] == file_sha256(checkpoint_folder / "model.safetensors")
+        assert file.metadata()["weights_sha256"] == file_checksum(checkpoint_folder / "model.safetensors")
     other = cli("decode", "song.safetensors", "-o", "c.flac", "--steps", 2, "--seed", 1, "--precision", "bfloat16")
     assert other.returncode == 0, other.stderr
     assert (tmp_path / "c.flac").read_bytes() != (tmp_path / "a.flac").read_bytes()
@@ -130,7 +130,7 @@ def test_in_the_benchmark(
     assert folder == "random@steps4"
     manifest = json.loads(next((tmp_path / "runs").rglob("manifest.json")).read_text())
     assert manifest["key"]["steps"] == 4
-    assert manifest["key"]["weights_sha256"] == file_sha256(checkpoint_folder / "model.safetensors")
+    assert manifest["key"]["weights_sha256"] == file_checksum(checkpoint_folder / "model.safetensors")
     offline = cli("models", "--json", HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path))
     card = next(card for card in json.loads(offline.stdout) if card["name"] == "music2latent")
     assert not card["available"]

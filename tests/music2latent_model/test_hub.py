@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from m2l_bench.music2latent import checkpoint
-from m2l_bench.music2latent.hashes import file_sha256
+from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.music2latent.hub import PUBLISHED
 from m2l_bench.music2latent.networks import Networks
 
@@ -113,6 +113,6 @@ def test_from_the_hub_to_the_authors_package(full_size: Networks, tmp_path: Path
         )
     assert result.returncode == 0, result.stdout + result.stderr
     assert f'revision   "{COMMIT}"' in result.stdout
-    assert f'sha256     "{file_sha256(tmp_path / "music2latent.pt")}"' in result.stdout
+    assert f'sha256     "{file_checksum(tmp_path / "music2latent.pt")}"' in result.stdout
     assert "parameters 58,185,026" in result.stdout
     assert result.stdout.count("agrees") == 3

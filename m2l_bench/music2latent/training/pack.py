@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from m2l_bench.music2latent.hashes import file_sha256
+from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.music2latent.training.corpus import INDEX, CorpusError, File, Index, Shard, read_index
 
 EXTENSIONS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif")
@@ -85,7 +85,7 @@ def verify(folder: Path) -> list[str]:
     """Names of shards whose contents differ from the hash in the index."""
     shards = read_index(folder).shards
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing works outside Python's lock
-        found = pool.map(lambda shard: file_sha256(folder / shard.name), shards)
+        found = pool.map(lambda shard: file_checksum(folder / shard.name), shards)
         return [shard.name for shard, sha256 in zip(shards, found, strict=True) if shard.sha256 != sha256]
 
 
@@ -125,7 +125,7 @@ def _decode(path: Path) -> Decoded | str:
     if not np.isfinite(audio).all():
         return "NaN or infinite samples"
     samples = np.round(audio[:, :CHANNELS].T * 32_768).clip(-32_768, 32_767).astype(np.int16)
-    return Decoded(samples, rate, path.stat().st_size, file_sha256(path))
+    return Decoded(samples, rate, path.stat().st_size, file_checksum(path))
 
 
 class _ShardWriter:

@@ -18,7 +18,7 @@ from torch import Tensor
 from m2l_bench.music2latent import checkpoint
 from m2l_bench.music2latent.config import Config
 from m2l_bench.music2latent.errors import CheckpointError
-from m2l_bench.music2latent.hashes import file_sha256
+from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.music2latent.training.recipe import Recipe
 
 WHOLE = "checkpoint.pt"
@@ -138,7 +138,7 @@ def save_compact(state: State, folder: Path, part_bytes: int) -> list[Path]:
         "recipe": state.recipe.to_json(),
         **{name: getattr(state, name) for name in ("seed", "iteration", "iterations", "average_updates", "seconds")},
         "skipped": state.skipped,
-        "parts": {path.name: file_sha256(path) for path in paths},
+        "parts": {path.name: file_checksum(path) for path in paths},
     }
     (folder / COMPACT).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
     return paths
@@ -154,7 +154,7 @@ def _load_compact(folder: Path) -> State:
         copies: dict[str, Any] = {"weights": {}, "average": {}}
         for name, sha256 in index.pop("parts").items():
             path = folder / Path(name).name
-            if file_sha256(path) != sha256:
+            if file_checksum(path) != sha256:
                 raise ValueError(f"{name} is damaged")
             for key, tensor in load_file(path).items():
                 kind, _, tensor_name = key.partition(".")
