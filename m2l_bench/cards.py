@@ -1,9 +1,9 @@
-"""Cards: the YAML files that describe systems (`baselines/`), embeddings (`baselines/embeddings/`) and tasks (`tasks/`).
+"""Cards: YAML files for systems (`baselines/`), embeddings (`baselines/embeddings/`) and tasks (`tasks/`).
 
 A card is data; the code it needs is named by `adapter` (a system or an embedding) or `dataset` (a task) as
-`package.module:attribute`. Cards come from this package, from installed packages that declare the entry-point group `m2l_bench.cards` (its value
-is a package that holds YAML files), and from folders named with `--cards`. A card with a `dataset` key is a task, one of
-`kind: embedding` an embedding, any other a system.
+`package.module:attribute`. Cards come from this package, from installed packages that declare the entry-point group
+`m2l_bench.cards` (its value is a package that holds YAML files), and from folders named with `--cards`. A card with a
+`dataset` key is a task, one of `kind: embedding` an embedding, any other a system.
 """
 
 from __future__ import annotations
@@ -113,7 +113,10 @@ class WeightFile(BaseModel):
 
 
 class EmbeddingCard(_Card):
-    """A network that turns audio into vectors: the adapter is called with `options` and a path for each of `weights`."""
+    """A network that turns audio into vectors.
+
+    Its adapter is called with the `options`, and by name with the path of each file of `weights`.
+    """
 
     kind: Literal["embedding"]
     adapter: str
@@ -176,11 +179,11 @@ def load_cards(folders: Sequence[Path] = ()) -> Cards:
     cards = Cards()
     for path in paths:
         card = read_card(path)
-        known: dict[str, Any] = {
-            TaskCard: cards.tasks,
-            EmbeddingCard: cards.embeddings,
-            SystemCard: cards.systems,
-        }[type(card)]
+        known: dict[str, Any] = cards.systems
+        if isinstance(card, TaskCard):
+            known = cards.tasks
+        elif isinstance(card, EmbeddingCard):
+            known = cards.embeddings
         if card.name in known:
             raise UserError(f"{path}: the name '{card.name}' is taken by {known[card.name].path}")
         known[card.name] = card

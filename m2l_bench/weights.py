@@ -53,9 +53,8 @@ def fetch(
     """
     found = find(file, weights_dir)
     if found is None and file.url:
-        found = download(
-            file.url, (weights_dir or cache_folder() / "weights") / file.name, file.sha256, "sha256", on_bytes
-        )
+        folder = weights_dir or cache_folder() / "weights"
+        found = download(file.url, folder / file.name, file.sha256, on_bytes=on_bytes)
     elif found is None:
         try:
             found = _on_hub(file).download(weights_dir / _repository_folder(file) if weights_dir else None)
