@@ -16,44 +16,22 @@ import numpy as np
 
 from m2l_bench import audio as audio_files
 from m2l_bench.audio import Audio
-from m2l_bench.cards import SystemCard, TaskCard, import_attribute
+from m2l_bench.cards import SystemCard
 from m2l_bench.codec_runner import CodecRunner
 from m2l_bench.codecs.base import Reconstructor
-from m2l_bench.datasets.base import Clip, Dataset
+from m2l_bench.datasets.base import Clip
+from m2l_bench.embedding_runner import load_embedding
 from m2l_bench.engine import default_jobs, map_unordered
 from m2l_bench.errors import BadClip, MissingRecording, UserError, one_line
 from m2l_bench.metrics import PAIRED
 from m2l_bench.music2latent.hashes import file_checksum
+from m2l_bench.plan import Plan, Settings
 from m2l_bench.progress import Progress, Quiet
+from m2l_bench.references import References
 from m2l_bench.run import Row, Run, RunKey, is_complete, open_run
 from m2l_bench.scoring import score
-from m2l_bench.systems import Availability, availability, load_system
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a command may choose beyond the cards."""
-
-    out: Path = Path("runs")
-    seed: int = 0
-    steps: int | None = None
-    device: str = "auto"
-    jobs: int = 0
-    """Worker processes for scoring; 0: one a core."""
-    limit: int | None = None
-    keep_audio: bool | None = None
-    """Write reconstructions as FLAC; None: as the task's card says."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a command is going to do, known before anything is computed."""
-
-    task: TaskCard
-    dataset: Dataset
-    available: tuple[SystemCard, ...]
-    unavailable: tuple[tuple[SystemCard, Availability], ...]
-    notes: tuple[str, ...] = ()
+from m2l_bench.set_metrics import Embedder, measure_distances
+from m2l_bench.systems import load_system
 
 
 @dataclass
@@ -70,56 +48,33 @@ class Outcome:
     """Why the system could not run at all."""
 
 
-def make_plan(
-    task: TaskCard,
-    systems: Sequence[SystemCard],
-    data: Path | None,
-    settings: Settings,
-    *,
-    skip_unavailable: bool,
-) -> Plan:
-    """Load the dataset and sort the systems into those that can run here and those that cannot.
-
-    Raises:
-        UserError: the dataset is not there, a metric has no such name, or, unless `skip_unavailable`, a system is
-        unavailable.
-    """
-    for name in task.metrics:
-        if name not in PAIRED:
-            raise UserError(f"{task.path}: no metric '{name}'; there are {', '.join(PAIRED)}")
-    dataset: Dataset = import_attribute(task.dataset, task.path)(data, **task.options)
-    clips: dict[str, Clip] = {}
-    notes = list(dataset.notes)
-    for clip in dataset.clips:
-        if clip.id in clips:
-            notes.append(f"the id {clip.id!r} is there twice: only its first clip is used")
-        else:
-            clips[clip.id] = clip
-    selected = tuple(clips.values())[: settings.limit]
-    states = [(card, availability(card)) for card in systems]
-    unavailable = tuple((card, state) for card, state in states if not state)
-    if unavailable and not skip_unavailable:
-        card, state = unavailable[0]
-        raise UserError(f"{card.name}: {state.reason}: {state.command}")
-    if settings.steps is not None:
-        fixed = [card.name for card, state in states if state and card.steps is None]
-        if fixed:
-            notes.append(f"--steps does not apply to {', '.join(fixed)}")
-    chosen = Dataset(selected, dataset.label, dataset.root, dataset.missing, dataset.notes)
-    return Plan(task, chosen, tuple(card for card, state in states if state), unavailable, tuple(notes))
-
-
-def reconstruct(plan: Plan, settings: Settings, progress: Progress | None = None) -> list[Outcome]:
+def reconstruct(
+    plan: Plan, settings: Settings, progress: Progress | None = None, references: References | None = None
+) -> list[Outcome]:
     """Carry a plan out, system by system; what is on disk already is not done again.
 
+    Args:
+        references: what the metrics of sets hold the systems against; by default the originals of the same clips.
+
     Raises:
-        UserError: nothing can be written (any more); finished clips are safe.
+        UserError: weights are damaged, or nothing can be written (any more); finished clips are safe.
     """
-    return [_run_system(plan, card, settings, progress or Quiet()) for card in plan.available]
+    progress = progress or Quiet()
+    device, jobs = _device(settings.device), settings.jobs or default_jobs()
+    embedders = [
+        Embedder(metric, load_embedding(card, device=device, weights_dir=settings.weights_dir))
+        for metric, card in plan.set_metrics
+    ]
+    outcomes = [_run_system(plan, card, settings, embedders, progress) for card in plan.available]
+    folders = [outcome.folder for outcome in outcomes if not outcome.problem]
+    measure_distances(folders, embedders, references or References(), jobs, progress)
+    return outcomes
 
 
-def _run_system(plan: Plan, card: SystemCard, settings: Settings, progress: Progress) -> Outcome:
-    key = _key(plan, card, settings)
+def _run_system(
+    plan: Plan, card: SystemCard, settings: Settings, embedders: Sequence[Embedder], progress: Progress
+) -> Outcome:
+    key = _key(plan, card, settings, embedders)
     clips = {clip.id: clip for clip in plan.dataset.clips}
     try:
         system = load_system(card, steps=key.steps, seed=settings.seed, device=_device(settings.device))
@@ -135,12 +90,12 @@ def _run_system(plan: Plan, card: SystemCard, settings: Settings, progress: Prog
     with open_run(settings.out, key, card.model_dump(mode="json"), unchanged) as run:
         if settings.limit is None:
             run.forget_failures_outside(clips)
-        todo = [clip for clip in clips.values() if not is_complete(run.rows.get(clip.id), plan.task.metrics)]
+        todo = [clip for clip in clips.values() if not _is_done(run, clip.id, plan, embedders)]
         outcome = Outcome(card.name, run.folder, already_done=len(clips) - len(todo))
         if todo:
-            run.add_session(_session(settings, len(clips)))
+            run.add_session(_session(plan, settings))
             with progress.start(card.name, len(clips), outcome.already_done) as advance:
-                for row in _measure(run, system, todo, sources, plan.task, settings):
+                for row in _measure(run, system, todo, sources, plan, settings, embedders):
                     run.append(row)
                     advance()
         for id in clips:
@@ -152,16 +107,24 @@ def _run_system(plan: Plan, card: SystemCard, settings: Settings, progress: Prog
     return outcome
 
 
+def _is_done(run: Run, clip_id: str, plan: Plan, embedders: Sequence[Embedder]) -> bool:
+    row = run.rows.get(clip_id)
+    if row is None or not is_complete(row, plan.paired_metrics):
+        return False
+    return all(embedder.is_done(run.folder, row) for embedder in embedders)
+
+
 def _measure(
     run: Run,
     system: CodecRunner | Reconstructor,
     clips: Sequence[Clip],
     sources: dict[str, list[Path]],
-    task: TaskCard,
+    plan: Plan,
     settings: Settings,
+    embedders: Sequence[Embedder],
 ) -> Iterator[Row]:
-    """Reconstruct here, one clip at a time, and score in workers."""
-    keep_audio = task.keep_audio if settings.keep_audio is None else settings.keep_audio
+    """Reconstruct and embed here, one clip at a time, and score in workers."""
+    keep_audio = plan.task.keep_audio if settings.keep_audio is None else settings.keep_audio
     unusable: list[Row] = []
 
     def tasks() -> Iterator[tuple[Row, Audio, Audio, int, Sequence[str]]]:
@@ -171,6 +134,8 @@ def _measure(
                 original, rate = _read(clip, row)
                 row |= _source_columns(sources[clip.id])
                 made, cost = _reconstruct_clip(system, clip.id, original, rate)
+                for embedder in embedders:
+                    row |= embedder.embed(run.folder, row, original, made, rate)
             except BadClip as error:
                 row |= {
                     "status": "missing" if isinstance(error, MissingRecording) else "failed",
@@ -181,7 +146,7 @@ def _measure(
             row |= cost
             if keep_audio:
                 row["audio"] = run.save_audio(clip.id, audio_files.flac_bytes(made, rate))
-            yield row, original, made, rate, task.metrics
+            yield row, original, made, rate, plan.paired_metrics
 
     for row in map_unordered(_scored, tasks(), settings.jobs or default_jobs()):
         yield from _drain(unusable)
@@ -232,7 +197,7 @@ def _scored(row: Row, original: Audio, made: Audio, rate: int, metrics: Sequence
         return row | {"status": "failed", "reason": f"scoring: {type(error).__name__}: {one_line(error)}"}
 
 
-def _key(plan: Plan, card: SystemCard, settings: Settings) -> RunKey:
+def _key(plan: Plan, card: SystemCard, settings: Settings, embedders: Sequence[Embedder]) -> RunKey:
     return RunKey(
         dataset=plan.dataset.label,
         root=plan.dataset.root,
@@ -242,7 +207,10 @@ def _key(plan: Plan, card: SystemCard, settings: Settings) -> RunKey:
         steps=None if card.steps is None else settings.steps or card.steps,
         default_steps=card.steps,
         seed=settings.seed,
-        metric_versions={name: PAIRED[name].version() for name in plan.task.metrics},
+        metric_versions={
+            **{name: PAIRED[name].version() for name in plan.paired_metrics},
+            **{embedder.metric.name: embedder.runner.identity for embedder in embedders},
+        },
     )
 
 
@@ -285,7 +253,7 @@ def _device(name: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _session(settings: Settings, clips: int) -> dict[str, Any]:
+def _session(plan: Plan, settings: Settings) -> dict[str, Any]:
     packages = {}
     for package in ("m2l-bench", "torch", "numpy", "scipy", "soundfile", "soxr", "visqol-python"):
         try:
@@ -294,7 +262,8 @@ def _session(settings: Settings, clips: int) -> dict[str, Any]:
             continue
     return {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "clips": clips,
+        "clips": len(plan.dataset.clips),
+        "not_measured": {name: f"{state.reason}: {state.command}" for name, state in plan.not_measured.items()},
         "device": _device(settings.device),
         "jobs": settings.jobs or default_jobs(),
         "host": platform.node(),

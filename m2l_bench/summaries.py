@@ -7,8 +7,9 @@ from typing import Any
 
 from rich.console import Console
 
-from m2l_bench.reconstruct import Outcome, Plan, Settings
-from m2l_bench.tables import Table, text_rows, to_json
+from m2l_bench.plan import Plan, Settings
+from m2l_bench.reconstruct import Outcome
+from m2l_bench.table_formats import Table, text_rows, to_json
 from m2l_bench.terminal import table
 
 
@@ -26,6 +27,8 @@ def print_plan(console: Console, plan: Plan) -> None:
     )
     for card, state in plan.unavailable:
         console.print(f"  not available: {card.name}: {state.reason}: {state.command}", markup=False, soft_wrap=True)
+    for name, state in plan.not_measured.items():
+        console.print(f"  not measured: {name}: {state.reason}: {state.command}", markup=False, soft_wrap=True)
     for note in plan.notes:
         console.print(f"  note: {note}", markup=False, soft_wrap=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,23 +12,17 @@ import pandas as pd
 
 from m2l_bench.cards import load_cards
 from m2l_bench.errors import UserError
-from m2l_bench.metrics import PAIRED
+from m2l_bench.metrics import PAIRED, metric, set_metric
+from m2l_bench.references import ORIGINALS
 from m2l_bench.run import Row, find_runs, read_manifest, read_rows
+from m2l_bench.set_metrics import read_distances
 from m2l_bench.shipped import shipped
+from m2l_bench.table_formats import Column, Table
 
 COLUMNS = ("si_sdr_db", "visqol", "fad", "fad_clap", "fad_musicnn")
+"""In every table, measured or not; distances with other embeddings follow where they were measured."""
 PAPER = "Music2Latent paper, Table 2 (all of MusicCaps)"
 RESAMPLES = 10_000
-
-
-@dataclass
-class Table:
-    """A table with one row a system, and what a reader must know beside it."""
-
-    data: pd.DataFrame
-    titles: dict[str, str]
-    notes: list[str]
-    caption: str
 
 
 def bootstrap_interval(values: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> tuple[float, float]:
@@ -51,10 +44,23 @@ def bootstrap_interval(values: np.ndarray, resamples: int = RESAMPLES, seed: int
     return float(low), float(high)
 
 
-def reconstruction_table(out: Path, dataset: str | None = None, only: set[Path] | None = None) -> Table:
+@dataclass(frozen=True)
+class _MeasuredRun:
+    name: str
+    manifest: dict[str, Any]
+    rows: list[Row]
+    distances: dict[str, dict[str, Any]]
+
+
+def reconstruction_table(
+    out: Path, dataset: str | None = None, only: set[Path] | None = None, reference: str = ORIGINALS
+) -> Table:
     """Table 2 over the runs of one dataset below `out`; `only` restricts it to these run folders.
 
     Systems of the paper that were not measured keep their published figures and empty cells.
+
+    Args:
+        reference: what Fréchet distances are against: the originals, or the name of a reference that was measured.
 
     Raises:
         UserError: no runs there, or several datasets and none named.
@@ -68,19 +74,21 @@ def reconstruction_table(out: Path, dataset: str | None = None, only: set[Path] 
     dataset = dataset or datasets[0]
     if dataset not in datasets:
         raise UserError(f"{out}: no runs over '{dataset}'; there are {', '.join(datasets)}")
-    runs, notes = _current_runs([folder for folder in folders if folder.parent.name == dataset])
+    runs, notes = _current_runs([folder for folder in folders if folder.parent.name == dataset], reference)
     paper = _paper()
+    columns = [*COLUMNS, *sorted({name for run in runs for name in run.distances} - set(COLUMNS))]
     records, titles = [], {}
-    for name, manifest, rows in runs:
-        titles[name] = _title(manifest)
-        records.append(_record(name, manifest["card"]["paper_row"], rows, paper))
-        notes += _clip_notes(name, rows)
-    measured_rows = {manifest["card"]["paper_row"] for _, manifest, _ in runs}
+    for run in runs:
+        titles[run.name] = _title(run.manifest)
+        records.append(_record(run.name, run.manifest["card"]["paper_row"], run.rows, run.distances, paper, columns))
+        notes += _clip_notes(run.name, run.rows, columns)
+    notes += _distance_notes(runs)
+    measured_rows = {run.manifest["card"]["paper_row"] for run in runs}
     unmeasured = [
         card for card in load_cards().systems.values() if card.paper_row and card.paper_row not in measured_rows
     ]
     for card in unmeasured:
-        records.append(_record(card.name, card.paper_row, [], paper))
+        records.append(_record(card.name, card.paper_row, [], {}, paper, columns))
         titles[card.name] = card.title
     data = pd.DataFrame(records)
     order = {name: i for i, name in enumerate(paper.index)}
@@ -92,115 +100,29 @@ def reconstruction_table(out: Path, dataset: str | None = None, only: set[Path] 
     if unmeasured:
         names = ", ".join(card.name for card in unmeasured)
         notes.append(f"{names}: not measured here; only the paper's figures are known")
-    notes.append("fad, fad_clap, fad_musicnn: not measured, this version computes no Fréchet distances")
+    notes += [f"{name}: {_why_empty(name, runs)}" for name in columns if not data[name].notna().any()]
     caption = f"Reconstruction on {dataset}: mean over clips [95 % bootstrap interval]; paper: {PAPER}."
-    return Table(data.reset_index(drop=True), titles, notes, caption)
+    if any(run.distances for run in runs):
+        against = "the originals of the same clips" if reference == ORIGINALS else reference
+        caption = caption[:-1] + f"; Fréchet distances against {against}."
+    return Table(data.reset_index(drop=True), titles, [_column(name) for name in columns], notes, caption)
 
 
-def write(table: Table, folder: Path) -> list[Path]:
-    """Write `table2.csv`, and `table2.md` with the notes, into `folder`; returns the paths."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        csv, markdown = folder / "table2.csv", folder / "table2.md"
-        csv.write_text(to_csv(table), encoding="utf-8")
-        markdown.write_text(to_markdown(table), encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{folder}: cannot write there ({error.strerror})") from error
-    return [csv, markdown]
+def _column(name: str) -> Column:
+    """With a header such as "SI-SDR (dB) ↑"; the arrow points to better values."""
+    described = metric(name)
+    unit = f" ({described.unit})" if described.unit else ""
+    return Column(name, f"{described.title}{unit} {'↑' if described.higher_is_better else '↓'}", described.decimals)
 
 
-def to_csv(table: Table) -> str:
-    """The whole table: metric, metric_low, metric_high, metric_paper."""
-    buffer = io.StringIO()
-    table.data.to_csv(buffer, index=False, float_format="%.4f", lineterminator="\n")
-    return buffer.getvalue()
-
-
-def display_columns(table: Table) -> list[str]:
-    """Metrics that were measured on at least one system."""
-    return [name for name in COLUMNS if table.data[name].notna().any()]
-
-
-def header(name: str) -> str:
-    """For example "SI-SDR (dB) ↑"; the arrow points to better values."""
-    metric = PAIRED[name]
-    return f"{metric.title} ({metric.unit}) {'↑' if metric.higher_is_better else '↓'}"
-
-
-def cell(record: Any, name: str) -> str:
-    """For example "3.84 [3.71, 3.95]", empty where nothing was measured."""
-    value, low, high = record[name], record[f"{name}_low"], record[f"{name}_high"]
-    if pd.isna(value):
-        return ""
-    decimals = PAIRED[name].decimals
-    if np.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    interval = "" if pd.isna(low) else f" [{low:.{decimals}f}, {high:.{decimals}f}]"
-    return f"{value:.{decimals}f}{interval}"
-
-
-def paper_cell(record: Any, name: str) -> str:
-    value = record[f"{name}_paper"]
-    return "" if pd.isna(value) else f"{value:.{PAIRED[name].decimals}f}"
-
-
-def text_rows(table: Table) -> tuple[list[str], list[list[str]]]:
-    """Header and rows as plain text, for the terminal, Markdown and LaTeX."""
-    shown = display_columns(table)
-    head = ["System", "Clips"]
-    for name in shown:
-        head += [header(name), "paper"]
-    rows = []
-    for record in table.data.to_dict("records"):
-        row = [table.titles[record["system"]], str(record["clips"])]
-        for name in shown:
-            row += [cell(record, name), paper_cell(record, name)]
-        rows.append(row)
-    return head, rows
-
-
-def to_markdown(table: Table) -> str:
-    """A GitHub table with caption and notes."""
-    head, rows = text_rows(table)
-    lines = [table.caption, "", _markdown_row(head), _markdown_row(["---", *["---:"] * (len(head) - 1)])]
-    lines += [_markdown_row(row) for row in rows]
-    lines += ["", *[f"- {_escape_markdown(note)}" for note in table.notes]]
-    return "\n".join(lines) + "\n"
-
-
-def to_latex(table: Table) -> str:
-    """A booktabs tabular with the notes as comments."""
-    head, rows = text_rows(table)
-    lines = [f"% {_flat(table.caption)}", *[f"% {_flat(note)}" for note in table.notes]]
-    lines += [rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\toprule"]
-    lines += [" & ".join(map(_escape_latex, head)) + r" \\", r"\midrule"]
-    lines += [" & ".join(map(_escape_latex, row)) + r" \\" for row in rows]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
-
-
-def to_json(table: Table) -> dict[str, Any]:
-    """Rows, caption and notes; infinity as the string "Infinity", what was not measured as null."""
-    rows = [{key: _json_value(value) for key, value in record.items()} for record in table.data.to_dict("records")]
-    return {"caption": table.caption, "rows": rows, "notes": table.notes}
-
-
-def _json_value(value: Any) -> Any:
-    if isinstance(value, float):
-        if np.isnan(value):
-            return None
-        if np.isinf(value):
-            return "Infinity" if value > 0 else "-Infinity"
-    return value
-
-
-def _current_runs(folders: list[Path]) -> tuple[list[tuple[str, dict[str, Any], list[Row]]], list[str]]:
+def _current_runs(folders: list[Path], reference: str) -> tuple[list[_MeasuredRun], list[str]]:
     """The newest run of each system and setting; older ones, and those on other audio, are named in notes."""
     notes: list[str] = []
     found = [(read_manifest(folder), folder) for folder in folders]
     found.sort(key=lambda pair: pair[0].get("sessions", [{"started": ""}])[-1]["started"], reverse=True)
     if len({manifest["key"]["root"] for manifest, _ in found}) > 1:
         notes.append(f"only runs over {found[0][0]['key']['root']} are shown")
-    runs: dict[str, tuple[str, dict[str, Any], list[Row]]] = {}
+    runs: dict[str, _MeasuredRun] = {}
     audio: dict[str, str] = {}
     for manifest, folder in found:
         name = folder.name.split("~")[0]
@@ -214,7 +136,7 @@ def _current_runs(folders: list[Path]) -> tuple[list[tuple[str, dict[str, Any], 
             notes.append(f"{folder.name}: measured on other versions of the clips, not shown; run it again")
         else:
             audio |= hashes
-            runs[name] = (name, manifest, rows)
+            runs[name] = _MeasuredRun(name, manifest, rows, read_distances(folder, reference))
     return list(runs.values()), notes
 
 
@@ -229,19 +151,58 @@ def _paper() -> pd.DataFrame:
     return pd.read_csv(shipped("results/paper") / "table2.csv", index_col="model")
 
 
-def _record(system: str, paper_row: str, rows: list[Row], paper: pd.DataFrame) -> dict[str, Any]:
+def _record(
+    system: str,
+    paper_row: str,
+    rows: list[Row],
+    distances: dict[str, dict[str, Any]],
+    paper: pd.DataFrame,
+    columns: list[str],
+) -> dict[str, Any]:
     measured = [row for row in rows if row["status"] == "measured"]
     record: dict[str, Any] = {"system": system, "paper_row": paper_row, "clips": len(measured)}
-    for name in COLUMNS:
-        values = np.array([row[name] for row in measured if row.get(name) is not None], float)
-        record[name] = float(values.mean()) if len(values) else float("nan")
-        record[f"{name}_low"], record[f"{name}_high"] = bootstrap_interval(values)
+    for name in columns:
+        if name in PAIRED:
+            values = np.array([row[name] for row in measured if row.get(name) is not None], float)
+            record[name] = float(values.mean()) if len(values) else float("nan")
+            record[f"{name}_low"], record[f"{name}_high"] = bootstrap_interval(values)
+        else:
+            record |= _distance_figures(distances.get(name, {}), {"": "value", "_low": "low", "_high": "high"}, name)
         published = name in paper.columns and paper_row in paper.index
         record[f"{name}_paper"] = paper.loc[paper_row, name] if published else float("nan")
+    for name in columns:
+        if name not in PAIRED:
+            distance = distances.get(name, {})
+            record |= _distance_figures(distance, {"_infinity": "infinity"}, name)
+            record |= _distance_figures(distance, {"": "kernel"}, name.replace("fad", "kad", 1))
     return record
 
 
-def _clip_notes(system: str, rows: list[Row]) -> list[str]:
+def _distance_figures(distance: dict[str, Any], keys: dict[str, str], name: str) -> dict[str, float]:
+    """Figures of a stored distance as columns `<name><suffix>`, empty where it has none."""
+    figures = {f"{name}{suffix}": distance.get(key) for suffix, key in keys.items()}
+    return {column: float("nan") if value is None else value for column, value in figures.items()}
+
+
+def _distance_notes(runs: list[_MeasuredRun]) -> list[str]:
+    """What must be known of distances, once for all systems that it holds for."""
+    systems: dict[str, list[str]] = {}
+    for run in runs:
+        for name, distance in run.distances.items():
+            for note in distance["notes"]:
+                systems.setdefault(f"{name}: {note}", []).append(run.name)
+    return [note if len(names) == len(runs) else f"{', '.join(names)}: {note}" for note, names in systems.items()]
+
+
+def _why_empty(name: str, runs: list[_MeasuredRun]) -> str:
+    """Why a metric was measured on no system, as the newest command on a run knew it."""
+    sessions = [session for run in runs for session in run.manifest.get("sessions", [])]
+    sessions.sort(key=lambda session: session["started"])
+    reasons = [session["not_measured"][name] for session in sessions if name in session.get("not_measured", {})]
+    return f"not measured: {reasons[-1]}" if reasons else "not measured: the task does not ask for it"
+
+
+def _clip_notes(system: str, rows: list[Row], columns: list[str]) -> list[str]:
     """Why cells or clips are missing from a system's means, counted by reason."""
     notes = []
     for status in ("failed", "missing"):
@@ -250,31 +211,9 @@ def _clip_notes(system: str, rows: list[Row]) -> list[str]:
             shown = "; ".join(f"{id!r}: {reason}" for id, reason in list(bad.items())[:3])
             more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
             notes.append(f"{system}: {len(bad)} {'clip' if len(bad) == 1 else 'clips'} {status} ({shown}{more})")
-    for name in COLUMNS:
-        reasons = Counter(row[f"{name}_note"] for row in rows if row.get(f"{name}_note"))
+    for name in columns:
+        described = set_metric(name)
+        column = f"{described.column if described else name}_note"
+        reasons = Counter(row[column] for row in rows if row.get(column))
         notes += [f"{system}: no {name} on {count} of its clips: {reason}" for reason, count in reasons.items()]
     return notes
-
-
-def _flat(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _markdown_row(cells: list[str]) -> str:
-    return "| " + " | ".join(map(_escape_markdown, cells)) + " |"
-
-
-def _escape_markdown(text: str) -> str:
-    return _flat(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
-
-
-def _escape_latex(text: str) -> str:
-    replacements = {
-        "\\": r"\textbackslash{}",
-        "∞": r"$\infty$",
-        "↑": r"$\uparrow$",
-        "↓": r"$\downarrow$",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-    }
-    return "".join(replacements.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in _flat(text))

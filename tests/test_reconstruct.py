@@ -16,7 +16,8 @@ from conftest import Cli, music, write
 from test_audio import bad_files
 
 from m2l_bench.cards import load_cards
-from m2l_bench.reconstruct import Outcome, Settings, make_plan, reconstruct
+from m2l_bench.plan import Settings, make_plan
+from m2l_bench.reconstruct import Outcome, reconstruct
 from m2l_bench.run import read_manifest, read_rows
 
 

@@ -6,7 +6,7 @@ import pytest
 from conftest import Cli
 from scipy.stats import bootstrap
 
-from m2l_bench import tables
+from m2l_bench import table_formats, tables
 from m2l_bench.errors import UserError
 from m2l_bench.run import RunKey, open_run
 
@@ -15,6 +15,7 @@ EXPECTED_COLUMNS = ["system", "clips"] + [
     for metric in ("si_sdr_db", "visqol", "fad", "fad_clap", "fad_musicnn")
     for part in ("", "_low", "_high", "_paper")
 ]
+EXPECTED_COLUMNS += [name for end in ("", "_clap", "_musicnn") for name in (f"fad{end}_infinity", f"kad{end}")]
 
 
 def make_run(
@@ -47,7 +48,7 @@ def test_interval_of_one_value_is_empty_and_of_infinity_infinite() -> None:
 def test_the_csv_has_the_promised_columns_and_the_papers_figures(tmp_path: Path) -> None:
     make_run(tmp_path, "dac", {"a": 8.0, "b": 10.0}, paper_row="DAC")
     make_run(tmp_path, "mine", {"a": 1.0, "b": None})
-    csv, markdown = tables.write(tables.reconstruction_table(tmp_path), tmp_path / "results")
+    csv, markdown = table_formats.write(tables.reconstruction_table(tmp_path), tmp_path / "results", "table2")
     data = pd.read_csv(csv).set_index("system")
     assert ["system", *data.columns] == EXPECTED_COLUMNS
     assert data.loc["dac", ["clips", "si_sdr_db", "si_sdr_db_paper", "fad_clap_paper"]].tolist() == [
@@ -80,16 +81,16 @@ def test_the_order_in_which_clips_finished_does_not_matter(tmp_path: Path) -> No
     values = {f"clip{i}": float(i * i % 7) for i in range(9)}
     make_run(tmp_path / "a", "mine", values)
     make_run(tmp_path / "b", "mine", dict(reversed(values.items())))
-    first, second = (tables.to_csv(tables.reconstruction_table(tmp_path / out)) for out in ("a", "b"))
+    first, second = (table_formats.to_csv(tables.reconstruction_table(tmp_path / out)) for out in ("a", "b"))
     assert first == second
 
 
 def test_text_is_escaped(tmp_path: Path) -> None:
     make_run(tmp_path, "x|y_[red]", {"a": 1.0})
     table = tables.reconstruction_table(tmp_path)
-    assert r"The x\|y_[red]" in tables.to_markdown(table)
-    assert r"The x|y\_[red]" in tables.to_latex(table)
-    assert r"$\uparrow$" in tables.to_latex(table)
+    assert r"The x\|y_[red]" in table_formats.to_markdown(table)
+    assert r"The x|y\_[red]" in table_formats.to_latex(table)
+    assert r"$\uparrow$" in table_formats.to_latex(table)
 
 
 def test_no_runs_and_several_datasets_are_explained(tmp_path: Path) -> None:

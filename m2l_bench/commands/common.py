@@ -22,6 +22,12 @@ CardsOption = Annotated[
     list[Path] | None, typer.Option("--cards", metavar="DIR", help="Folder of further cards (repeatable).")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+WeightsDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights-dir", metavar="DIR", envvar="M2L_BENCH_WEIGHTS", help="Weights fetched by hand or for a whole lab."
+    ),
+]
 DeviceOption = Annotated[str, typer.Option(help="`cpu`, `cuda`, `cuda:1`, or `auto`.")]
 
 

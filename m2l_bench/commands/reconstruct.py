@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2l_bench.commands.common import SOME_FAILED, CardsOption, DeviceOption, JsonOption, consoles
+from m2l_bench.commands.common import SOME_FAILED, CardsOption, DeviceOption, JsonOption, WeightsDirOption, consoles
 from m2l_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def reconstruct(
         bool | None,
         typer.Option("--audio/--no-audio", help="Write reconstructions as FLAC; default: as the task says."),
     ] = None,
+    weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -57,16 +58,15 @@ def reconstruct(
     from m2l_bench import reconstruct as pipeline
     from m2l_bench import summaries
     from m2l_bench.cards import load_cards
+    from m2l_bench.plan import Settings, make_plan
     from m2l_bench.tables import reconstruction_table
     from m2l_bench.terminal import ProgressBars, print_json
 
     stdout, stderr = consoles()
     found = load_cards(cards or ())
     systems, tolerant = _chosen_systems(found, models, recorded or [], wrong_rate_label or [])
-    settings = pipeline.Settings(
-        out=out, seed=seed, steps=steps, device=device, jobs=jobs, limit=limit, keep_audio=audio
-    )
-    plan = pipeline.make_plan(found.task(task), systems, data, settings, skip_unavailable=tolerant)
+    settings = Settings(out, seed, steps, device, jobs, limit, keep_audio=audio, weights_dir=weights_dir)
+    plan = make_plan(found.task(task), systems, data, settings, skip_unavailable=tolerant, embeddings=found.embeddings)
     summaries.print_plan(stderr, plan)
     if not plan.available:
         raise UserError("none of these systems can run here")

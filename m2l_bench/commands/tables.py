@@ -36,18 +36,17 @@ def tables(
 
         m2l-bench tables runs --task musiccaps --format latex
     """
-    from m2l_bench import summaries
-    from m2l_bench import tables as module
+    from m2l_bench import summaries, table_formats
+    from m2l_bench.tables import reconstruction_table
     from m2l_bench.terminal import print_json
 
     stdout, stderr = consoles()
-    result = module.reconstruction_table(runs, task)
-    paths = module.write(result, results)
+    result = reconstruction_table(runs, task)
+    paths = table_formats.write(result, results, "table2")
     if json:
-        print_json(module.to_json(result))
+        print_json(table_formats.to_json(result))
     elif format is Format.terminal:
         summaries.print_table(stdout, result)
     else:
-        text = {"markdown": module.to_markdown, "latex": module.to_latex, "csv": module.to_csv}[format.value](result)
-        sys.stdout.write(text)
+        sys.stdout.write(getattr(table_formats, f"to_{format.value}")(result))
     stderr.print(f"wrote {', '.join(map(str, paths))}", markup=False, soft_wrap=True)

@@ -1,10 +1,27 @@
-"""Metrics as pure functions on arrays. `PAIRED` holds those that compare one original with its reconstruction."""
+"""Metrics as pure functions on arrays.
+
+`PAIRED` holds those that compare one original with its reconstruction; `set_metric` gives those of whole sets.
+"""
 
 from __future__ import annotations
 
 from m2l_bench.metrics import si_sdr, visqol
-from m2l_bench.metrics.base import PairedMetric
+from m2l_bench.metrics.base import PairedMetric, SetMetric
+from m2l_bench.metrics.fad import set_metric
 
 PAIRED: dict[str, PairedMetric] = {metric.name: metric for metric in (si_sdr.METRIC, visqol.METRIC)}
 
-__all__ = ["PAIRED", "PairedMetric"]
+
+def metric(name: str) -> PairedMetric | SetMetric:
+    """The metric of this name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    found = PAIRED.get(name) or set_metric(name)
+    if found is None:
+        raise KeyError(name)
+    return found
+
+
+__all__ = ["PAIRED", "PairedMetric", "SetMetric", "metric", "set_metric"]

@@ -25,3 +25,24 @@ class PairedMetric:
     version: Callable[[], str]
     """Names the implementation: rows measured by different versions are never mixed in one run."""
     measure: Callable[[Audio, Audio, int], float]
+
+
+@dataclass(frozen=True)
+class SetMetric:
+    """A number for all reconstructions of a system together: the Fréchet distance of their vectors to the reference's.
+
+    `embedding` names the card of the network that makes the vectors.
+    """
+
+    name: str
+    title: str
+    unit: str
+    higher_is_better: bool
+    decimals: int
+    citation: str
+    embedding: str
+
+    @property
+    def column(self) -> str:
+        """Of a clip's row: how many vectors the reconstruction has; they lie beside the rows."""
+        return f"{self.name}_frames"

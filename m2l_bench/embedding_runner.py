@@ -1,0 +1,102 @@
+"""The one wrapper around every embedding: rate, channels, device, length, and vectors that are numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from m2l_bench.audio import Audio, resample, to_mono
+from m2l_bench.cards import EmbeddingCard, import_attribute
+from m2l_bench.errors import BadClip, Undefined, UserError
+from m2l_bench.metrics.frechet import Frames
+from m2l_bench.systems import Availability
+from m2l_bench.weights import checked_sha256, find
+
+if TYPE_CHECKING:
+    from m2l_bench.embeddings.base import Embedding
+
+
+class EmbeddingRunner:
+    """Turns audio of any rate and channel count into vectors.
+
+    Args:
+        embedding: an object with the verbs of `embeddings.base.Embedding`.
+        identity: of code, options and weights: vectors of equal identity can be compared.
+        device: a torch device.
+    """
+
+    def __init__(self, embedding: Embedding, identity: str, device: str = "cpu") -> None:
+        self.embedding = embedding
+        self.identity = identity
+        self.device = device
+        if hasattr(embedding, "to"):
+            embedding.to(device)
+
+    @property
+    def dim(self) -> int:
+        return self.embedding.dim
+
+    def embed(self, audio: Audio, sample_rate: int) -> Frames:
+        """Vectors (frames, dim) float32 of (channels, samples), folded to mono and clipped to full scale.
+
+        Raises:
+            Undefined: the audio is shorter than the embedding's window.
+            BadClip: the network gave NaN or infinity.
+        """
+        import torch
+
+        seconds = audio.shape[1] / sample_rate
+        if seconds < self.embedding.minimum_seconds:
+            raise Undefined(f"{seconds:.2f} s, shorter than the window of {self.embedding.minimum_seconds:.2f} s")
+        mono = resample(to_mono(np.clip(audio, -1.0, 1.0)), sample_rate, self.embedding.sample_rate)[0]
+        with torch.inference_mode():
+            vectors = self.embedding.embed(torch.from_numpy(np.ascontiguousarray(mono)).to(self.device))
+        frames: Frames = vectors.float().cpu().numpy()
+        if not len(frames):
+            raise Undefined(f"{seconds:.2f} s, too short for a vector")
+        if not np.isfinite(frames).all():
+            raise BadClip("the embedding gave NaN or infinite numbers")
+        return frames
+
+
+def embedding_availability(card: EmbeddingCard, weights_dir: Path | None = None) -> Availability:
+    """Whether the embedding can run here, told without loading it."""
+    try:
+        adapter = import_attribute(card.adapter, card.path)
+    except UserError as error:
+        return Availability(str(error), "install the package that the card's adapter belongs to")
+    if hasattr(adapter, "unavailable"):
+        reason, command = adapter.unavailable(**card.options)
+        if reason:
+            return Availability(reason, command)
+    if any(find(file, weights_dir) is None for file in card.weights.values()):
+        return Availability("its weights are not on this machine", f"m2l-bench weights get {card.name}")
+    return Availability()
+
+
+def load_embedding(card: EmbeddingCard, *, device: str = "cpu", weights_dir: Path | None = None) -> EmbeddingRunner:
+    """The embedding a card describes, ready to run.
+
+    Raises:
+        UserError: it is not available here, or a file of weights is damaged or of something else.
+    """
+    state = embedding_availability(card, weights_dir)
+    if not state:
+        raise UserError(f"{card.name}: {state.reason}: {state.command}")
+    paths: dict[str, Path] = {}
+    hashes: dict[str, str] = {}
+    for name, file in card.weights.items():
+        path = find(file, weights_dir)
+        assert path is not None
+        paths[name], hashes[name] = path, checked_sha256(file, path)
+    adapter: Any = import_attribute(card.adapter, card.path)
+    try:
+        embedding = adapter(**card.options, **paths)
+    except (TypeError, KeyError, ValueError) as error:
+        raise UserError(f"{card.path}: the adapter refuses the card's options ({error})") from error
+    described = json.dumps([card.adapter, embedding.version, card.options, hashes], sort_keys=True)
+    return EmbeddingRunner(embedding, hashlib.sha256(described.encode()).hexdigest(), device)

@@ -1,0 +1,146 @@
+"""A table as CSV, Markdown, LaTeX, JSON, and rows of plain text."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from m2l_bench.errors import UserError
+
+
+@dataclass(frozen=True)
+class Column:
+    """A figure of a table: `data` has it as `name`, `name_low`, `name_high` and `name_paper`."""
+
+    name: str
+    header: str
+    decimals: int
+
+
+@dataclass
+class Table:
+    """A table with one row a system, and what a reader must know beside it."""
+
+    data: pd.DataFrame
+    titles: dict[str, str]
+    """Of the systems, by their names in the column `system`."""
+    columns: list[Column]
+    notes: list[str]
+    caption: str
+    head: tuple[str, ...] = ("System", "Clips")
+    counts: tuple[str, ...] = ("clips",)
+    """Columns of whole numbers after the system, in the order of `head`."""
+
+
+def write(table: Table, folder: Path, name: str) -> list[Path]:
+    """Write `<name>.csv`, and `<name>.md` with the notes, into `folder`; returns the paths."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        csv, markdown = folder / f"{name}.csv", folder / f"{name}.md"
+        csv.write_text(to_csv(table), encoding="utf-8")
+        markdown.write_text(to_markdown(table), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{folder}: cannot write there ({error.strerror})") from error
+    return [csv, markdown]
+
+
+def to_csv(table: Table) -> str:
+    """The whole table: metric, metric_low, metric_high, metric_paper."""
+    buffer = io.StringIO()
+    table.data.to_csv(buffer, index=False, float_format="%.4f", lineterminator="\n")
+    return buffer.getvalue()
+
+
+def cell(record: Any, column: Column) -> str:
+    """For example "3.84 [3.71, 3.95]", empty where nothing was measured."""
+    value, low, high = record[column.name], record[f"{column.name}_low"], record[f"{column.name}_high"]
+    if pd.isna(value):
+        return ""
+    if np.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    interval = "" if pd.isna(low) else f" [{low:.{column.decimals}f}, {high:.{column.decimals}f}]"
+    return f"{value:.{column.decimals}f}{interval}"
+
+
+def paper_cell(record: Any, column: Column) -> str:
+    value = record[f"{column.name}_paper"]
+    return "" if pd.isna(value) else f"{value:.{column.decimals}f}"
+
+
+def text_rows(table: Table) -> tuple[list[str], list[list[str]]]:
+    """Header and rows as plain text, for the terminal, Markdown and LaTeX: what was measured on at least one system."""
+    shown = [column for column in table.columns if table.data[column.name].notna().any()]
+    published = {column.name for column in shown if table.data[f"{column.name}_paper"].notna().any()}
+    head = list(table.head)
+    for column in shown:
+        head += [column.header, "paper"] if column.name in published else [column.header]
+    rows = []
+    for record in table.data.to_dict("records"):
+        row = [table.titles[record["system"]], *(str(record[name]) for name in table.counts)]
+        for column in shown:
+            row += [cell(record, column)] + ([paper_cell(record, column)] if column.name in published else [])
+        rows.append(row)
+    return head, rows
+
+
+def to_markdown(table: Table) -> str:
+    """A GitHub table with caption and notes."""
+    head, rows = text_rows(table)
+    lines = [table.caption, "", _markdown_row(head), _markdown_row(["---", *["---:"] * (len(head) - 1)])]
+    lines += [_markdown_row(row) for row in rows]
+    lines += ["", *[f"- {_escape_markdown(note)}" for note in table.notes]]
+    return "\n".join(lines) + "\n"
+
+
+def to_latex(table: Table) -> str:
+    """A booktabs tabular with the notes as comments."""
+    head, rows = text_rows(table)
+    lines = [f"% {_flat(table.caption)}", *[f"% {_flat(note)}" for note in table.notes]]
+    lines += [rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\toprule"]
+    lines += [" & ".join(map(_escape_latex, head)) + r" \\", r"\midrule"]
+    lines += [" & ".join(map(_escape_latex, row)) + r" \\" for row in rows]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def to_json(table: Table) -> dict[str, Any]:
+    """Rows, caption and notes; infinity as the string "Infinity", what was not measured as null."""
+    rows = [{key: _json_value(value) for key, value in record.items()} for record in table.data.to_dict("records")]
+    return {"caption": table.caption, "rows": rows, "notes": table.notes}
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, float):
+        if np.isnan(value):
+            return None
+        if np.isinf(value):
+            return "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _markdown_row(cells: list[str]) -> str:
+    return "| " + " | ".join(map(_escape_markdown, cells)) + " |"
+
+
+def _escape_markdown(text: str) -> str:
+    return _flat(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def _escape_latex(text: str) -> str:
+    replacements = {
+        "\\": r"\textbackslash{}",
+        "∞": r"$\infty$",
+        "↑": r"$\uparrow$",
+        "↓": r"$\downarrow$",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+    return "".join(replacements.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in _flat(text))
