@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from m2l_bench.commands import data, lists, music2latent, reconstruct, tables, training
+from m2l_bench.commands import data, fad, lists, music2latent, reconstruct, tables, training, weights
 from m2l_bench.commands.common import State, consoles
 from m2l_bench.errors import UserError, one_line
 
@@ -28,7 +28,9 @@ app = typer.Typer(
 )
 for command in (
     reconstruct.reconstruct,
+    reconstruct.sweep,
     tables.tables,
+    fad.fad,
     lists.models,
     lists.tasks,
     music2latent.encode,
@@ -42,6 +44,10 @@ for command in (
 data_app = typer.Typer(no_args_is_help=True, help="Get datasets.")
 data_app.command()(data.musiccaps)
 app.add_typer(data_app, name="data")
+weights_app = typer.Typer(no_args_is_help=True, help="Get weights of the networks that make vectors.")
+weights_app.command("list")(weights.list_weights)
+weights_app.command()(weights.get)
+app.add_typer(weights_app, name="weights")
 
 
 def _show_version(value: bool) -> None:

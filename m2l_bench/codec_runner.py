@@ -150,6 +150,15 @@ class CodecRunner:
         return time.perf_counter()
 
 
+def torch_device(name: str) -> str:
+    """The device of this name; for "auto" a GPU where there is one."""
+    if name != "auto":
+        return name
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 class MemoryMeter:
     """Peak memory since its creation: allocated by torch on a GPU, resident in this process on a CPU.
 

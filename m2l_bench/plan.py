@@ -29,6 +29,8 @@ class Settings:
     """Write reconstructions as FLAC; None: as the task's card says."""
     weights_dir: Path | None = None
     """Where files of weights lie, looked into before the caches."""
+    reference: Path | None = None
+    """What metrics of sets hold systems against, a folder or a file of statistics; None: the originals of the clips."""
 
 
 @dataclass(frozen=True)

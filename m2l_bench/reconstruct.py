@@ -17,7 +17,7 @@ import numpy as np
 from m2l_bench import audio as audio_files
 from m2l_bench.audio import Audio
 from m2l_bench.cards import SystemCard
-from m2l_bench.codec_runner import CodecRunner
+from m2l_bench.codec_runner import CodecRunner, torch_device
 from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.datasets.base import Clip
 from m2l_bench.embedding_runner import load_embedding
@@ -27,11 +27,12 @@ from m2l_bench.metrics import PAIRED
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.plan import Plan, Settings
 from m2l_bench.progress import Progress, Quiet
-from m2l_bench.references import References
+from m2l_bench.references import load_references
 from m2l_bench.run import Row, Run, RunKey, is_complete, open_run
 from m2l_bench.scoring import score
 from m2l_bench.set_metrics import Embedder, measure_distances
 from m2l_bench.systems import load_system
+from m2l_bench.weights import cache_folder
 
 
 @dataclass
@@ -48,26 +49,24 @@ class Outcome:
     """Why the system could not run at all."""
 
 
-def reconstruct(
-    plan: Plan, settings: Settings, progress: Progress | None = None, references: References | None = None
-) -> list[Outcome]:
+def reconstruct(plan: Plan, settings: Settings, progress: Progress | None = None) -> list[Outcome]:
     """Carry a plan out, system by system; what is on disk already is not done again.
 
-    Args:
-        references: what the metrics of sets hold the systems against; by default the originals of the same clips.
-
     Raises:
-        UserError: weights are damaged, or nothing can be written (any more); finished clips are safe.
+        UserError: weights are damaged, the reference is unusable, or nothing can be written (any more); finished clips
+            are safe.
     """
     progress = progress or Quiet()
-    device, jobs = _device(settings.device), settings.jobs or default_jobs()
+    device, jobs = torch_device(settings.device), settings.jobs or default_jobs()
     embedders = [
         Embedder(metric, load_embedding(card, device=device, weights_dir=settings.weights_dir))
         for metric, card in plan.set_metrics
     ]
+    runners = {embedder.metric.embedding: embedder.runner for embedder in embedders}
+    references = load_references(settings.reference, runners, cache_folder(), progress)
     outcomes = [_run_system(plan, card, settings, embedders, progress) for card in plan.available]
     folders = [outcome.folder for outcome in outcomes if not outcome.problem]
-    measure_distances(folders, embedders, references or References(), jobs, progress)
+    measure_distances(folders, embedders, references, jobs, progress)
     return outcomes
 
 
@@ -77,7 +76,7 @@ def _run_system(
     key = _key(plan, card, settings, embedders)
     clips = {clip.id: clip for clip in plan.dataset.clips}
     try:
-        system = load_system(card, steps=key.steps, seed=settings.seed, device=_device(settings.device))
+        system = load_system(card, steps=key.steps, seed=settings.seed, device=torch_device(settings.device))
     except UserError as error:
         return Outcome(card.name, settings.out / key.dataset / key.folder, problem=str(error))
     if isinstance(system, CodecRunner):
@@ -245,14 +244,6 @@ def _same_sources(row: Row, paths: Sequence[Path]) -> bool:
     return all(columns[name] == row.get(name) for name in ("source_sha256", "recording_sha256"))
 
 
-def _device(name: str) -> str:
-    if name != "auto":
-        return name
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def _session(plan: Plan, settings: Settings) -> dict[str, Any]:
     packages = {}
     for package in ("m2l-bench", "torch", "numpy", "scipy", "soundfile", "soxr", "visqol-python"):
@@ -264,7 +255,7 @@ def _session(plan: Plan, settings: Settings) -> dict[str, Any]:
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "clips": len(plan.dataset.clips),
         "not_measured": {name: f"{state.reason}: {state.command}" for name, state in plan.not_measured.items()},
-        "device": _device(settings.device),
+        "device": torch_device(settings.device),
         "jobs": settings.jobs or default_jobs(),
         "host": platform.node(),
         "platform": platform.platform(),

@@ -7,6 +7,7 @@ do.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -16,11 +17,15 @@ from typing import Any
 
 import numpy as np
 
+from m2l_bench.embedding_runner import EmbeddingRunner
 from m2l_bench.errors import UserError
+from m2l_bench.folder_vectors import folder_vectors
 from m2l_bench.metrics.frechet import GaussianStatistics
 from m2l_bench.metrics.frechet_resampling import Reference
 from m2l_bench.music2latent.hashes import file_checksum
+from m2l_bench.progress import Progress
 from m2l_bench.run import write_atomically
+from m2l_bench.vectors import StoredClips
 
 ORIGINALS = "originals"
 
@@ -41,17 +46,24 @@ class References:
         return self.by_embedding.get(embedding)
 
 
-def statistics_file(path: Path, embeddings: Mapping[str, int]) -> References:
-    """References from a file of statistics, for those of `embeddings` (name -> dimensions) that it holds.
+def load_references(
+    path: Path | None, embeddings: Mapping[str, EmbeddingRunner], cache: Path, progress: Progress
+) -> References:
+    """References at a path, for each of `embeddings`: a folder of audio, a file of statistics, or None, the originals.
 
     Raises:
-        UserError: not such a file, none of the embeddings in it, or other dimensions than an embedding has.
+        UserError: nothing usable there, an embedding is not in the file, or has other dimensions.
     """
-    file = StatisticsFile(path)
-    found = {name: file.read(name, dim) for name, dim in embeddings.items() if file.keys(name)}
-    if not found:
-        raise UserError(f"{path}: no statistics of {', '.join(embeddings)} in it; it has {file.contents}")
-    return References(path.name, file_checksum(path), found)
+    if path is None:
+        return References()
+    if not path.is_dir():
+        file = StatisticsFile(path)
+        known = {name: file.read(name, runner.dim) for name, runner in embeddings.items()}
+        return References(path.name, file_checksum(path), known)
+    folders = {name: folder_vectors(path, name, runner, cache, progress) for name, runner in embeddings.items()}
+    names = [vectors.name for found in folders.values() for vectors in found.paths]  # checksums of the audio
+    digest = hashlib.sha256(" ".join(names).encode()).hexdigest()
+    return References(path.name, digest, {name: StoredClips(found.paths) for name, found in folders.items()})
 
 
 class StatisticsFile:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from m2l_bench.fad import Comparison
 from m2l_bench.plan import Plan, Settings
 from m2l_bench.reconstruct import Outcome
 from m2l_bench.table_formats import Table, text_rows, to_json
@@ -81,4 +82,57 @@ def reconstruct_json(outcomes: list[Outcome], plan: Plan, result: Table | None) 
         },
         "missing_clips": list(plan.dataset.missing),
         "table": to_json(result) if result else None,
+    }
+
+
+def print_comparisons(console: Console, comparisons: list[Comparison]) -> None:
+    """Distances by each embedding, and what must be known of them."""
+    rows = []
+    for comparison in comparisons:
+        distance = comparison.distance
+        interval = "" if distance.low is None else f" [{distance.low:.4g}, {distance.high:.4g}]"
+        rows.append(
+            [
+                comparison.embedding,
+                f"{distance.value:.4g}{interval}",
+                "" if distance.infinity is None else f"{distance.infinity:.4g}",
+                "" if distance.kernel is None else f"{distance.kernel:.4g}",
+                f"{distance.reference_clips or '-'} / {distance.clips}",
+                f"{distance.reference_frames or '-'} / {distance.frames}",
+                str(distance.dim),
+            ]
+        )
+    head = ["Embedding", "FAD ↓ [95 %]", "FAD∞ ↓", "KAD ↓", "Clips", "Vectors", "Dimensions"]
+    console.print(table("", head, rows))
+    console.print("Clips and vectors: of the reference / of the evaluated set.")
+    for comparison in comparisons:
+        for note in comparison.notes:
+            console.print(f"- {comparison.embedding}: {note}", markup=False)
+
+
+def print_left_out(console: Console, comparisons: list[Comparison], absent: dict[str, str]) -> None:
+    """Embeddings that are not available here, and files without vectors."""
+    for name, reason in absent.items():
+        console.print(f"{name} not measured: {reason}", style="red", markup=False, soft_wrap=True)
+    for comparison in comparisons:
+        for id, reason in comparison.failed.items():
+            console.print(
+                f"{comparison.embedding}: {id!r} left out: {reason}", style="red", markup=False, soft_wrap=True
+            )
+
+
+def comparisons_json(comparisons: list[Comparison], absent: dict[str, str]) -> dict[str, Any]:
+    """The outcome of `fad` for programs."""
+    return {
+        "comparisons": [
+            {
+                "embedding": comparison.embedding,
+                **comparison.distance.as_dict(),
+                "notes": comparison.notes,
+                "failed": comparison.failed,
+                "by_clip": comparison.by_clip,
+            }
+            for comparison in comparisons
+        ],
+        "not_measured": absent,
     }

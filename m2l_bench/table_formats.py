@@ -15,7 +15,7 @@ from m2l_bench.errors import UserError
 
 @dataclass(frozen=True)
 class Column:
-    """A figure of a table: `data` has it as `name`, `name_low`, `name_high` and `name_paper`."""
+    """A figure of a table: `data` has it as `name`, `name_low`, `name_high` and, if published, `name_paper`."""
 
     name: str
     header: str
@@ -75,7 +75,8 @@ def paper_cell(record: Any, column: Column) -> str:
 def text_rows(table: Table) -> tuple[list[str], list[list[str]]]:
     """Header and rows as plain text, for the terminal, Markdown and LaTeX: what was measured on at least one system."""
     shown = [column for column in table.columns if table.data[column.name].notna().any()]
-    published = {column.name for column in shown if table.data[f"{column.name}_paper"].notna().any()}
+    papers = {column.name: f"{column.name}_paper" for column in shown}
+    published = {name for name, paper in papers.items() if paper in table.data and table.data[paper].notna().any()}
     head = list(table.head)
     for column in shown:
         head += [column.header, "paper"] if column.name in published else [column.header]

@@ -46,6 +46,8 @@ def bootstrap_interval(values: np.ndarray, resamples: int = RESAMPLES, seed: int
 
 @dataclass(frozen=True)
 class _MeasuredRun:
+    """A run as a table needs it."""
+
     name: str
     manifest: dict[str, Any]
     rows: list[Row]

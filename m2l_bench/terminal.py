@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     TextColumn,
@@ -68,6 +69,36 @@ class ProgressBars:
         with Progress(*columns, console=self.console, disable=not self.console.is_terminal) as progress:
             task = progress.add_task(escape(name), total=total, completed=done)
             yield lambda: progress.advance(task)
+
+
+class DownloadBar:
+    """Bytes of one file had so far. Silent when stderr is not a terminal."""
+
+    def __init__(self, console: Console, name: str) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self.name = name
+
+    def __enter__(self) -> DownloadBar:
+        self.progress.start()
+        self.task = self.progress.add_task(escape(self.name), total=None)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.progress.stop()
+
+    def advance(self, got: int, total: int | None) -> None:
+        self.progress.update(self.task, completed=got, total=total)
 
 
 class TrainingBar:

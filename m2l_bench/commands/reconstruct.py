@@ -14,10 +14,23 @@ if TYPE_CHECKING:
     from m2l_bench.cards import Cards, SystemCard
 
 
+TaskOption = Annotated[str, typer.Option(help="Name of a task card; `m2l-bench tasks` lists them.")]
+ModelsOption = Annotated[str, typer.Option(help="System cards separated by commas, or `all`.")]
+DataOption = Annotated[Path | None, typer.Option(metavar="DIR", help="Where the task's audio lies.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of generative decoders.")]
+LimitOption = Annotated[int | None, typer.Option(min=1, help="Only the first N clips.")]
+JobsOption = Annotated[int, typer.Option(min=0, help="Scoring processes; 0: one a core.")]
+OutOption = Annotated[Path, typer.Option(metavar="DIR", help="Where runs are kept.")]
+AudioOption = Annotated[
+    bool | None,
+    typer.Option("--audio/--no-audio", help="Write reconstructions as FLAC; default: as the task says."),
+]
+
+
 def reconstruct(
-    task: Annotated[str, typer.Option(help="Name of a task card; `m2l-bench tasks` lists them.")] = "bundled",
-    models: Annotated[str, typer.Option(help="System cards separated by commas, or `all`.")] = "",
-    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the task's audio lies.")] = None,
+    task: TaskOption = "bundled",
+    models: ModelsOption = "",
+    data: DataOption = None,
     recorded: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=DIR", help="Reconstructions made elsewhere, named like the clips (repeatable)."),
@@ -29,16 +42,17 @@ def reconstruct(
             help="This recorded system's files state a wrong sample rate: take the original's.",
         ),
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps, for systems that have any.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of generative decoders.")] = 0,
-    device: DeviceOption = "auto",
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N clips.")] = None,
-    jobs: Annotated[int, typer.Option(min=0, help="Scoring processes; 0: one a core.")] = 0,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where runs are kept.")] = Path("runs"),
-    audio: Annotated[
-        bool | None,
-        typer.Option("--audio/--no-audio", help="Write reconstructions as FLAC; default: as the task says."),
+    reference: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR|NPZ", help="Take Fréchet distances against this in place of the clips' originals."),
     ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps, for systems that have any.")] = None,
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+    limit: LimitOption = None,
+    jobs: JobsOption = 0,
+    out: OutOption = Path("runs"),
+    audio: AudioOption = None,
     weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,
     json: JsonOption = False,
@@ -59,26 +73,80 @@ def reconstruct(
     from m2l_bench import summaries
     from m2l_bench.cards import load_cards
     from m2l_bench.plan import Settings, make_plan
+    from m2l_bench.references import ORIGINALS
     from m2l_bench.tables import reconstruction_table
     from m2l_bench.terminal import ProgressBars, print_json
 
     stdout, stderr = consoles()
     found = load_cards(cards or ())
     systems, tolerant = _chosen_systems(found, models, recorded or [], wrong_rate_label or [])
-    settings = Settings(out, seed, steps, device, jobs, limit, keep_audio=audio, weights_dir=weights_dir)
+    settings = Settings(out, seed, steps, device, jobs, limit, audio, weights_dir, reference)
     plan = make_plan(found.task(task), systems, data, settings, skip_unavailable=tolerant, embeddings=found.embeddings)
     summaries.print_plan(stderr, plan)
     if not plan.available:
         raise UserError("none of these systems can run here")
     outcomes = pipeline.reconstruct(plan, settings, ProgressBars(stderr))
     folders = {outcome.folder for outcome in outcomes if not outcome.problem}
-    result = reconstruction_table(out, plan.dataset.label, folders) if folders else None
+    against = reference.name if reference else ORIGINALS
+    result = reconstruction_table(out, plan.dataset.label, folders, against) if folders else None
     if json:
         print_json(summaries.reconstruct_json(outcomes, plan, result))
     else:
         if result:
             summaries.print_table(stdout, result)
         summaries.print_outcomes(stderr, outcomes, plan, settings)
+    if any(outcome.failed or outcome.problem for outcome in outcomes):
+        raise typer.Exit(SOME_FAILED)
+
+
+def sweep(
+    models: ModelsOption = "music2latent",
+    steps: Annotated[str, typer.Option(help="Numbers of denoising steps, separated by commas.")] = "1,2,4,8",
+    task: TaskOption = "bundled",
+    data: DataOption = None,
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+    limit: LimitOption = None,
+    jobs: JobsOption = 0,
+    out: OutOption = Path("runs"),
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Where figure2.csv goes.")] = Path("results"),
+    audio: AudioOption = None,
+    weights_dir: WeightsDirOption = None,
+    cards: CardsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Quality against denoising steps, Figure 2 of the paper: results/figure2.csv.
+
+    Each number of steps is a run of its own: interrupt it at any time, add numbers later.
+
+    Examples:
+
+        m2l-bench sweep --models music2latent --steps 1,2,4,8
+
+        m2l-bench sweep --task musiccaps --data clips --steps 1,2,3,5
+    """
+    from m2l_bench import denoising, summaries, table_formats
+    from m2l_bench.cards import load_cards
+    from m2l_bench.plan import Settings, make_plan
+    from m2l_bench.terminal import ProgressBars, print_json
+
+    stdout, stderr = consoles()
+    numbers = [int(number) if number.strip().isdigit() else 0 for number in steps.split(",")]
+    if 0 in numbers or len(set(numbers)) < len(numbers):
+        raise UserError(f"--steps {steps}: say different whole numbers above zero, separated by commas")
+    found = load_cards(cards or ())
+    systems, tolerant = _chosen_systems(found, models, [], [])
+    settings = Settings(out, seed, None, device, jobs, limit, audio, weights_dir)
+    plan = make_plan(found.task(task), systems, data, settings, skip_unavailable=tolerant, embeddings=found.embeddings)
+    summaries.print_plan(stderr, plan)
+    outcomes, result = denoising.sweep(plan, settings, numbers, ProgressBars(stderr))
+    paths = table_formats.write(result, results, "figure2")
+    if json:
+        print_json(summaries.reconstruct_json(outcomes, plan, result))
+    else:
+        summaries.print_table(stdout, result)
+        summaries.print_outcomes(stderr, outcomes, plan, settings)
+    stderr.print(f"wrote {', '.join(map(str, paths))}", markup=False, soft_wrap=True)
     if any(outcome.failed or outcome.problem for outcome in outcomes):
         raise typer.Exit(SOME_FAILED)
 

@@ -25,6 +25,9 @@ def tables(
     runs: Annotated[Path, typer.Argument(help="Folder that holds the runs.")] = Path("runs"),
     task: Annotated[str | None, typer.Option(help="Which dataset's runs, when there are several.")] = None,
     results: Annotated[Path, typer.Option(metavar="DIR", help="Where table2.csv and table2.md go.")] = Path("results"),
+    reference: Annotated[
+        str, typer.Option(help="What Fréchet distances are against: `originals`, or a name given as --reference.")
+    ] = "originals",
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.terminal,
     json: JsonOption = False,
 ) -> None:
@@ -41,7 +44,7 @@ def tables(
     from m2l_bench.terminal import print_json
 
     stdout, stderr = consoles()
-    result = reconstruction_table(runs, task)
+    result = reconstruction_table(runs, task, reference=reference)
     paths = table_formats.write(result, results, "table2")
     if json:
         print_json(table_formats.to_json(result))

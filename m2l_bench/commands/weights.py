@@ -1,0 +1,81 @@
+"""`m2l-bench weights ...`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from m2l_bench.commands.common import CardsOption, JsonOption, WeightsDirOption, consoles
+
+if TYPE_CHECKING:
+    from m2l_bench.cards import EmbeddingCard
+
+
+def list_weights(weights_dir: WeightsDirOption = None, cards: CardsOption = None, json: JsonOption = False) -> None:
+    """List the networks that make vectors: their weights' size, licence, and whether they are on this machine."""
+    from m2l_bench.cards import load_cards
+    from m2l_bench.terminal import print_json, table
+
+    stdout, _ = consoles()
+    described = [_described(card, weights_dir) for card in load_cards(cards or ()).embeddings.values()]
+    if json:
+        print_json(described)
+        return
+    rows = []
+    for one in described:
+        size = f"{one['megabytes']:,.0f} MB" if one["megabytes"] >= 10 else f"{one['megabytes']:.1f} MB"
+        rows.append([one["name"], one["title"], size, one["licence"], one["state"]])
+    stdout.print(table("", ["Name", "Network", "Size", "Licence", "State"], rows))
+    for one in described:
+        if one["command"]:
+            stdout.print(f"{one['name']}: {one['command']}", markup=False, soft_wrap=True)
+
+
+def get(
+    names: Annotated[list[str], typer.Argument(help="Names that `weights list` shows.")],
+    weights_dir: WeightsDirOption = None,
+    cards: CardsOption = None,
+) -> None:
+    """Fetch weights; run it again to resume. With --weights-dir into that folder, else into the hub's or the own cache.
+
+    Examples:
+
+        m2l-bench weights get vggish clap
+
+        m2l-bench weights get mert --weights-dir /data/weights
+    """
+    from m2l_bench.cards import load_cards
+    from m2l_bench.terminal import DownloadBar
+    from m2l_bench.weights import fetch
+
+    stdout, stderr = consoles()
+    found = load_cards(cards or ())
+    for card in [found.embedding(name) for name in names]:
+        for file in card.weights.values():
+            with DownloadBar(stderr, file.name) as bar:
+                path = fetch(file, weights_dir, bar.advance)
+            stdout.print(str(path), markup=False, soft_wrap=True)
+
+
+def _described(card: EmbeddingCard, weights_dir: Path | None) -> dict[str, Any]:
+    from m2l_bench.embedding_runner import embedding_availability
+    from m2l_bench.weights import find
+
+    files = card.weights.values()
+    there = [find(file, weights_dir) for file in files]
+    state = embedding_availability(card, weights_dir)
+    return {
+        "name": card.name,
+        "title": card.title,
+        "megabytes": sum(file.megabytes for file in files),
+        "licence": card.licence.weights,
+        "present": None not in there,
+        "available": bool(state),
+        "state": ("shipped" if all(file.shipped for file in files) else "present") if state else state.reason,
+        "command": state.command,
+        "files": [
+            {**file.model_dump(), "path": str(path) if path else None} for file, path in zip(files, there, strict=True)
+        ],
+    }

@@ -1,0 +1,69 @@
+"""Vectors of the files of a folder, kept in a cache by the content of the files.
+
+A file is embedded once, wherever it lies, and an interrupted command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from m2l_bench import audio as audio_files
+from m2l_bench.datasets.folder import load as load_folder
+from m2l_bench.embedding_runner import EmbeddingRunner
+from m2l_bench.errors import BadClip, Undefined, UserError, one_line
+from m2l_bench.music2latent.hashes import file_checksum
+from m2l_bench.progress import Progress
+from m2l_bench.vectors import write_vectors
+
+SILENCE = 1e-5
+"""Root mean square, -100 dB of full scale."""
+
+
+@dataclass
+class FolderVectors:
+    """Vectors of the files of a folder."""
+
+    ids: list[str] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
+    """Of the vectors, in the order of `ids`."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Files without vectors, and why."""
+    silent: list[str] = field(default_factory=list)
+
+
+def folder_vectors(folder: Path, name: str, runner: EmbeddingRunner, cache: Path, progress: Progress) -> FolderVectors:
+    """Embed what is not in the cache yet.
+
+    Raises:
+        UserError: no such folder, no audio file in it, or the cache cannot be written.
+    """
+    clips = load_folder(folder).clips
+    store = cache / "embeddings" / f"{name}-{runner.identity[:12]}"
+    found = FolderVectors()
+    with progress.start(f"{name}: {folder.name}", len(clips), 0) as advance:
+        for clip in clips:
+            digest = file_checksum(clip.path)
+            path = store / digest[:2] / f"{digest}.npy"
+            # A silent output is a result, not a gap: it counts, and is named.
+            silent = path.with_suffix(".silent")
+            try:
+                if not path.is_file():
+                    audio, rate = audio_files.read(clip.path)
+                    write_vectors(path, runner.embed(audio, rate))
+                    if np.sqrt(np.mean(audio**2)) < SILENCE:
+                        silent.touch()
+            except (BadClip, Undefined) as error:
+                found.failed[clip.id] = one_line(error)
+            else:
+                found.ids.append(clip.id)
+                found.paths.append(path)
+                if silent.exists():
+                    found.silent.append(clip.id)
+            advance()
+    if not found.ids:
+        id, reason = next(iter(found.failed.items()))
+        raise UserError(f"{folder}: {name} has vectors of none of its {len(clips)} files ({id}: {reason})")
+    return found
