@@ -252,7 +252,7 @@ def _session(plan: Plan, settings: Settings) -> dict[str, Any]:
         except PackageNotFoundError:
             continue
     return {
-        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "started": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         "clips": len(plan.dataset.clips),
         "not_measured": {name: f"{state.reason}: {state.command}" for name, state in plan.not_measured.items()},
         "device": torch_device(settings.device),

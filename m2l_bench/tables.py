@@ -53,6 +53,12 @@ class _MeasuredRun:
     rows: list[Row]
     distances: dict[str, dict[str, Any]]
 
+    @property
+    def asked(self) -> set[str]:
+        """Metrics of its task, measured or not."""
+        sessions = self.manifest.get("sessions", [])
+        return {*self.manifest["metric_versions"], *(name for one in sessions for name in one.get("not_measured", {}))}
+
 
 def reconstruction_table(
     out: Path, dataset: str | None = None, only: set[Path] | None = None, reference: str = ORIGINALS
@@ -78,7 +84,7 @@ def reconstruction_table(
         raise UserError(f"{out}: no runs over '{dataset}'; there are {', '.join(datasets)}")
     runs, notes = _current_runs([folder for folder in folders if folder.parent.name == dataset], reference)
     paper = _paper()
-    columns = [*COLUMNS, *sorted({name for run in runs for name in run.distances} - set(COLUMNS))]
+    columns = [*COLUMNS, *sorted({name for run in runs for name in run.asked} - set(COLUMNS))]
     records, titles = [], {}
     for run in runs:
         titles[run.name] = _title(run.manifest)
