@@ -1,7 +1,6 @@
 """Weights on disk: our safetensors with the configuration inside, and the authors' published `.pt`.
 
-Nothing from a file is ever executed: `.pt` files are unpickled by PyTorch's `weights_only` reader, which here may also
-build the numpy numbers that the published file holds.
+Nothing from a file is ever executed: see `pickles.py` for the `.pt`.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +17,7 @@ from m2l_bench.music2latent.errors import CheckpointError
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.official import from_official, to_official
+from m2l_bench.music2latent.pickles import read_pickle
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
@@ -94,30 +93,11 @@ def export_official(networks: Networks, path: Path) -> None:
 
 
 def _read_official(file: Path) -> dict[str, Tensor]:
-    try:
-        with torch.serialization.safe_globals(_numpy_scalars()):
-            content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many types, some of them bare, on files that are not its own
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(
-            f"{file}: cannot be read as a PyTorch checkpoint without running code ({reason})"
-        ) from error
+    content = read_pickle(file)
     tensors = content.get("gen_state_dict") if isinstance(content, dict) else None
     if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
         raise CheckpointError(f"{file}: no 'gen_state_dict' in it, which the published music2latent.pt has")
     return tensors
-
-
-def _numpy_scalars() -> list[Any]:
-    """What a pickled numpy number is made of, under the names of numpy 1 and 2."""
-    import codecs
-
-    import numpy as np
-
-    scalar = np.float64(0).__reduce__()[0]
-    types = [type(np.dtype(kind)) for kind in ("float64", "float32", "int64", "int32", "bool")]
-    names = ["numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"]
-    return [np.dtype, codecs.encode, *types, *((scalar, name) for name in names)]
 
 
 def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], Config]:

@@ -1,0 +1,88 @@
+"""LAION-CLAP's audio tower over every window of a clip.
+
+Source: Wu et al., Large-Scale Contrastive Language-Audio Pretraining with Feature Fusion and Keyword-to-Caption
+Augmentation, ICASSP 2023. A window's vector equals that of `get_audio_embedding_from_data` of the package `laion-clap`;
+where that takes one random 10 s of a longer clip, here every window counts.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+
+from m2l_bench.embeddings.files import fill, missing, read_torch
+from m2l_bench.embeddings.laion import Tower, audio_tower, configuration
+from m2l_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+WINDOW = 480_000
+TAIL = 48_000
+"""Samples that the last window of a longer clip must have to count."""
+BATCH = 8
+
+
+class Clap:
+    """512 numbers of Euclidean length 1 for every 10 s at 48 kHz.
+
+    Windows follow each other without overlap. What is left at the end is a window if it is at least 1 s long; it and a
+    clip shorter than 10 s are repeated as often as they fit whole, then padded with zeros, as CLAP was trained.
+
+    Args:
+        checkpoint: LAION's own `.pt`, without fusion.
+        tower: the network in it: `HTSAT-tiny` (630k) or `HTSAT-base` (the music checkpoints).
+    """
+
+    version = "1"
+    sample_rate = 48_000
+    dim = 512
+    minimum_seconds = TAIL / 48_000
+
+    def __init__(self, checkpoint: Path, tower: Tower) -> None:
+        if tower not in get_args(Tower):
+            raise UserError(f"no tower '{tower}': expected one of {', '.join(get_args(Tower))}")
+        from transformers import ClapAudioModelWithProjection, ClapFeatureExtractor
+
+        expected = f"a LAION-CLAP checkpoint without fusion whose audio tower is {tower}"
+        self.network: Module = ClapAudioModelWithProjection(configuration(tower))
+        fill(self.network, audio_tower(read_torch(checkpoint, expected)), checkpoint, expected)
+        # The log-mel spectrogram and the padding of the checkpoints without fusion.
+        self.features = ClapFeatureExtractor(
+            frequency_min=50, frequency_max=14_000, truncation="rand_trunc", padding="repeatpad"
+        )
+
+    @staticmethod
+    def unavailable(**_: object) -> tuple[str, str]:
+        return missing("transformers")
+
+    def to(self, device: str) -> None:
+        self.network.to(device)
+
+    def embed(self, audio: Tensor) -> Tensor:
+        """(samples,) -> (windows, 512)."""
+        import torch
+        from torch.nn.functional import normalize
+
+        device = next(self.network.parameters()).device
+        samples = _sixteen_bits(audio.cpu().numpy())
+        windows = [samples[start : start + WINDOW] for start in range(0, len(samples), WINDOW)]
+        if len(windows) > 1 and len(windows[-1]) < TAIL:
+            windows.pop()
+        rows = []
+        for first in range(0, len(windows), BATCH):
+            features = self.features(
+                windows[first : first + BATCH], sampling_rate=self.sample_rate, return_tensors="pt"
+            )
+            with torch.inference_mode():
+                rows.append(self.network(features["input_features"].to(device)).audio_embeds)
+        return normalize(torch.cat(rows), dim=-1)
+
+
+def _sixteen_bits(samples: np.ndarray) -> np.ndarray:
+    """Clipped and rounded towards zero to 16 bits, as laion-clap does before all else."""
+    steps: np.ndarray = (np.clip(samples, -1, 1) * np.float32(32767)).astype(np.int16)
+    return steps.astype(np.float32) / np.float32(32767)

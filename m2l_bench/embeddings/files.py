@@ -1,0 +1,112 @@
+"""Files of published networks: weights and configurations, read without running code and checked before use.
+
+Every error is a line that names the file and what was expected of it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from m2l_bench.errors import UserError, one_line
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+INSTALL = "pip install 'm2l-bench[embeddings]'"
+
+
+def missing(package: str) -> tuple[str, str]:
+    """What an adapter's `unavailable` answers: why not and the command that helps, or two empty strings."""
+    if importlib.util.find_spec(package) is None:
+        return f"the package {package} is not installed", INSTALL
+    return "", ""
+
+
+def read_torch(path: Path, expected: str) -> dict[str, Tensor]:
+    """Tensors by name from a `.pt`, `.pth` or `.bin`, alone or under `state_dict`; `module.` before names is removed.
+
+    Args:
+        expected: what the file should be, for the message when it is not.
+    """
+    from torch import Tensor
+
+    from m2l_bench.music2latent.errors import CheckpointError
+    from m2l_bench.music2latent.pickles import read_pickle
+
+    _must_exist(path, expected)
+    try:
+        content = read_pickle(path, lazy=True)
+    except CheckpointError as error:
+        raise UserError(f"{error}; expected {expected}") from error
+    if isinstance(content, Mapping):
+        content = content.get("state_dict", content)
+    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise UserError(f"{path}: does not hold tensors by name; expected {expected}")
+    return {name.removeprefix("module."): tensor for name, tensor in content.items()}
+
+
+def read_safetensors(path: Path, expected: str) -> dict[str, Tensor]:
+    """Tensors by name."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    _must_exist(path, expected)
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: not a whole safetensors file ({one_line(error)}); expected {expected}") from error
+
+
+def read_config(path: Path, expected: str) -> dict[str, Any]:
+    """The mapping in a `config.json`."""
+    _must_exist(path, expected)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not readable as JSON ({one_line(error)}); expected {expected}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: not a mapping; expected {expected}")
+    return content
+
+
+def fill(module: Module, tensors: Mapping[str, Tensor], path: Path, expected: str) -> None:
+    """Copy `tensors` into `module`, which must have just these, and make it ready for use.
+
+    Names of normalised weights may be the older `weight_g` and `weight_v`.
+
+    Raises:
+        UserError: a tensor is missing, unknown, of another shape or not finite.
+    """
+    tensors = {_current_name(name): tensor for name, tensor in tensors.items()}
+    wanted = module.state_dict()
+    for names, what in ((wanted.keys() - tensors.keys(), "lacks"), (tensors.keys() - wanted.keys(), "also holds")):
+        if names:
+            raise UserError(f"{path}: not {expected}: it {what} {len(names)} tensors, first {min(names)}")
+    for name, tensor in tensors.items():
+        if tensor.shape != wanted[name].shape:
+            found, right = tuple(tensor.shape), tuple(wanted[name].shape)
+            raise UserError(f"{path}: not {expected}: {name} has the shape {found} instead of {right}")
+        if not tensor.isfinite().all():
+            raise UserError(f"{path}: {name} holds NaN or infinity")
+    module.load_state_dict(tensors)
+    module.eval().requires_grad_(False)
+
+
+def _current_name(name: str) -> str:
+    for old, new in (
+        (".weight_g", ".parametrizations.weight.original0"),
+        (".weight_v", ".parametrizations.weight.original1"),
+    ):
+        if name.endswith(old):
+            return name.removesuffix(old) + new
+    return name
+
+
+def _must_exist(path: Path, expected: str) -> None:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; expected {expected}")

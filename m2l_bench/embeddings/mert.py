@@ -1,0 +1,93 @@
+"""MERT's hidden states, averaged over layers.
+
+Source: Li et al., MERT: Acoustic Music Understanding Model with Large-Scale Self-supervised Training, ICLR 2024. The
+hub's repository brings code of its own, which is not run: without constant-Q input and deep normalisation, as in
+MERT-v1-95M, the network is HuBERT's, and `transformers` has that.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from m2l_bench.embeddings.files import fill, missing, read_config, read_torch
+from m2l_bench.errors import UserError, one_line
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+    from transformers import HubertConfig
+
+EXPECTED = "m-a-p/MERT-v1-95M of the hub"
+WINDOW = 30 * 24_000
+FRAME = 400
+"""Samples of a first frame; the next begins 320 samples later."""
+
+
+class Mert:
+    """768 numbers 75 times a second at 24 kHz.
+
+    A clip longer than 30 s is cut into the fewest windows of equal length, so that none is much shorter than the
+    others; each goes through the network by itself, scaled to zero mean and unit variance, as the published
+    preprocessing does with a clip (`do_normalize`). A window of n samples has (n - 400) // 320 + 1 vectors.
+
+    Args:
+        config: the model's `config.json`.
+        checkpoint: its `pytorch_model.bin`.
+        layers: whose outputs are averaged; 0 is the input of the first, 12 the output of the last.
+    """
+
+    version = "1"
+    sample_rate = 24_000
+    minimum_seconds = FRAME / 24_000
+
+    def __init__(self, config: Path, checkpoint: Path, layers: list[int]) -> None:
+        from transformers import HubertModel
+
+        configuration = _hubert(config)
+        self.dim = int(configuration.hidden_size)
+        self.layers = layers
+        last = configuration.num_hidden_layers
+        if not layers or not all(0 <= layer <= last for layer in layers):
+            raise UserError(f"{config}: layers {layers}: expected numbers from 0 to {last}")
+        self.network: Module = HubertModel(configuration)
+        fill(self.network, read_torch(checkpoint, EXPECTED), checkpoint, EXPECTED)
+
+    @staticmethod
+    def unavailable(**_: object) -> tuple[str, str]:
+        return missing("transformers")
+
+    def to(self, device: str) -> None:
+        self.network.to(device)
+
+    def embed(self, audio: Tensor) -> Tensor:
+        """(samples,) -> (frames, 768)."""
+        import torch
+
+        device = next(self.network.parameters()).device
+        rows = []
+        for window in audio.tensor_split(math.ceil(len(audio) / WINDOW)):
+            window = window.to(device)
+            window = (window - window.mean()) / torch.sqrt(window.var(correction=0) + 1e-7)
+            with torch.inference_mode():
+                states = self.network(window[None], output_hidden_states=True).hidden_states
+                rows.append(sum(states[layer][0] for layer in self.layers) / len(self.layers))
+        return torch.cat(rows)
+
+
+def _hubert(path: Path) -> HubertConfig:
+    from transformers import HubertConfig
+
+    content: dict[str, Any] = read_config(path, EXPECTED)
+    for option in ("feature_extractor_cqt", "deepnorm"):
+        if content.get(option):
+            raise UserError(f"{path}: {option} is on, which is not HuBERT's network; expected {EXPECTED}")
+    if content.get("sample_rate", Mert.sample_rate) != Mert.sample_rate:
+        raise UserError(f"{path}: sample_rate is {content['sample_rate']}; expected {EXPECTED}, {Mert.sample_rate}")
+    of_the_file = {"model_type", "architectures", "transformers_version", "torch_dtype", "dtype"}
+    known = HubertConfig().to_dict().keys() - of_the_file
+    try:
+        return HubertConfig(**{key: value for key, value in content.items() if key in known})
+    except Exception as error:  # transformers validates with several types of its own
+        raise UserError(f"{path}: cannot be used ({one_line(error)}); expected {EXPECTED}") from error

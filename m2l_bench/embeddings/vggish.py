@@ -1,0 +1,66 @@
+"""VGGish as the package `frechet-audio-distance` uses it: no PCA, the last layer without its ReLU.
+
+Source: Hershey et al., CNN Architectures for Large-Scale Audio Classification, ICASSP 2017. Network and log-mel
+spectrogram are those of the package `torchvggish`, a port of the TensorFlow original.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from m2l_bench.embeddings.files import fill, missing, read_torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+EXPECTED = "the VGGish of torchvggish, vggish-10086976.pth"
+WINDOW = 15_360
+"""Samples from one window to the next: 96 frames of 10 ms."""
+OVERHANG = 240
+"""Samples that the last frame of a window, 25 ms long, reaches into the next."""
+BATCH = 64
+
+
+class VGGish:
+    """128 numbers for every whole window of 0.96 s at 16 kHz.
+
+    Args:
+        checkpoint: the state of torchvggish's network.
+    """
+
+    version = "1"
+    sample_rate = 16_000
+    dim = 128
+    minimum_seconds = (WINDOW + OVERHANG) / 16_000
+
+    def __init__(self, checkpoint: Path) -> None:
+        from torchvggish import VGG, make_layers
+
+        self.network = VGG(make_layers(), postprocess=False)
+        fill(self.network, read_torch(checkpoint, EXPECTED), checkpoint, EXPECTED)
+        self.network.embeddings = self.network.embeddings[:-1]
+
+    @staticmethod
+    def unavailable(**_: object) -> tuple[str, str]:
+        return missing("torchvggish")
+
+    def to(self, device: str) -> None:
+        self.network.to(device)
+
+    def embed(self, audio: Tensor) -> Tensor:
+        """(samples,) -> (windows, 128)."""
+        import torch
+        from torchvggish.vggish_input import waveform_to_examples
+
+        device = next(self.network.parameters()).device
+        samples = audio.cpu().numpy()
+        windows = (len(samples) - OVERHANG) // WINDOW
+        rows = []
+        # A batch at a time: the spectrogram of an hour would take gigabytes.
+        for first in range(0, windows, BATCH):
+            last = min(first + BATCH, windows)
+            examples = waveform_to_examples(samples[first * WINDOW : last * WINDOW + OVERHANG], self.sample_rate)
+            with torch.inference_mode():
+                rows.append(self.network(examples.to(device)))
+        return torch.cat(rows)
