@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hub_server import COMMIT, Hub, serve
 
 from m2l_bench.music2latent import checkpoint
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.music2latent.hub import PUBLISHED
 from m2l_bench.music2latent.networks import Networks
-
-from .hub_server import COMMIT, Hub, serve
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTENT = b"weights, as far as the hub is concerned"

@@ -1,0 +1,57 @@
+"""A local HTTP server for one file that knows ranges and can break off."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class FileServer:
+    """What it serves, and what it was asked: the value of the header `Range`, or None."""
+
+    content: bytes
+    break_after: int | None = None
+    """Bytes of the file after which the next answer ends early; once."""
+    ranges: bool = True
+    asked: list[str | None] = field(default_factory=list)
+    url: str = ""
+
+
+@contextlib.contextmanager
+def serve(server: FileServer) -> Iterator[FileServer]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            wanted = self.headers["Range"]
+            server.asked.append(wanted)
+            size = len(server.content)
+            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and server.ranges else 0
+            if start >= size:
+                self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{size}")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(size - start))
+            self.end_headers()
+            end = size if server.break_after is None else server.break_after
+            server.break_after = None
+            self.wfile.write(server.content[start:end])
+            self.close_connection = True
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.url = f"http://127.0.0.1:{http.server_port}/file.bin"
+    thread = threading.Thread(target=http.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        http.shutdown()
+        http.server_close()
