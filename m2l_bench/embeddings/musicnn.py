@@ -1,0 +1,95 @@
+"""MusiCNN trained on the tags of the Million Song Dataset: its penultimate layer, every 1.5 s for windows of 3 s.
+
+The front end is that of the package musicnn 0.1.0, `extractor.py`: log10(10000 m + 1) of 96 mel bands m, through
+librosa's defaults. It keeps m in half precision, as here; the product and logarithm are in single precision, which is
+what numpy 1 made of that line of code (numpy 2 would stay in half precision, where loud music becomes infinite).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FRAMES, MELS = 187, 96
+"""A window: what the network was trained on, 3 s."""
+SAMPLE_RATE = 16_000
+FFT, HOP = 512, 256
+"""Samples."""
+WINDOW_HOP = 93
+"""Frames, half a window."""
+MINIMUM_SAMPLES = (FRAMES - 1) * HOP
+"""Frames are centred, the first on the first sample."""
+BATCH = 16
+"""Windows at once: what bounds memory."""
+
+
+class MusiCNN:
+    """The embedding `musicnn`: verbs as in `base.Embedding`.
+
+    Args:
+        checkpoint: safetensors with the weights.
+
+    Raises:
+        UserError: the file is not that.
+    """
+
+    version = "1"
+    sample_rate = SAMPLE_RATE
+    dim = 200
+    minimum_seconds = MINIMUM_SAMPLES / SAMPLE_RATE
+
+    def __init__(self, checkpoint: Path) -> None:
+        from m2l_bench.embeddings.musicnn_network import load
+
+        self.network = load(checkpoint)
+
+    def to(self, device: str) -> None:
+        self.network.to(device)
+
+    def embed(self, audio: Tensor) -> Tensor:
+        """(samples,) at 16 kHz -> (frames, 200), one for each whole window, on the device of the network.
+
+        Raises:
+            ValueError: not one channel, or shorter than a window.
+        """
+        import torch
+
+        if audio.dim() != 1 or len(audio) < MINIMUM_SAMPLES:
+            raise ValueError(f"one channel of at least {MINIMUM_SAMPLES} samples needed, got {tuple(audio.shape)}")
+        device = next(self.network.parameters()).device
+        with torch.inference_mode():
+            return torch.cat([self.network(windows.to(device))[1] for windows in log_mel_windows(audio)])
+
+
+def log_mel_windows(audio: Tensor) -> Iterator[Tensor]:
+    """(samples,) -> batches (windows, 187, 96), in order; frames that fill no window are left out.
+
+    Each batch has its own spectrogram, so that memory does not grow with the audio's length.
+    """
+    import torch
+
+    samples = audio.detach().float().cpu().numpy()
+    count = 1 + (1 + len(samples) // HOP - FRAMES) // WINDOW_HOP
+    for first in range(0, count, BATCH):
+        last = min(first + BATCH, count) - 1
+        spectrogram = _log_mel(samples, first * WINDOW_HOP, last * WINDOW_HOP + FRAMES)
+        yield torch.from_numpy(spectrogram).unfold(0, FRAMES, WINDOW_HOP).transpose(1, 2)
+
+
+def _log_mel(samples: NDArray[np.float32], first: int, end: int) -> NDArray[np.float32]:
+    """Frames `first` to `end` (not included) of the audio's log-mel spectrogram, (frames, 96); zeros surround it."""
+    import librosa
+
+    start, stop = first * HOP - FFT // 2, (end - 1) * HOP + FFT // 2
+    section = np.pad(samples[max(start, 0) : stop], (max(-start, 0), max(stop - len(samples), 0)))
+    mel: NDArray[np.float32] = librosa.feature.melspectrogram(
+        y=section, sr=SAMPLE_RATE, n_fft=FFT, hop_length=HOP, n_mels=MELS, center=False
+    )
+    return np.log10(10_000 * mel.T.astype(np.float16).astype(np.float32) + 1)
