@@ -91,7 +91,9 @@ def test_extreme_levels_are_finite(embedding: MusiCNN) -> None:
 def test_the_same_on_a_gpu(embedding: MusiCNN) -> None:
     """The tolerance leaves room for TF32 convolutions, PyTorch's default."""
     samples = waveform(5)
-    moved = MusiCNN(CHECKPOINT).to("cuda").embed(samples.cuda())
+    on_gpu = MusiCNN(CHECKPOINT)
+    on_gpu.to("cuda")
+    moved = on_gpu.embed(samples.cuda())
     assert moved.is_cuda
     torch.testing.assert_close(moved.cpu(), embedding.embed(samples), rtol=0, atol=2e-2)
 

@@ -1,0 +1,163 @@
+"""Fréchet distances beside `frechet-audio-distance` in one run: the distance itself, embedding speed, memory.
+
+    make .venv-upstream/.installed && .venv-upstream/bin/python benchmarks/frechet.py --json frechet.json
+
+Runs in the environment of the upstream packages, since it calls them. VGGish has random weights: they take as long.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from m2l_bench import audio
+from m2l_bench.cards import load_cards
+from m2l_bench.codec_runner import MemoryMeter
+from m2l_bench.datasets import bundled
+from m2l_bench.distances import measure
+from m2l_bench.embedding_runner import EmbeddingRunner, load_embedding
+from m2l_bench.engine import default_jobs
+from m2l_bench.metrics import frechet
+from m2l_bench.vectors import StoredClips, write_vectors
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def upstream() -> Any:
+    """The class of the package, without making it load a network."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests_upstream"))
+    import cpu_compat
+
+    cpu_compat.install()
+    from frechet_audio_distance import FrechetAudioDistance
+
+    return FrechetAudioDistance
+
+
+def distances(dims: list[int], rounds: int) -> list[dict[str, Any]]:
+    """Ours and theirs in turn on the same statistics of 2 x dim vectors."""
+    package = upstream()
+    theirs = object.__new__(package)
+    rng = np.random.default_rng(0)
+    rows = []
+    for dim in dims:
+        sets = [rng.standard_normal((2 * dim, dim)) * np.exp(-3 * np.arange(dim) / dim) + shift for shift in (0.0, 0.1)]
+        moments = [frechet.statistics([one]) for one in sets]
+        values: dict[str, float] = {}
+
+        def ours_once(moments: Any = moments, values: Any = values) -> None:
+            fresh = [frechet.GaussianStatistics(one.mean, one.covariance) for one in moments]
+            values["ours"] = frechet.frechet_distance(*fresh)
+
+        def theirs_once(moments: Any = moments, values: Any = values) -> None:
+            first, second = moments
+            values["theirs"] = theirs.calculate_frechet_distance(
+                first.mean, first.covariance, second.mean, second.covariance
+            )
+
+        times = [(seconds(ours_once), seconds(theirs_once)) for _ in range(rounds)]
+        rows.append(
+            {
+                "dim": dim,
+                "ours_seconds": statistics.median(ours for ours, _ in times),
+                "theirs_seconds": statistics.median(other for _, other in times),
+                "times_as_fast": statistics.median(other / ours for ours, other in times),
+                "relative_difference": abs(values["ours"] - values["theirs"]) / values["theirs"],
+            }
+        )
+        print(rows[-1], file=sys.stderr)
+    return rows
+
+
+def throughput(clips: int, rounds: int) -> dict[str, Any]:
+    """Seconds of audio embedded in a second: MusiCNN, and VGGish as the package and as we call it."""
+    import torch
+    from torchvggish import VGG, make_layers
+
+    chosen = [audio.read(clip.path) for clip in bundled.load().clips[:clips]]
+    total = sum(samples.shape[1] / rate for samples, rate in chosen)
+    cards = load_cards()
+    runners = {"musicnn": load_embedding(cards.embedding("musicnn"))}
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Path(folder) / "vggish.pth"
+        network = VGG(make_layers(), postprocess=False)
+        torch.save(network.state_dict(), checkpoint)
+        from m2l_bench.embeddings.vggish import VGGish
+
+        runners["vggish"] = EmbeddingRunner(VGGish(checkpoint), "benchmark")
+    package = object.__new__(upstream())
+    network.embeddings = network.embeddings[:-1]
+    network.preprocess, network.device = True, torch.device("cpu")
+    package.model, package.model_name, package.sample_rate = network.eval(), "vggish", 16_000
+    package.verbose, package.device = False, torch.device("cpu")
+    mono = [audio.resample(audio.to_mono(samples), rate, 16_000)[0] for samples, rate in chosen]
+
+    work: dict[str, Callable[[], Any]] = {
+        name: lambda runner=runner: [runner.embed(samples, rate) for samples, rate in chosen]  # type: ignore[misc]
+        for name, runner in runners.items()
+    }
+    work["vggish, frechet-audio-distance"] = lambda: package.get_embeddings(mono, sr=16_000)
+    for run in work.values():
+        run()
+    times = [{name: seconds(run) for name, run in work.items()} for _ in range(rounds)]
+    return {name: total / statistics.median(one[name] for one in times) for name in work}
+
+
+def memory(counts: list[int], dim: int, frames: int) -> list[dict[str, Any]]:
+    """Peak memory of a distance with interval and extrapolation over more and more clips, vectors read from disk."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [list(_written(Path(folder) / name, max(counts), dim, frames, name == "b")) for name in "ab"]
+        for count in counts:
+            sets = [StoredClips(some[:count]) for some in paths]
+            meter = MemoryMeter("cpu")
+            spent = seconds(lambda sets=sets: measure(sets[0], sets[1], paired=True))  # type: ignore[misc]
+            rows.append({"clips": count, "dim": dim, "peak_mb": meter.peak_mb(), "seconds": spent})
+            print(rows[-1], file=sys.stderr)
+    return rows
+
+
+def _written(folder: Path, count: int, dim: int, frames: int, other: bool) -> Iterator[Path]:
+    rng = np.random.default_rng(int(other))
+    for i in range(count):
+        path = folder / f"{i}.npy"
+        write_vectors(path, (rng.standard_normal((frames, dim)) + 0.1 * other).astype(np.float32))
+        yield path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--dims", type=int, nargs="*", default=[128, 512, 2048])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--clips", type=int, default=10)
+    parser.add_argument("--counts", type=int, nargs="*", default=[100, 1000, 10_000])
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    result = {
+        "machine": f"{platform.machine()}, {default_jobs()} cores, Python {platform.python_version()}",
+        "distance": distances(arguments.dims, arguments.rounds),
+        "audio_seconds_per_second": throughput(arguments.clips, arguments.rounds),
+        "memory": memory(arguments.counts, 128, 10),
+    }
+    text = json.dumps(result, indent=2)
+    print(text)
+    if arguments.json:
+        arguments.json.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
