@@ -69,32 +69,34 @@ def compare(
     Raises:
         UserError: as `folder_vectors` and `StatisticsFile`, or too few vectors for a distance.
     """
-    failed: dict[str, str] = {}
-    silent: list[str] = []
-
-    def vectors(folder: Path) -> tuple[list[str], StoredClips]:
-        found = folder_vectors(folder, name, runner, cache, progress)
-        failed.update({f"{folder.name}/{id}": reason for id, reason in found.failed.items()})
-        silent.extend(f"{folder.name}/{id}" for id in found.silent)
-        return found.ids, StoredClips(found.paths)
-
+    folders = [evaluated] if reference.is_file() else [reference, evaluated]
+    sets = [folder_vectors(folder, name, runner, cache, progress) for folder in folders]
+    own = sets[-1]
+    clips = StoredClips(own.paths)
+    notes = []
     try:
-        if reference.is_file():
+        if len(sets) == 1:
             whole = StatisticsFile(reference).read(name, runner.dim)
-            ids, clips = vectors(evaluated)
             distance = measure(whole, clips, paired=False)
         else:
-            originals, original_clips = vectors(reference)
-            ids, clips = vectors(evaluated)
-            whole = statistics(original_clips)
-            distance = measure(original_clips, clips, paired=set(ids) == set(originals))
-        by_clip = {id: clip_distance(whole, clip) for id, clip in zip(ids, clips, strict=True)}
+            originals = StoredClips(sets[0].paths)
+            whole = statistics(originals)
+            # Names sort alike in both folders, so equal names stand at equal places.
+            distance = measure(originals, clips, paired=own.ids == sets[0].ids)
+            alone = sorted({*own.ids} ^ {*sets[0].ids})
+            if alone and len(alone) < len(own.ids):
+                notes.append(f"the interval takes the sets for independent: only one of them has {_listed(alone)}")
+        by_clip = {id: clip_distance(whole, clip) for id, clip in zip(own.ids, clips, strict=True)}
     except ValueError as error:
         raise UserError(f"{name}: {error}") from error
-    notes = list(distance.notes)
+    failed: dict[str, str] = {}
+    silent: list[str] = []
+    for folder, found in zip(folders, sets, strict=True):
+        failed |= {f"{folder.name}/{id}": reason for id, reason in found.failed.items()}
+        silent += [f"{folder.name}/{id}" for id in found.silent]
     if silent:
         notes.append(f"silent: {_listed(silent)}")
-    return Comparison(name, distance, whole, by_clip, failed, notes)
+    return Comparison(name, distance, whole, by_clip, failed, [*distance.notes, *notes])
 
 
 def write_clip_distances(path: Path, comparisons: Sequence[Comparison]) -> None:

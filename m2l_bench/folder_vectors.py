@@ -52,9 +52,11 @@ def folder_vectors(folder: Path, name: str, runner: EmbeddingRunner, cache: Path
             try:
                 if not path.is_file():
                     audio, rate = audio_files.read(clip.path)
-                    write_vectors(path, runner.embed(audio, rate))
+                    vectors = runner.embed(audio, rate)
                     if np.sqrt(np.mean(audio**2)) < SILENCE:
+                        silent.parent.mkdir(parents=True, exist_ok=True)
                         silent.touch()
+                    write_vectors(path, vectors)
             except (BadClip, Undefined) as error:
                 found.failed[clip.id] = one_line(error)
             else:

@@ -55,7 +55,7 @@ def make_plan(
     settings: Settings,
     *,
     skip_unavailable: bool,
-    embeddings: Mapping[str, EmbeddingCard] | None = None,
+    embeddings: Mapping[str, EmbeddingCard],
 ) -> Plan:
     """Load the dataset and sort systems and metrics into those that can run here and those that cannot.
 
@@ -66,7 +66,7 @@ def make_plan(
         UserError: the dataset is not there, a metric has no such name, or, unless `skip_unavailable`, a system is
         unavailable.
     """
-    set_metrics, not_measured = _set_metrics(task, embeddings or {}, settings.weights_dir)
+    set_metrics, not_measured = _set_metrics(task, embeddings, settings.weights_dir)
     dataset: Dataset = import_attribute(task.dataset, task.path)(data, **task.options)
     clips: dict[str, Clip] = {}
     notes = list(dataset.notes)

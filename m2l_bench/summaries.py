@@ -90,21 +90,19 @@ def print_comparisons(console: Console, comparisons: list[Comparison]) -> None:
     rows = []
     for comparison in comparisons:
         distance = comparison.distance
-        interval = "" if distance.low is None else f" [{distance.low:.4g}, {distance.high:.4g}]"
         rows.append(
             [
                 comparison.embedding,
-                f"{distance.value:.4g}{interval}",
+                f"{distance.value:.4g}",
+                "" if distance.low is None else f"{distance.low:.4g} to {distance.high:.4g}",
                 "" if distance.infinity is None else f"{distance.infinity:.4g}",
                 "" if distance.kernel is None else f"{distance.kernel:.4g}",
-                f"{distance.reference_clips or '-'} / {distance.clips}",
-                f"{distance.reference_frames or '-'} / {distance.frames}",
-                str(distance.dim),
+                f"{distance.reference_clips or '?'}, {distance.clips}",
+                f"{distance.reference_frames or '?'}, {distance.frames}",
             ]
         )
-    head = ["Embedding", "FAD ↓ [95 %]", "FAD∞ ↓", "KAD ↓", "Clips", "Vectors", "Dimensions"]
-    console.print(table("", head, rows))
-    console.print("Clips and vectors: of the reference / of the evaluated set.")
+    console.print(table("", ["Embedding", "FAD ↓", "95 %", "FAD∞ ↓", "KAD ↓", "Clips", "Vectors"], rows))
+    console.print("clips and vectors: of the reference, of the evaluated set", markup=False)
     for comparison in comparisons:
         for note in comparison.notes:
             console.print(f"- {comparison.embedding}: {note}", markup=False)

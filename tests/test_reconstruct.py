@@ -25,7 +25,10 @@ def run(cards_folder: Path, data: Path, out: Path, models: str = "opus-12k", **s
     cards = load_cards([cards_folder])
     chosen = Settings(out=out, jobs=1, **settings)  # type: ignore[arg-type]
     systems = [cards.system(name) for name in models.split(",")]
-    return reconstruct(make_plan(cards.task("quick"), systems, data, chosen, skip_unavailable=False), chosen)
+    return reconstruct(
+        make_plan(cards.task("quick"), systems, data, chosen, skip_unavailable=False, embeddings=cards.embeddings),
+        chosen,
+    )
 
 
 def test_rows_manifest_and_audio_are_left_on_disk(quick_cards: Path, originals: Path, tmp_path: Path) -> None:

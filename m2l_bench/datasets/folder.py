@@ -28,11 +28,11 @@ def load(data: Path | None = None) -> Dataset:
     if data is None:
         raise UserError("the task 'folder' needs a directory of audio: --data DIR")
     if not data.is_dir():
-        raise UserError(f"--data {data}: no such folder")
+        raise UserError(f"{data}: no such folder")
     root = data.resolve()
     paths = audio_files(root)
     if not paths:
-        raise UserError(f"--data {data}: no audio file in it ({' '.join(sorted(EXTENSIONS))})")
+        raise UserError(f"{data}: no audio file in it ({' '.join(sorted(EXTENSIONS))})")
     stems = [path.relative_to(root).with_suffix("").as_posix() for path in paths]
     count = Counter(stems)
     ids = [

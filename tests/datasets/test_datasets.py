@@ -40,7 +40,8 @@ def test_a_folder_without_audio_is_explained(tmp_path: Path) -> None:
 def test_the_first_of_two_clips_with_one_id_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = bundled.load().clips[0]
     monkeypatch.setattr(bundled, "load", lambda data: folder.Dataset((clip, clip), "bundled"))
-    plan = make_plan(load_cards().task("bundled"), [], None, Settings(), skip_unavailable=True)
+    cards = load_cards()
+    plan = make_plan(cards.task("bundled"), [], None, Settings(), skip_unavailable=True, embeddings=cards.embeddings)
     assert plan.dataset.clips == (clip,)
     assert plan.notes == ("the id 'brahms_strings' is there twice: only its first clip is used",)
 

@@ -41,7 +41,7 @@ def waveform(seconds: float) -> torch.Tensor:
 
 
 def test_the_network_is_the_original(embedding: MusiCNN) -> None:
-    """Absolute differences: units and tags are of order 1. Measured: 1.1e-6 (taggram) and 7.8e-6 (penultimate)."""
+    """Absolute differences: units and tags are of order 1. Measured: at most 7.4e-7 and 7.6e-6."""
     with torch.no_grad():
         taggram, penultimate = embedding.network(torch.from_numpy(PARITY["log_mel"]))
     np.testing.assert_allclose(taggram, PARITY["taggram"], rtol=0, atol=1e-5)
