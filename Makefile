@@ -1,8 +1,9 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+VENV_UPSTREAM ?= .venv-upstream
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-upstream lint clean
 
 # One command from a fresh clone to a reconstruction table.
 demo: $(VENV)/.installed
@@ -10,6 +11,10 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+
+# Our embeddings against the packages that others measure with, in an environment of its own (2 GB): they need numpy 1.
+test-upstream: $(VENV_UPSTREAM)/.installed
+	OMP_NUM_THREADS=2 $(VENV_UPSTREAM)/bin/pytest tests_upstream
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -30,5 +35,11 @@ $(VENV)/.installed-test: $(VENV)/.installed
 		--target $(VENV)/official-0.1.7 music2latent==0.1.7
 	touch $@
 
+$(VENV_UPSTREAM)/.installed: pyproject.toml constraints-upstream.txt
+	$(PYTHON) -m venv $(VENV_UPSTREAM)
+	$(VENV_UPSTREAM)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints-upstream.txt -e ".[upstream,embeddings]" pytest
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV_UPSTREAM) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,189 @@
+"""The package `frechet-audio-distance` run as it is, for anyone who wants its own numbers.
+
+What it does otherwise than m2l-bench: it takes one random 10 s crop of a longer clip for CLAP and does not round to
+16 bits, resamples with resampy, holds all audio in memory, and answers trouble with -1 or by leaving out every later
+file. Trouble is an error here, so a score is always that of all the files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import io
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import soundfile
+
+from m2l_bench import weights
+from m2l_bench.cards import WeightFile, load_cards
+from m2l_bench.errors import UserError, one_line
+
+INSTALL = "pip install 'm2l-bench[upstream]', in an environment of its own"
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "vggish": {"model_name": "vggish", "sample_rate": 16_000},
+    "clap": {"model_name": "clap", "submodel_name": "630k-audioset", "sample_rate": 48_000},
+    "clap-music": {"model_name": "clap", "submodel_name": "music_audioset", "sample_rate": 48_000},
+    "encodec": {"model_name": "encodec", "sample_rate": 24_000},
+}
+
+OF_HUB = "https://github.com/harritaylor/torchvggish/releases/download/v0.1/"
+OF_ENCODEC = "https://dl.fbaipublicfiles.com/encodec/v0/"
+
+
+@dataclass(frozen=True)
+class UpstreamScore:
+    embedding: str
+    score: float
+    clips: tuple[int, int]
+    """Files of the reference and of the evaluated folder, all of which were used."""
+
+
+def score(reference: Path, evaluated: Path, embedding: str, weights_dir: Path | None = None) -> UpstreamScore:
+    """Fréchet distance between two folders that hold audio files and nothing else.
+
+    Weights that are on this machine are used (see `weights.py`); the package downloads what is missing, for `vggish`
+    also the network's code, which torch.hub takes from the repository harritaylor/torchvggish and runs.
+
+    Raises:
+        UserError: the package is missing or cannot be imported, does not know the embedding, or could not use a file.
+    """
+    if embedding not in ARGUMENTS:
+        raise UserError(f"frechet-audio-distance has no '{embedding}': expected one of {', '.join(ARGUMENTS)}")
+    package = _package()
+    folders = [_audio_files(folder) for folder in (reference, evaluated)]
+    with _said() as said, _hub_folder(embedding, weights_dir) as hub, _hidden("torchvggish"):
+        try:
+            metric = package.FrechetAudioDistance(ckpt_dir=str(hub), **ARGUMENTS[embedding])
+            distance = float(metric.score(str(reference), str(evaluated)))
+        except Exception as error:  # whatever its dependencies raise: no connection, a checkpoint of another network
+            raise UserError(f"frechet-audio-distance, {embedding}: {one_line(error)}") from error
+    trouble = [line for line in said.getvalue().splitlines() if "exception:" in line or "error occurred:" in line]
+    if trouble or distance == -1 or not math.isfinite(distance):
+        reason = trouble[0].rpartition("] ")[2] if trouble else f"its score is {distance}"
+        raise UserError(
+            f"frechet-audio-distance, {embedding}: did not use every file of {reference} and {evaluated} ({reason})"
+        )
+    return UpstreamScore(embedding, distance, (len(folders[0]), len(folders[1])))
+
+
+def _package() -> Any:
+    if importlib.util.find_spec("frechet_audio_distance") is None:
+        raise UserError(f"the package frechet-audio-distance is not installed: {INSTALL}")
+    try:
+        with _said():
+            return importlib.import_module("frechet_audio_distance")
+    except (ImportError, OSError, RuntimeError) as error:  # torchvision for another torch raises the last two
+        raise UserError(f"frechet-audio-distance cannot be imported ({one_line(error)}); {INSTALL}") from error
+
+
+def _audio_files(folder: Path) -> list[Path]:
+    """Every entry, since the package reads every entry.
+
+    Raises:
+        UserError: no such folder, nothing in it, or an entry that is not audio.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder")
+    files = sorted(folder.iterdir())
+    if not files:
+        raise UserError(f"{folder}: no audio in it")
+    for file in files:
+        try:
+            soundfile.info(file)
+        except (soundfile.LibsndfileError, OSError, TypeError) as error:
+            raise UserError(
+                f"{file}: not audio; frechet-audio-distance needs a folder of audio files and nothing else"
+            ) from error
+    return files
+
+
+@contextlib.contextmanager
+def _said() -> Iterator[io.StringIO]:
+    """What the package prints: its only sign that it went on without some files, among pages about its weights."""
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        yield said
+
+
+@contextlib.contextmanager
+def _hub_folder(embedding: str, weights_dir: Path | None) -> Iterator[Path]:
+    """A folder where the package finds the weights that we have and keeps those it downloads.
+
+    It makes it the folder of torch.hub for the whole process; that is undone.
+    """
+    import torch
+
+    before = torch.hub.get_dir()
+    folder = weights.cache_folder() / "upstream"
+    for place, file in _files(embedding).items():
+        found = weights.find(file, weights_dir)
+        link = folder / place
+        if found is not None and not (link.exists() and link.samefile(found)):
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.unlink(missing_ok=True)
+            link.symlink_to(found.resolve())
+    try:
+        yield folder
+    finally:
+        torch.hub.set_dir(before)
+
+
+class _WithoutInit(MetaPathFinder):
+    """Finds a package only where its folder has no `__init__.py`, which Python looks for last of all.
+
+    So is `torchvggish` in the repository that torch.hub loads; PyPI's package of that name would hide it.
+    """
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name != self.package:
+            return None
+        folders = [Path(entry) / name for entry in sys.path]
+        spec = ModuleSpec(name, None, is_package=True)
+        spec.submodule_search_locations = [
+            str(folder) for folder in folders if folder.is_dir() and not (folder / "__init__.py").exists()
+        ]
+        return spec if spec.submodule_search_locations else None
+
+
+@contextlib.contextmanager
+def _hidden(package: str) -> Iterator[None]:
+    """Forget what is imported of `package` and prefer one without `__init__.py`; undone at the end."""
+
+    def imported() -> dict[str, ModuleType]:
+        return {name: module for name, module in sys.modules.items() if name.partition(".")[0] == package}
+
+    before, finder = imported(), _WithoutInit(package)
+    for name in before:
+        del sys.modules[name]
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name in imported():
+            del sys.modules[name]
+        sys.modules.update(before)
+
+
+def _files(embedding: str) -> dict[str, WeightFile]:
+    """The files that the package loads, by their places in the folder of torch.hub."""
+    if embedding == "encodec":
+        name = "encodec_24khz-d7cc33bc.th"  # not the hub's file, which holds the same weights for `transformers`
+        return {f"checkpoints/{name}": WeightFile(url=OF_ENCODEC + name)}
+    checkpoint = load_cards().embedding(embedding).weights["checkpoint"]
+    if embedding == "vggish":
+        pca = WeightFile(url=OF_HUB + "vggish_pca_params-970ea276.pth")  # loaded, then not used
+        return {f"checkpoints/{file.name}": file for file in (checkpoint, pca)}
+    return {checkpoint.name: checkpoint}
