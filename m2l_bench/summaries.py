@@ -12,6 +12,7 @@ from m2l_bench.plan import Plan, Settings
 from m2l_bench.reconstruct import Outcome
 from m2l_bench.table_formats import Table, text_rows, to_json
 from m2l_bench.terminal import table
+from m2l_bench.upstream_fad import UpstreamScore
 
 
 def print_plan(console: Console, plan: Plan) -> None:
@@ -106,6 +107,12 @@ def print_comparisons(console: Console, comparisons: list[Comparison]) -> None:
     for comparison in comparisons:
         for note in comparison.notes:
             console.print(f"- {comparison.embedding}: {note}", markup=False)
+
+
+def print_upstream_scores(console: Console, scores: list[UpstreamScore]) -> None:
+    """What the package frechet-audio-distance says."""
+    rows = [[score.embedding, f"{score.score:.4g}", ", ".join(map(str, score.clips))] for score in scores]
+    console.print(table("", ["Embedding", "FAD ↓ (frechet-audio-distance)", "Clips"], rows))
 
 
 def print_left_out(console: Console, comparisons: list[Comparison], absent: dict[str, str]) -> None:

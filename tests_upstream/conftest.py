@@ -20,6 +20,7 @@ import soundfile
 import torch
 
 from m2l_bench.embeddings.base import Embedding
+from m2l_bench.metrics.frechet import frechet_distance, statistics
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 KEPT = cpu_compat.install()
@@ -69,14 +70,8 @@ def relative(ours: object, theirs: object) -> float:
 
 
 def frechet(a: np.ndarray, b: np.ndarray) -> float:
-    """Fréchet distance of two (frames, dim), from symmetric eigenvalues."""
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    covariance_a, covariance_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
-    values, vectors = np.linalg.eigh(covariance_a)
-    root = vectors * np.sqrt(values.clip(0)) @ vectors.T
-    cross = np.sqrt(np.linalg.eigvalsh(root @ covariance_b @ root).clip(0)).sum()
-    gap = ((a.mean(0) - b.mean(0)) ** 2).sum()
-    return float(gap + np.trace(covariance_a) + np.trace(covariance_b) - 2 * cross)
+    """Our distance of two sets of vectors (frames, dim)."""
+    return frechet_distance(statistics([a]), statistics([b]))
 
 
 @pytest.fixture(autouse=True)

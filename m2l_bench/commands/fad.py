@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,12 +17,23 @@ from m2l_bench.commands.common import (
     WeightsDirOption,
     consoles,
 )
+from m2l_bench.errors import UserError
+
+
+class Backend(str, Enum):
+    """Who computes."""
+
+    ours = "ours"
+    upstream = "upstream"
 
 
 def fad(
     reference: Annotated[Path, typer.Argument(help="Folder of audio, or a file of statistics (`.npz`).")],
     evaluated: Annotated[Path, typer.Argument(help="Folder of audio to hold against it.")],
     embedding: Annotated[str, typer.Option(help="Names separated by commas; `weights list` shows them.")] = "musicnn",
+    backend: Annotated[
+        Backend, typer.Option(help="`upstream`: the package frechet-audio-distance as it is, for its own numbers.")
+    ] = Backend.ours,
     by_clip: Annotated[
         Path | None, typer.Option(metavar="CSV", help="Also write each clip's own distance, the farthest first.")
     ] = None,
@@ -46,9 +59,11 @@ def fad(
         m2l-bench fad originals reconstructions --embedding musicnn,vggish,clap --by-clip worst.csv
 
         m2l-bench fad fma_pop.npz reconstructions --embedding vggish
+
+        m2l-bench fad originals reconstructions --embedding vggish --backend upstream
     """
     from m2l_bench import fad as module
-    from m2l_bench import summaries
+    from m2l_bench import summaries, upstream_fad
     from m2l_bench.cards import load_cards
     from m2l_bench.codec_runner import torch_device
     from m2l_bench.references import write_statistics
@@ -56,11 +71,21 @@ def fad(
     from m2l_bench.weights import cache_folder
 
     stdout, stderr = consoles()
+    names = [name.strip() for name in embedding.split(",") if name.strip()]
+    if backend is Backend.upstream:
+        if by_clip or save_reference:
+            raise UserError("--by-clip and --save-reference: the package frechet-audio-distance has neither")
+        scores = [upstream_fad.score(reference, evaluated, name, weights_dir) for name in names]
+        if json:
+            print_json({"scores": [asdict(score) for score in scores]})
+        else:
+            summaries.print_upstream_scores(stdout, scores)
+        return
     found = load_cards(cards or ())
     comparisons, absent = module.compare_all(
         reference,
         evaluated,
-        [found.embedding(name.strip()) for name in embedding.split(",") if name.strip()],
+        [found.embedding(name) for name in names],
         cache or cache_folder(),
         ProgressBars(stderr),
         device=torch_device(device),
