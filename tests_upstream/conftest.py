@@ -109,7 +109,7 @@ def recorded(laion_clap: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[np
     return seen
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def laion_clap() -> Iterator[ModuleType]:
     """Imports laion-clap, which asks the hub for three tokenizers on the way."""
     from transformers import PreTrainedTokenizerBase, RobertaConfig, RobertaModel

@@ -52,7 +52,9 @@ class Mert:
         if not layers or not all(0 <= layer <= last for layer in layers):
             raise UserError(f"{config}: layers {layers}: expected numbers from 0 to {last}")
         self.network: Module = HubertModel(configuration)
-        fill(self.network, read_torch(checkpoint, EXPECTED), checkpoint, EXPECTED)
+        tensors = read_torch(checkpoint, EXPECTED)
+        tensors.pop("masked_spec_embed", None)
+        fill(self.network, tensors, checkpoint, EXPECTED)
 
     @staticmethod
     def unavailable(**_: object) -> tuple[str, str]:
@@ -87,7 +89,9 @@ def _hubert(path: Path) -> HubertConfig:
         raise UserError(f"{path}: sample_rate is {content['sample_rate']}; expected {EXPECTED}, {Mert.sample_rate}")
     of_the_file = {"model_type", "architectures", "transformers_version", "torch_dtype", "dtype"}
     known = HubertConfig().to_dict().keys() - of_the_file
+    options = {key: value for key, value in content.items() if key in known}
+    options |= {"mask_time_prob": 0.0, "mask_feature_prob": 0.0}  # training's, which has a parameter of its own
     try:
-        return HubertConfig(**{key: value for key, value in content.items() if key in known})
+        return HubertConfig(**options)
     except Exception as error:  # transformers validates with several types of its own
         raise UserError(f"{path}: cannot be used ({one_line(error)}); expected {EXPECTED}") from error
