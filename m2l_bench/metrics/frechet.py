@@ -130,8 +130,11 @@ def _root(covariance: Matrix) -> Matrix:
         return np.zeros((len(covariance), 0))
     factor, pivots, rank, _ = dpstrf(covariance, lower=1)
     root = np.zeros((len(covariance), rank))
-    root[pivots - 1] = np.tril(factor)[:, :rank]
-    if np.abs(root @ root.T - covariance).max() > 1e-6 * scale:
+    root[pivots - 1] = np.tril(factor[:, :rank])
+    # The factorisation ends at the first pivot that is not positive. That nothing is left then shows in a few products
+    # with random vectors, which cost nothing beside it.
+    probes = np.random.default_rng(0).standard_normal((len(covariance), 4))
+    if np.abs(root @ (root.T @ probes) - covariance @ probes).max() > 1e-6 * scale * len(covariance):
         raise ValueError("the covariance is not positive semidefinite")
     return root
 

@@ -23,8 +23,8 @@ RESAMPLES = 200
 SIZES, DRAWS = 10, 10
 """Of the extrapolation: how many numbers of clips between half of them and all, and subsets of each."""
 MINIMUM_CLIPS = 8
-MEMORY_BYTES = 500_000_000
-"""Bound on what the sums of resampled sets, and the products of clips, may take each."""
+SUMS_BYTES, BLOCK_BYTES = 128_000_000, 16_000_000
+"""Bounds on the sums of resampled sets, and on the products of clips, that are in memory at once."""
 
 
 def bootstrap_interval(
@@ -91,15 +91,15 @@ def _resampled(clips: Sequence[Frames], counts: Counts) -> Iterator[GaussianStat
     """Statistics of each row of counts, in one pass over the clips for as many rows as memory allows."""
     shift = clips[0].astype(np.float64).mean(axis=0)
     dim = len(shift)
-    group = max(1, MEMORY_BYTES // (8 * dim * dim))
+    group, block = (max(1, limit // (8 * dim * dim)) for limit in (SUMS_BYTES, BLOCK_BYTES))
     for first in range(0, len(counts), group):
         rows = counts[first : first + group].astype(np.float64)
         frames = np.zeros(len(rows))
         totals = np.zeros((len(rows), dim))
         products = np.zeros((len(rows), dim * dim))
-        for start in range(0, len(clips), group):
-            parts = [clip.astype(np.float64) - shift for clip in clips[start : start + group]]
-            weights = rows[:, start : start + group]
+        for start in range(0, len(clips), block):
+            parts = [clip.astype(np.float64) - shift for clip in clips[start : start + block]]
+            weights = rows[:, start : start + block]
             frames += weights @ np.array([len(part) for part in parts])
             totals += weights @ np.stack([part.sum(axis=0) for part in parts])
             products += weights @ np.stack([(part.T @ part).ravel() for part in parts])

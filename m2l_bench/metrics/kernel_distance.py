@@ -20,7 +20,7 @@ MAXIMUM_FRAMES = 10_000
 """Of larger sets a random sample is taken: the estimate stays unbiased, and the cost bounded."""
 WIDTH_FRAMES = 2_000
 """Vectors of the reference whose distances give the kernel's width."""
-BLOCK = 1_024
+BLOCK = 256
 
 Vectors = NDArray[np.float64]
 

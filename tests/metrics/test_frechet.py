@@ -108,5 +108,7 @@ def test_other_dimensions_and_what_is_no_covariance_are_explained() -> None:
         frechet_distance(one, GaussianStatistics(np.zeros(2), np.eye(2)))
     with pytest.raises(ValueError, match="not positive semidefinite"):
         frechet_distance(one, GaussianStatistics(np.zeros(3), np.diag([1.0, 1.0, -1.0])))
+    with pytest.raises(ValueError, match="not positive semidefinite"):
+        frechet_distance(one, GaussianStatistics(np.zeros(3), np.eye(3)[::-1] - np.diag([0, 1.0, 0])))
     with pytest.raises(ValueError, match="vectors of 3 numbers needed, got an array of shape"):
         clip_distance(one, np.ones((2, 4)))

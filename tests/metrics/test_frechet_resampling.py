@@ -20,8 +20,9 @@ def test_resampled_statistics_are_those_of_the_repeated_clips(monkeypatch: pytes
     rng = np.random.default_rng(0)
     sets = [rng.standard_normal((n, DIM)) + 50 for n in (1, 5, 2, 7)]
     counts = rng.integers(1, 4, (9, 4))
-    for memory in (500_000_000, 8 * DIM * DIM * 3):  # all rows at once, and three at a time
-        monkeypatch.setattr(frechet_resampling, "MEMORY_BYTES", memory)
+    for memory in (500_000_000, 8 * DIM * DIM * 3):  # all rows and clips at once, and three at a time
+        monkeypatch.setattr(frechet_resampling, "SUMS_BYTES", memory)
+        monkeypatch.setattr(frechet_resampling, "BLOCK_BYTES", memory)
         for row, found in zip(counts, frechet_resampling._resampled(sets, counts), strict=True):
             expected = statistics([clip for clip, times in zip(sets, row, strict=True) for _ in range(times)])
             np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-12)
