@@ -134,9 +134,7 @@ def stratified_splits(labels: Sequence[str], seed: int = SEED, where: str = "the
         _, rest, _, rest_labels = train_test_split(
             range(len(labels)), labels, test_size=1 - 0.8, random_state=seed, stratify=labels
         )
-        validation, test = train_test_split(
-            rest, test_size=0.1 / (0.1 + 0.1), random_state=seed, stratify=rest_labels
-        )
+        validation, test = train_test_split(rest, test_size=0.1 / (0.1 + 0.1), random_state=seed, stratify=rest_labels)
     except ValueError as error:
         raise UserError(
             f"{where}: {len(labels)} items of {len(count)} classes cannot be split 80/10/10: the class '{rarest}' has "
