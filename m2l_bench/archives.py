@@ -138,12 +138,20 @@ def _members(parts: Sequence[Path]) -> Iterator[Iterator[_Member]]:
         else:
             file.seek(0)
             with tarfile.open(fileobj=file) as tar:
-                yield (_tar_member(tar, info) for info in tar)
+                yield _tar_members(tar)
 
 
 def _zip_member(zipped: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
     kind = "folder" if info.is_dir() else "link" if stat.S_ISLNK(info.external_attr >> 16) else "file"
     return _Member(info.filename, info.file_size, kind, lambda: zipped.open(info))
+
+
+def _tar_members(tar: tarfile.TarFile) -> Iterator[_Member]:
+    for info in tar:
+        yield _tar_member(tar, info)
+    # tarfile takes damage between members for the end; the compression's checksum stands at the real end.
+    while tar.fileobj is not None and tar.fileobj.read(BLOCK):
+        pass
 
 
 def _tar_member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> _Member:

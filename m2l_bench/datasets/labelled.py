@@ -138,7 +138,7 @@ def stratified_splits(labels: Sequence[str], seed: int = SEED, where: str = "the
     except ValueError as error:
         raise UserError(
             f"{where}: {len(labels)} items of {len(count)} classes cannot be split 80/10/10: the class '{rarest}' has "
-            f"{count[rarest]} members, too few for validation and test (8 are enough)"
+            f"{count[rarest]} members, too few for validation and test (10 are enough)"
         ) from error
     splits: list[Split] = ["train"] * len(labels)
     for i in validation:
