@@ -90,7 +90,7 @@ def test_a_broken_archive_is_named_and_leaves_no_half_file(tmp_path: Path, make)
     content = bytearray(archive.read_bytes())
     content[len(content) // 2] ^= 0xFF
     archive.write_bytes(content)
-    with pytest.raises(UserError, match="archive: a broken archive .* delete it and fetch it again"):
+    with pytest.raises(UserError, match=r"archive: a broken archive .* delete it and fetch it again"):
         extract([archive], tmp_path / "out")
     assert set(files_in(tmp_path / "out")) <= {"a", "noise.part"}
     archive.write_bytes(b"not an archive")

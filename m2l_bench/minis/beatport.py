@@ -28,7 +28,7 @@ TRANSPOSITIONS = {"major": 4, "minor": 6}
 LEAST_PER_SPLIT = 2
 """Clips of every key in every split."""
 PALETTES = (
-    (0,), (4,), (5,), (16,), (19,), (21,), (24,), (11,), (48,), (50,), (52,), (61,), (81,), (88,), (89,), (90,),
+    (0,), (4,), (5,), (16,), (19,), (20,), (24,), (11,), (48,), (50,), (52,), (61,), (81,), (88,), (89,), (90,),
     (73, 68, 71, 70), (56, 60, 57, 58), (40, 40, 41, 42), (81, 89, 89, 38), (80, 4, 4, 33), (12, 0, 0, 38),
 )  # fmt: skip
 """Programs of General MIDI for the voices, highest first; the last serves the voices below it as well."""

@@ -54,7 +54,7 @@ class Synth:
         self.synth: Any = module.Synth(samplerate=RATE)
         try:
             self.font = self.synth.sfload(str(self.path))
-        except module.SoundFontException as error:
+        except (RuntimeError, module.SoundFontException) as error:
             raise UserError(f"--soundfont {self.path}: not readable as a soundfont (.sf2, .sf3)") from error
 
     def recipe(self) -> dict[str, str]:

@@ -7,8 +7,11 @@ and velocity, as played ones are. 3.2 s a note: long enough for every embedding'
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from m2l_bench.audio import Audio
 from m2l_bench.datasets.tinysol import METADATA, PITCH_CLASSES
@@ -18,6 +21,8 @@ from m2l_bench.progress import Progress
 
 NAME = "mini-tinysol"
 SECONDS = 3.2
+SILENT = 1e-3
+"""Soundfonts have holes: a note that does not sound is its lower neighbour tuned up, as some of TinySOL's are."""
 VELOCITY = {"pp": 40, "p": 62, "mf": 86, "ff": 116}
 DYNAMICS_ID = {"pp": 0, "p": 1, "mf": 2, "ff": 4}
 COLUMNS = (
@@ -25,12 +30,14 @@ COLUMNS = (
     "Pitch", "Pitch ID", "Dynamics", "Dynamics ID", "Instance ID", "String ID (if applicable)",
     "Needed digital retuning",
 )  # fmt: skip
+REED_ORGAN = 20
+"""For the accordion: free reeds too, and in tune, which the default soundfont's accordion is not by 70 cents."""
 INSTRUMENTS = (
     ("Brass", "Bass_Tuba", "BTb", "Bass Tuba", 58, 30, 65),
     ("Brass", "Horn", "Hn", "French Horn", 60, 31, 77),
     ("Brass", "Trombone", "Tbn", "Trombone", 57, 34, 72),
     ("Brass", "Trumpet_C", "TpC", "Trumpet in C", 56, 54, 86),
-    ("Keyboards", "Accordion", "Acc", "Accordion", 21, 28, 109),
+    ("Keyboards", "Accordion", "Acc", "Accordion", REED_ORGAN, 28, 109),
     ("Strings", "Violoncello", "Vc", "Violoncello", 42, 36, 84),
     ("Strings", "Contrabass", "Cb", "Contrabass", 43, 28, 72),
     ("Strings", "Viola", "Va", "Viola", 41, 48, 96),
@@ -77,6 +84,9 @@ def plan(render: Callable[..., Audio], every: int = 1) -> Plan:
 
 def _note(render: Callable[..., Audio], path: str, program: int, pitch: int, velocity: int) -> Audio:
     random = random_for(NAME, path)
-    start, end = random.uniform(0.0, 0.05), random.uniform(2.2, 2.8)
-    played = Note(start, end, pitch, velocity + int(random.integers(-6, 7)), program)
-    return render([played], SECONDS, cents=random.uniform(-15.0, 15.0))
+    start, end, cents = random.uniform(0.0, 0.05), random.uniform(2.2, 2.8), random.uniform(-15.0, 15.0)
+    note = Note(start, end, pitch, velocity + int(random.integers(-6, 7)), program)
+    audio = render([note], SECONDS, cents=cents)
+    if np.abs(audio).max() < SILENT:
+        audio = render([replace(note, pitch=pitch - 1)], SECONDS, cents=cents + 100.0)
+    return audio

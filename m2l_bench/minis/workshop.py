@@ -62,9 +62,9 @@ def make(
         missing = [path for path in made["files"] if not (folder / path).is_file()]
         if not missing:
             return {"files": len(made["files"]), "rendered": 0}
+    planned = plan()
     with filling(folder, command_for(name, folder)):
         _write(folder / RECIPE, _json({"recipe": recipe, "files": []}))
-        planned = plan()
         todo = [job for job in planned.jobs if not (folder / job.path).is_file()]
         with progress.start(name, len(planned.jobs), len(planned.jobs) - len(todo)) as advance:
             for job in todo:

@@ -39,7 +39,9 @@ def test_a_class_too_small_to_split_is_named() -> None:
 def test_a_split_that_leaves_a_class_empty_is_refused(tmp_path: Path) -> None:
     root = tinysol_tree(tmp_path / "set")
     ids = [clip.id for clip in tinysol.load(root).clips]
-    rows = "".join(f"{id},{'train' if 'C#4' in id else ('train', 'validation', 'test')[i % 3]}\n" for i, id in enumerate(ids))
+    rows = "".join(
+        f"{id},{'train' if 'C#4' in id else ('train', 'validation', 'test')[i % 3]}\n" for i, id in enumerate(ids)
+    )
     (root / "splits.csv").write_text("id,split\n" + rows)
     with pytest.raises(UserError, match="no clip of 'C#' in the validation split"):
         tinysol.load(root)

@@ -143,7 +143,7 @@ def test_mirdata_sees_the_same_in_beatport(tmp_path: Path) -> None:
     for path in sorted((root / "keys").iterdir()):
         audio = [f"audio/{path.stem}.mp3", ""]
         index = {"tracks": {"1": {"audio": audio, "meta": [None, None], "key": [f"keys/{path.name}", ""]}}}
-        track = module.Track("1", str(root), "beatport_key", index, lambda: {})
+        track = module.Track("1", str(root), "beatport_key", index, dict)
         keys = track.key
         if len(keys) == 1 and len(keys[0].split(" ")) == 2 and "other" not in keys[0]:
             tonic, mode = keys[0].split(" ")

@@ -12,7 +12,9 @@ TINYSOL_HEAD = (
     "Path,Fold,Family,Instrument (abbr.),Instrument (in full),Technique (abbr.),Technique (in full),Pitch,Pitch ID,"
     "Dynamics,Dynamics ID,Instance ID,String ID (if applicable),Needed digital retuning\n"
 )
-CONTRABASS = "Strings/Contrabass/ordinario/Cb-ord-{pitch}-mf-{string}c-N.wav,{fold},Strings,Cb,Contrabass,ord,ordinario,"
+CONTRABASS = (
+    "Strings/Contrabass/ordinario/Cb-ord-{pitch}-mf-{string}c-N.wav,{fold},Strings,Cb,Contrabass,ord,ordinario,"
+)
 FLUTE = "Winds/Flute/ordinario/Fl-ord-{pitch}-mf-N-T{string}d.wav,{fold},Winds,Fl,Flute,ord,ordinario,"
 
 
