@@ -3,7 +3,7 @@
 On disk as mirdata 1.0.0 leaves it: `keys/<track>.txt` (one line, several keys separated by `|`), `audio/<track>.mp3`
 and `meta/<track>.json`, which is not read. The layout is read directly because mirdata would bring 600 MB of packages
 for one-line files, and its wheel has no index; a test holds the keys against mirdata's own tracks. Items stand in the
-order of the files' names, which is that of mirdata's index 1.0.0.
+order of the files' names, which is that of mirdata's index 1.0.0. Some 1,272 tracks have one usable key: 24 classes.
 """
 
 from __future__ import annotations

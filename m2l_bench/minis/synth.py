@@ -103,7 +103,7 @@ class Synth:
             self.synth.sounds_off(channel)
             self.synth.set_tuning(channel, 0.0)
         self.synth.generate(FLUSH_SAMPLES)
-        return np.ascontiguousarray(audio.mean(axis=1)[None])
+        return (audio[None, :, 0] + audio[None, :, 1]) * np.float32(0.5)
 
 
 def default_soundfont() -> Path:
