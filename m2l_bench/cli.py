@@ -41,7 +41,10 @@ for command in (
     training.ablate,
 ):
     app.command()(command)
-data_app = typer.Typer(no_args_is_help=True, help="Get datasets.")
+data_app = typer.Typer(no_args_is_help=True, help="Get, make and check datasets.")
+data_app.command()(data.get)
+data_app.command()(data.make)
+data_app.command()(data.check)
 data_app.command()(data.musiccaps)
 app.add_typer(data_app, name="data")
 weights_app = typer.Typer(no_args_is_help=True, help="Get weights of the networks that make vectors.")
