@@ -188,7 +188,7 @@ class Cards:
         return _pick(self.probes, name, "probing task", "m2l-bench tasks")
 
     def task_of_any_kind(self, name: str) -> TaskCard | ProbeTaskCard:
-        return _pick({**self.tasks, **self.probes}, name, "task", "m2l-bench tasks")
+        return self.probes[name] if name in self.probes else _pick(self.tasks, name, "task", "m2l-bench tasks")
 
 
 def _pick(cards: dict[str, CardType], name: str, what: str, command: str) -> CardType:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from m2l_bench.commands import data, fad, lists, music2latent, reconstruct, tables, training, weights
+from m2l_bench.commands import data, fad, lists, music2latent, probe, reconstruct, tables, training, weights
 from m2l_bench.commands.common import State, consoles
 from m2l_bench.errors import UserError, one_line
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 for command in (
     reconstruct.reconstruct,
     reconstruct.sweep,
+    probe.probe,
     tables.tables,
     fad.fad,
     lists.models,

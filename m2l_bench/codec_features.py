@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from m2l_bench.cards import SystemCard
@@ -26,16 +25,13 @@ class CodecFeatures:
     minimum_seconds = 0.0
 
     def __init__(self, codec: Codec, batch_size: int = 1) -> None:
+        import torch
+
         self.codec = codec
         self.batch_size = batch_size
         self.sample_rate = codec.sample_rate
-
-    @cached_property
-    def dim(self) -> int:
-        """Known from a second of silence: a codec does not say it."""
-        import torch
-
-        return self.embed(torch.zeros(self.sample_rate)).shape[1]
+        # A codec does not say it: a second of silence does.
+        self.dim = self.embed(torch.zeros(self.sample_rate)).shape[1]
 
     def to(self, device: str) -> None:
         if hasattr(self.codec, "to"):

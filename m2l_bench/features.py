@@ -8,6 +8,7 @@ An interrupted command goes on where it stopped. A clip that cannot be used is n
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -54,10 +55,8 @@ def content_hashes(clips: Sequence[Clip], progress: Progress) -> dict[str, str]:
     with progress.start("reading", len(clips), 0) as advance:
         for clip in clips:
             section = "" if clip.start_seconds == 0.0 and clip.duration_seconds is None else _section(clip)
-            try:
+            with contextlib.suppress(OSError):  # why it is not readable is said when it is read
                 found[clip.id] = file_checksum(clip.path) + section
-            except OSError:
-                pass  # reading it says why, below
             advance()
     return found
 

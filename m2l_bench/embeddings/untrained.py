@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from m2l_bench.errors import UserError
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
+
+    from m2l_bench.music2latent.networks import Networks
 
 CROP_LATENTS = 8
 """Of a crop: 64 spectrogram frames at full size, as in training."""
@@ -64,10 +66,10 @@ class UntrainedMusic2Latent:
         starts = [round(room * (i + 0.5) / self.crops) for i in range(self.crops)]
         crops = torch.stack([audio[:, start : start + self.crop] for start in starts], dim=1)
         features = self.model.features(crops.flatten(0, 1))
-        return features.unflatten(0, (len(audio), self.crops)).transpose(2, 3).flatten(1, 2)
+        return features.transpose(1, 2).reshape(len(audio), -1, self.dim)
 
 
-def _random_networks(preset: str, seed: int) -> nn.Module:
+def _random_networks(preset: str, seed: int) -> Networks:
     import torch
 
     from m2l_bench.music2latent.config import PRESETS

@@ -63,7 +63,8 @@ class Truth:
     @property
     def decided(self) -> NDArray[np.bool_]:
         """(tags,): those that hold for some items and not for others; the rest have no ROC curve."""
-        some: NDArray[np.bool_] = self.labels.any(axis=0) & ~self.labels.all(axis=0)
+        held = self.labels.mean(axis=0)
+        some: NDArray[np.bool_] = (held > 0) & (held < 1)
         return some
 
 
@@ -71,8 +72,8 @@ class Truth:
 class ClassificationMetric:
     """A metric and what tables write of it.
 
-    `measure(truth, scores)` raises ValueError on input that it has no value for. `resample(truth, scores, counts)` gives
-    its value on each resample (resamples,), NaN where it has none.
+    `measure(truth, scores)` raises ValueError on input that it has no value for. `resample(truth, scores, counts)`
+    gives its value on each resample (resamples,), NaN where it has none.
     """
 
     name: str

@@ -19,7 +19,7 @@ BLOCK = 4_000_000
 
 
 def draw(items: int, resamples: int, seed: int = 0) -> Values:
-    """Counts (resamples, items) of items drawn with replacement. Equal arguments, equal draws: systems can be paired."""
+    """Counts (resamples, items) of items drawn with replacement. Equal arguments, equal draws: models can be paired."""
     rng = np.random.default_rng(seed)
     counts = np.empty((resamples, items))
     for row in counts:
@@ -61,9 +61,7 @@ def macro_average_precision(truth: Labels, scores: NDArray[Any], counts: Values)
     return _macro(truth, scores, counts, _average_precision)
 
 
-def _macro(
-    truth: Labels, scores: NDArray[Any], counts: Values, measure: Callable[[Values, Values], Values]
-) -> Values:
+def _macro(truth: Labels, scores: NDArray[Any], counts: Values, measure: Callable[[Values, Values], Values]) -> Values:
     """`measure` takes hits and misses above each threshold and is NaN where only one kind was drawn."""
     items, tags = truth.shape
     result = np.empty(len(counts))

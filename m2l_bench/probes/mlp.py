@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -73,9 +74,7 @@ class SeedStack:
                 .flatten(1)
                 .mean(dim=1)
             )
-        return (
-            F.cross_entropy(logits.flatten(0, 1), target.repeat(count), reduction="none").view(count, -1).mean(dim=1)
-        )
+        return F.cross_entropy(logits.flatten(0, 1), target.repeat(count), reduction="none").view(count, -1).mean(dim=1)
 
     def penalties(self, l2: float) -> Tensor:
         """(seeds,): `l2` times the sum of squares of all weights and biases of a seed, as Keras adds them to a loss."""
@@ -96,7 +95,7 @@ class SeedStack:
             product = x @ kernel
         product.requires_grad_()
         losses = self.losses(self._from_first_product(product), target)
-        losses.sum().backward()
+        torch.autograd.backward(losses.sum())
         assert product.grad is not None
         if kernel.grad is None or kernel.grad.shape != kernel.shape:
             kernel.grad = torch.empty_like(kernel)
@@ -106,20 +105,24 @@ class SeedStack:
     def part(self, tensor: Tensor, index: int, chosen: Tensor) -> Tensor:
         """Of a tensor shaped like parameter number `index`, what belongs to the chosen seeds; a copy."""
         if index == 0:
-            return tensor.unflatten(1, (-1, self.widths[1]))[:, chosen].flatten(1).contiguous()
+            return self._by_seed(tensor)[:, chosen].flatten(1).contiguous()
         return tensor[chosen].contiguous()
 
     def put(self, tensor: Tensor, index: int, chosen: Tensor, part: Tensor) -> None:
         """The inverse of `part`."""
         if index == 0:
-            tensor.unflatten(1, (-1, self.widths[1]))[:, chosen] = part.unflatten(1, (-1, self.widths[1]))
+            self._by_seed(tensor)[:, chosen] = self._by_seed(part)
         else:
             tensor[chosen] = part
+
+    def _by_seed(self, tensor: Tensor) -> Tensor:
+        """(any, seeds * units) -> (any, seeds, units)."""
+        return tensor.view(len(tensor), -1, self.widths[1])
 
     def _from_first_product(self, product: Tensor) -> Tensor:
         """(batch, seeds * units) without bias -> (seeds, batch, classes)."""
         first_bias, *biases = self.biases
-        h = product.unflatten(1, (self.seeds, -1)).transpose(0, 1) + first_bias
+        h = self._by_seed(product).transpose(0, 1) + first_bias
         for kernel, bias in zip(self.kernels[1:], biases, strict=True):
             h = torch.baddbmm(bias, F.relu(h), kernel)
         return h
@@ -129,7 +132,7 @@ def _initial_kernels(widths: Sequence[int], seed: int) -> list[Tensor]:
     """Glorot and Bengio 2010: uniform within the square root of 6 / (inputs + units)."""
     generator = torch.Generator().manual_seed(seed)
     kernels = []
-    for inputs, units in zip(widths, widths[1:], strict=False):
+    for inputs, units in pairwise(widths):
         limit = math.sqrt(6 / (inputs + units))
         kernels.append(torch.empty(inputs, units).uniform_(-limit, limit, generator=generator))
     return kernels

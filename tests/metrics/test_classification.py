@@ -43,7 +43,7 @@ def test_keys_are_scored_by_mir_eval_over_tracks_and_over_true_keys() -> None:
     guesses = ("G major", "A minor", "F# minor")
     for row, guess in zip(scores, guesses, strict=True):
         row[KEYS.index(guess)] = 1
-    expected = [weighted_score(true, guess) for true, guess in zip(("C major", "C major", "A minor"), guesses)]
+    expected = [weighted_score(KEYS[true], guess) for true, guess in zip(truth.labels, guesses, strict=True)]
     assert expected == [0.5, 0.3, 0.0]
     assert classification.key_scores(truth, scores).tolist() == expected
     assert classification.key_micro(truth, scores) == pytest.approx(np.mean(expected))
@@ -73,8 +73,12 @@ def test_resamples_are_scikit_learns_with_weights() -> None:
     macro, micro = (METRICS[name].resample(truth, scores, counts) for name in ("macro_f1", "micro_f1"))
     for i, weights in enumerate(counts):
         options = {"sample_weight": weights, "labels": np.arange(5), "zero_division": 0}
-        assert macro[i] == pytest.approx(f1_score(truth.labels, scores.argmax(1), average="macro", **options), abs=1e-12)
-        assert micro[i] == pytest.approx(f1_score(truth.labels, scores.argmax(1), average="micro", **options), abs=1e-12)
+        assert macro[i] == pytest.approx(
+            f1_score(truth.labels, scores.argmax(1), average="macro", **options), abs=1e-12
+        )
+        assert micro[i] == pytest.approx(
+            f1_score(truth.labels, scores.argmax(1), average="micro", **options), abs=1e-12
+        )
 
 
 def test_a_resample_is_the_metric_of_the_drawn_items() -> None:
