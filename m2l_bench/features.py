@@ -3,7 +3,8 @@
 CACHE/features/<model>-<identity>/clips/<ab>/<content>.npy       of each clip, by the content of its file
 CACHE/features/<model>-<identity>/matrices/<clips' contents>.npy of a dataset, a row a clip, read without loading it
 
-An interrupted command goes on where it stopped. A clip that cannot be used is named and left out.
+An interrupted command goes on where it stopped. A clip that cannot be used is named and left out. One shorter than the
+embedding's window is followed by silence up to it: short notes would be missing for some models and not for others.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2l_bench import audio as audio_files
+from m2l_bench.audio import Audio, fit_length
 from m2l_bench.datasets.base import Clip
 from m2l_bench.embedding_runner import EmbeddingRunner, Mono
 from m2l_bench.errors import BadClip, Undefined, UserError, one_line
@@ -106,7 +109,8 @@ def _vectors(runner: EmbeddingRunner, clips: Sequence[Clip]) -> Iterator[tuple[C
         try:
             if clip.problem:
                 raise BadClip(clip.problem)
-            heard = runner.prepare(*audio_files.read(clip.path, clip.start_seconds, clip.duration_seconds))
+            samples, rate = audio_files.read(clip.path, clip.start_seconds, clip.duration_seconds)
+            heard = runner.prepare(_long_enough(samples, rate, runner.embedding.minimum_seconds), rate)
         except (BadClip, Undefined) as error:
             yield clip, one_line(error)
             continue
@@ -115,6 +119,10 @@ def _vectors(runner: EmbeddingRunner, clips: Sequence[Clip]) -> Iterator[tuple[C
             waiting = []
         waiting.append((clip, heard))
     yield from _averages(runner, waiting)
+
+
+def _long_enough(samples: Audio, rate: int, seconds: float) -> Audio:
+    return samples if samples.shape[1] >= seconds * rate else fit_length(samples, math.ceil(seconds * rate))
 
 
 def _averages(runner: EmbeddingRunner, clips: Sequence[tuple[Clip, Mono]]) -> Iterator[tuple[Clip, Matrix | str]]:
