@@ -129,7 +129,9 @@ def test_chroma_tells_the_pitch_class_and_mel_the_register() -> None:
     mel = LogMel()
     low, high = (mel.embed(tone(frequency, 44_100)).mean(dim=0) for frequency in (220.0, 1760.0))
     assert low.shape == (128,) and int(low.argmax()) < int(high.argmax()) and bool((low >= 0).all())
-    assert torch.isfinite(mel.embed(torch.zeros(44_100))).all() and torch.isfinite(chroma.embed(torch.zeros(22_050))).all()
+    assert (
+        torch.isfinite(mel.embed(torch.zeros(44_100))).all() and torch.isfinite(chroma.embed(torch.zeros(22_050))).all()
+    )
 
 
 def test_an_untrained_encoder_is_drawn_by_its_seed_and_every_branch_acts() -> None:

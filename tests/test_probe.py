@@ -103,7 +103,9 @@ def test_every_number_can_be_traced_to_the_scores_on_disk(cards: Cards, data: Pa
     seeds = [f1_score(truth, one.argmax(axis=1), average="macro", labels=[0, 1, 2]) for one in probed.scores]
     assert figure["seeds"] == pytest.approx(seeds, abs=1e-6) and figure["mean"] == pytest.approx(np.mean(seeds))
     assert figure["std"] == pytest.approx(np.std(seeds, ddof=1))
-    assert figure["low"] <= figure["mean"] <= figure["high"] and len(figure["resampled"]) == results["resamples"] == 1000
+    assert (
+        figure["low"] <= figure["mean"] <= figure["high"] and len(figure["resampled"]) == results["resamples"] == 1000
+    )
     assert np.sum(results["confusion"]) == pytest.approx(9) and len(results["histories"]) == 3
     assert probed.key["settings"]["hidden"] == [8] and probed.key["seeds"] == 3
     assert "scikit-learn" in probed.manifest["session"]["packages"]
@@ -249,7 +251,9 @@ def test_tables_of_the_papers_tasks_and_of_others_are_never_one(cards_folder: Pa
     assert list(made.tables) == ["table1", "mini/table1"]
     paper = pd.read_csv(tmp_path / "results" / "table1.csv").set_index("system")
     published = pd.read_csv(Path(TESTS).parent / "results" / "paper" / "table1.csv").set_index("model")
-    assert paper.loc["mine", "tinysol_instrument_macro_f1_paper"] == published.loc["CLMR", "tinysol_instrument_macro_f1"]
+    assert (
+        paper.loc["mine", "tinysol_instrument_macro_f1_paper"] == published.loc["CLMR", "tinysol_instrument_macro_f1"]
+    )
     measured = ProbeRun(out / "probe-toy-paper" / "mine").results["metrics"]["macro_f1"]["mean"]
     assert paper.loc["mine", "tinysol_instrument_macro_f1"] == pytest.approx(100 * measured, abs=1e-4)
     assert pd.isna(paper.loc["music2latent", "mtt_auc_roc"]) and paper.loc["music2latent", "mtt_auc_roc_paper"] == 88.6
