@@ -8,7 +8,8 @@ than mir_ref the last, incomplete batch of an epoch is used.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,9 @@ EPSILON = 1e-7
 """Keras' Adam, added to the root of the squares before their bias is corrected."""
 BATCH_SEED = 0
 """Of the order of training clips, one for all seeds."""
+
+FEW_WEIGHTS = 1_000_000
+"""Of the first layer of all seeds. Below, threads wait for each other longer than they work: one is faster."""
 
 Scores = NDArray[np.float32]
 Score = Callable[[Scores], float]
@@ -115,10 +119,26 @@ def fit(
     """
     widths = [train.features.shape[1], *settings.hidden, train.classes]
     network = SeedStack(widths, seeds, train.multilabel, device)
+    with _fitting_threads(network):
+        histories = _fit(network, train, validation, settings, score, device, on_epoch)
+    return Fitted(network, histories, settings.batch_size, device)
+
+
+def _fit(
+    network: SeedStack,
+    train: Part,
+    validation: Part,
+    settings: ProbeSettings,
+    score: Score,
+    device: str,
+    on_epoch: Callable[[], None],
+) -> list[History]:
+    """Train; the network has the weights of each seed's best epoch then."""
+    count = network.seeds
     best = [parameter.detach().clone() for parameter in network.parameters]
     adam = KerasAdam(network, settings)
-    histories = [History() for _ in seeds]
-    running = list(range(len(seeds)))
+    histories = [History() for _ in range(count)]
+    running = list(range(count))
     order = torch.Generator().manual_seed(BATCH_SEED)
     for _ in range(settings.epochs):
         losses = _epoch(network, adam, train, torch.randperm(len(train), generator=order), settings.batch_size, device)
@@ -139,7 +159,18 @@ def fit(
     if not all(history.best_epoch for history in histories):
         raise UserError("training came to no numbers: the features may be too large, or --data of another kind")
     network.parameters = best
-    return Fitted(network, histories, settings.batch_size, device)
+    return histories
+
+
+@contextmanager
+def _fitting_threads(network: SeedStack) -> Iterator[None]:
+    threads = torch.get_num_threads()
+    if network.kernels[0].numel() < FEW_WEIGHTS:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class KerasAdam:

@@ -26,6 +26,7 @@ from m2l_bench.probes.training import BATCH_SEED, fit  # noqa: E402
 
 from .conftest import parts  # noqa: E402
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 SETTINGS = ProbeSettings(batch_size=64)
 
 
