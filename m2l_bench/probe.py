@@ -118,7 +118,7 @@ def _probe_model(
         for fraction in options.fractions:
             key = _key(plan, model, runner.identity, features, hashes, options, fraction)
             cards = {"task": plan.task.model_dump(mode="json"), "card": model.card.model_dump(mode="json")}
-            with open_probe(options.out, key, cards, _session(device)) as run:
+            with open_probe(options.out, key, cards, _made_with(device)) as run:
                 if not run.finished:
                     run.write(*_measure(plan, model, features, key, device, progress))
                 outcome.folders.append(run.folder)
@@ -228,7 +228,7 @@ def _digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _session(device: str) -> dict[str, Any]:
+def _made_with(device: str) -> dict[str, Any]:
     packages = ("m2l-bench", "torch", "numpy", "scikit-learn", "mir_eval", "librosa", "soundfile", "soxr")
     return {
         "started": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),

@@ -116,7 +116,7 @@ class ProbeRun:
 
 
 @contextmanager
-def open_probe(out: Path, key: ProbeKey, cards: dict[str, Any], session: dict[str, Any]) -> Iterator[ProbeRun]:
+def open_probe(out: Path, key: ProbeKey, cards: dict[str, Any], made: dict[str, Any]) -> Iterator[ProbeRun]:
     """The run with this key below `out`, new if there is none, held against other processes.
 
     Raises:
@@ -140,7 +140,7 @@ def open_probe(out: Path, key: ProbeKey, cards: dict[str, Any], session: dict[st
     try:
         run = ProbeRun(folder)
         if not run.finished:
-            manifest = {"schema_version": SCHEMA_VERSION, "key": key.as_dict(), **cards, "session": session}
+            manifest = {"schema_version": SCHEMA_VERSION, "key": key.as_dict(), **cards, "made": made}
             with full_disk_is_clear(folder):
                 write_atomically(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False).encode())
         yield run

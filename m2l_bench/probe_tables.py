@@ -45,7 +45,7 @@ class Probes:
 
 def load_probes(out: Path, wanted: Callable[[ProbeRun], bool]) -> Probes:
     """The newest run of each model, classifier and fraction, on the newest version of each task's data."""
-    found = sorted(filter(wanted, find_probes(out)), key=lambda run: run.manifest["session"]["started"], reverse=True)
+    found = sorted(filter(wanted, find_probes(out)), key=lambda run: run.manifest["made"]["started"], reverse=True)
     probes = Probes({})
     data: dict[str, tuple[str, str]] = {}
     for run in found:

@@ -148,6 +148,27 @@ def test_an_untrained_encoder_is_drawn_by_its_seed_and_every_branch_acts() -> No
         UntrainedMusic2Latent("huge")
 
 
+def test_music2latent_is_probed_by_its_system_card(tmp_path: Path) -> None:
+    """The widest layer of given weights, whose hash is part of what the cache knows them by."""
+    identities = []
+    for seed in (0, 1):
+        folder = UntrainedMusic2Latent("tiny", seed).model.save_pretrained(tmp_path / str(seed)).parent
+        card = SystemCard(
+            name="m2l",
+            title="M2L",
+            kind="neural",
+            adapter="m2l_bench.codecs.music2latent:Music2LatentCodec",
+            options={"weights": str(folder)},
+        )
+        runner = load_codec_features(card)
+        identities.append(runner.identity)
+        stereo = music(1.0, channels=2)
+        (heard,) = runner.embed_equal([stereo.mean(axis=0)])
+        np.testing.assert_allclose(runner.embed(stereo, 44_100), heard, atol=1e-4)
+        assert heard.shape[1] == runner.dim == 512
+    assert identities[0] != identities[1]
+
+
 def test_cards_say_which_codec_can_be_probed() -> None:
     cards = load_cards()
     for name in ("mel-mean", "chroma", "music2latent-untrained"):

@@ -108,7 +108,7 @@ def test_every_number_can_be_traced_to_the_scores_on_disk(cards: Cards, data: Pa
     )
     assert np.sum(results["confusion"]) == pytest.approx(9) and len(results["histories"]) == 3
     assert probed.key["settings"]["hidden"] == [8] and probed.key["seeds"] == 3
-    assert "scikit-learn" in probed.manifest["session"]["packages"]
+    assert "scikit-learn" in probed.manifest["made"]["packages"]
     assert figure["mean"] > 0.6  # three numbers tell a hum from a hiss
 
 
