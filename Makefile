@@ -30,6 +30,8 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	# The renderer of the mini datasets asks for PyAudio, which does not build everywhere and which it does not need.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps tinysoundfont
 	# The authors' trainer, beside their newer package of the same name: compared with, never used.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 		--target $(VENV)/official-0.1.7 music2latent==0.1.7

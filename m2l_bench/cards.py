@@ -3,7 +3,7 @@
 A card is data; the code it needs is named by `adapter` (a system or an embedding) or `dataset` (a task) as
 `package.module:attribute`. Cards come from this package, from installed packages that declare the entry-point group
 `m2l_bench.cards` (its value is a package that holds YAML files), and from folders named with `--cards`. A card with a
-`dataset` key is a task, one of `kind: embedding` an embedding, any other a system.
+`dataset` key is a task, with `probe` too a probing task; one of `kind: embedding` is an embedding, any other a system.
 """
 
 from __future__ import annotations
@@ -136,6 +136,32 @@ class TaskCard(_Card):
     licence: str = ""
 
 
+class ProbeSettings(BaseModel):
+    """The classifier that is trained on features, and how; see docs/probing.md."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    hidden: list[int] = Field(default=[256, 128], description="units of the hidden layers")
+    l2: float = Field(default=1e-5, ge=0, description="times the squares of all weights and biases, in the loss")
+    learning_rate: float = Field(default=1e-3, gt=0)
+    epochs: int = Field(default=100, ge=1, description="at most")
+    patience: int = Field(default=10, ge=1, description="epochs without a better validation loss")
+    batch_size: int = Field(ge=1)
+    seeds: int = Field(default=10, ge=1)
+    neighbours: int = Field(default=5, ge=1, description="of --probe knn")
+
+
+class ProbeTaskCard(_Card):
+    """A dataset with labels, what is measured of a classifier on features, and the classifier."""
+
+    dataset: str
+    options: dict[str, Any] = {}
+    metrics: list[str]
+    probe: ProbeSettings
+    table1: dict[str, str] = Field(default={}, description="metric: its column in the paper's Table 1")
+    licence: str = ""
+
+
 @dataclass
 class Cards:
     """All cards in reach, by name."""
@@ -143,6 +169,7 @@ class Cards:
     systems: dict[str, SystemCard] = field(default_factory=dict)
     embeddings: dict[str, EmbeddingCard] = field(default_factory=dict)
     tasks: dict[str, TaskCard] = field(default_factory=dict)
+    probes: dict[str, ProbeTaskCard] = field(default_factory=dict)
 
     def system(self, name: str) -> SystemCard:
         return _pick(self.systems, name, "system", "m2l-bench models")
@@ -151,7 +178,17 @@ class Cards:
         return _pick(self.embeddings, name, "embedding", "m2l-bench weights list")
 
     def task(self, name: str) -> TaskCard:
+        if name in self.probes:
+            raise UserError(f"'{name}' is a probing task: `m2l-bench probe --task {name}`")
         return _pick(self.tasks, name, "task", "m2l-bench tasks")
+
+    def probe_task(self, name: str) -> ProbeTaskCard:
+        if name in self.tasks:
+            raise UserError(f"'{name}' is a reconstruction task: `m2l-bench reconstruct --task {name}`")
+        return _pick(self.probes, name, "probing task", "m2l-bench tasks")
+
+    def task_of_any_kind(self, name: str) -> TaskCard | ProbeTaskCard:
+        return self.probes[name] if name in self.probes else _pick(self.tasks, name, "task", "m2l-bench tasks")
 
 
 def _pick(cards: dict[str, CardType], name: str, what: str, command: str) -> CardType:
@@ -180,17 +217,21 @@ def load_cards(folders: Sequence[Path] = ()) -> Cards:
     for path in paths:
         card = read_card(path)
         known: dict[str, Any] = cards.systems
+        rivals: dict[str, Any] = {}
         if isinstance(card, TaskCard):
-            known = cards.tasks
+            known, rivals = cards.tasks, cards.probes
+        elif isinstance(card, ProbeTaskCard):
+            known, rivals = cards.probes, cards.tasks
         elif isinstance(card, EmbeddingCard):
             known = cards.embeddings
-        if card.name in known:
-            raise UserError(f"{path}: the name '{card.name}' is taken by {known[card.name].path}")
+        taken = known.get(card.name) or rivals.get(card.name)
+        if taken:
+            raise UserError(f"{path}: the name '{card.name}' is taken by {taken.path}")
         known[card.name] = card
     return cards
 
 
-def read_card(path: Path) -> SystemCard | EmbeddingCard | TaskCard:
+def read_card(path: Path) -> SystemCard | EmbeddingCard | TaskCard | ProbeTaskCard:
     """Read and validate one card.
 
     Raises:
@@ -202,9 +243,9 @@ def read_card(path: Path) -> SystemCard | EmbeddingCard | TaskCard:
         raise UserError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: a card is a mapping of keys to values")
-    model: type[SystemCard | EmbeddingCard | TaskCard] = SystemCard
+    model: type[SystemCard | EmbeddingCard | TaskCard | ProbeTaskCard] = SystemCard
     if "dataset" in content:
-        model = TaskCard
+        model = ProbeTaskCard if "probe" in content else TaskCard
     elif content.get("kind") == "embedding":
         model = EmbeddingCard
     try:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from m2l_bench.commands import data, fad, lists, music2latent, reconstruct, tables, training, weights
+from m2l_bench.commands import data, fad, lists, music2latent, probe, reconstruct, tables, training, weights
 from m2l_bench.commands.common import State, consoles
 from m2l_bench.errors import UserError, one_line
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 for command in (
     reconstruct.reconstruct,
     reconstruct.sweep,
+    probe.probe,
     tables.tables,
     fad.fad,
     lists.models,
@@ -41,7 +42,10 @@ for command in (
     training.ablate,
 ):
     app.command()(command)
-data_app = typer.Typer(no_args_is_help=True, help="Get datasets.")
+data_app = typer.Typer(no_args_is_help=True, help="Get, make and check datasets.")
+data_app.command()(data.get)
+data_app.command()(data.make)
+data_app.command()(data.check)
 data_app.command()(data.musiccaps)
 app.add_typer(data_app, name="data")
 weights_app = typer.Typer(no_args_is_help=True, help="Get weights of the networks that make vectors.")

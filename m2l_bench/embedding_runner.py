@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from m2l_bench.audio import Audio, resample, to_mono
 from m2l_bench.cards import EmbeddingCard, import_attribute
@@ -18,6 +20,10 @@ from m2l_bench.weights import checked_sha256, find
 
 if TYPE_CHECKING:
     from m2l_bench.embeddings.base import Embedding
+
+
+Mono = NDArray[np.float32]
+"""(samples,)"""
 
 
 class EmbeddingRunner:
@@ -40,6 +46,11 @@ class EmbeddingRunner:
     def dim(self) -> int:
         return self.embedding.dim
 
+    @property
+    def batch_size(self) -> int:
+        """Clips of equal length at once; 1 for an embedding without a way to take several."""
+        return getattr(self.embedding, "batch_size", 1) if hasattr(self.embedding, "embed_batch") else 1
+
     def embed(self, audio: Audio, sample_rate: int) -> Frames:
         """Vectors (frames, dim) float32 of (channels, samples), folded to mono and clipped to full scale.
 
@@ -47,20 +58,41 @@ class EmbeddingRunner:
             Undefined: the audio is shorter than the embedding's window.
             BadClip: the network gave NaN or infinity.
         """
-        import torch
+        return self.embed_equal([self.prepare(audio, sample_rate)])[0]
 
+    def prepare(self, audio: Audio, sample_rate: int) -> Mono:
+        """(channels, samples) as the embedding hears it: (samples,) at its own rate.
+
+        Raises:
+            Undefined: the audio is shorter than the embedding's window.
+        """
         seconds = audio.shape[1] / sample_rate
         if seconds < self.embedding.minimum_seconds:
             raise Undefined(f"{seconds:.2f} s, shorter than the window of {self.embedding.minimum_seconds:.2f} s")
         mono = resample(to_mono(np.clip(audio, -1.0, 1.0)), sample_rate, self.embedding.sample_rate)[0]
+        return np.ascontiguousarray(mono)
+
+    def embed_equal(self, clips: Sequence[Mono]) -> list[Frames]:
+        """Vectors of one clip, or of several prepared clips of equal length in one pass.
+
+        Raises:
+            Undefined: too short for a vector.
+            BadClip: the network gave NaN or infinity.
+        """
+        import torch
+
+        batch = torch.from_numpy(np.stack(clips)).to(self.device)
         with torch.inference_mode():
-            vectors = self.embedding.embed(torch.from_numpy(np.ascontiguousarray(mono)).to(self.device))
+            if len(clips) == 1:
+                vectors = self.embedding.embed(batch[0])[None]
+            else:
+                vectors = self.embedding.embed_batch(batch)  # type: ignore[attr-defined]
         frames: Frames = vectors.float().cpu().numpy()
-        if not len(frames):
-            raise Undefined(f"{seconds:.2f} s, too short for a vector")
+        if not frames.shape[1]:
+            raise Undefined(f"{len(clips[0]) / self.embedding.sample_rate:.2f} s, too short for a vector")
         if not np.isfinite(frames).all():
             raise BadClip("the embedding gave NaN or infinite numbers")
-        return frames
+        return list(frames)
 
 
 def embedding_availability(card: EmbeddingCard, weights_dir: Path | None = None) -> Availability:

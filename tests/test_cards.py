@@ -1,3 +1,4 @@
+import csv
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,9 @@ from conftest import Cli
 
 from m2l_bench.cards import SystemCard, load_cards, read_card
 from m2l_bench.errors import UserError
-from m2l_bench.metrics import PAIRED
+from m2l_bench.metrics import PAIRED, set_metric
+from m2l_bench.metrics.classification import METRICS
+from m2l_bench.shipped import shipped
 from m2l_bench.systems import availability
 
 GOOD = "name: mine\ntitle: Mine\nkind: neural\nadapter: my_pkg.my_codec:MyCodec\n"
@@ -15,10 +18,17 @@ def test_shipped_cards_are_valid_and_complete() -> None:
     cards = load_cards()
     assert {"bundled", "folder", "musiccaps"} <= cards.tasks.keys()
     assert {"reference", "lowpass-3.5k", "opus-12k", "music2latent", "dac"} <= cards.systems.keys()
-    for name, card in {**cards.systems, **cards.tasks}.items():
+    for name, card in {**cards.systems, **cards.tasks, **cards.probes}.items():
         assert card.path.stem == name
     for task in cards.tasks.values():
-        assert set(task.metrics) <= PAIRED.keys()
+        assert all(name in PAIRED or set_metric(name) for name in task.metrics)
+    published = next(csv.reader((shipped("results/paper") / "table1.csv").open()))
+    assert sorted(column for probe in cards.probes.values() for column in probe.table1.values()) == sorted(
+        published[1:]
+    )
+    for probe in cards.probes.values():
+        assert set(probe.table1) <= set(probe.metrics) <= METRICS.keys()
+        assert bool(probe.table1) != probe.name.startswith("mini-")
     runnable = [card for card in cards.systems.values() if card.kind != "neural"]
     assert all(availability(card) for card in runnable)
 

@@ -43,7 +43,7 @@ def test_models_and_tasks_are_listed_for_people_and_programs(cli: Cli) -> None:
     assert listed["opus-12k"]["available"] and not listed["dac"]["available"]
     assert "--recorded dac=DIR" in listed["dac"]["command"]
     assert "--recorded dac=DIR" in cli("models").stdout
-    assert {"bundled", "folder", "musiccaps"} == {card["name"] for card in json.loads(cli("tasks", "--json").stdout)}
+    assert {"bundled", "folder", "musiccaps"} <= {card["name"] for card in json.loads(cli("tasks", "--json").stdout)}
     shown = cli("tasks", "bundled").stdout
     assert "CC-BY-SA-3.0" in shown and "Karissa Hobbs" in shown
 

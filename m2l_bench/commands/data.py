@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from m2l_bench.commands.common import JsonOption, consoles
+from m2l_bench.commands.common import SOME_FAILED, JsonOption, consoles
+from m2l_bench.errors import UserError
+
+NameArgument = Annotated[str, typer.Argument(help="Name of the dataset.")]
+FolderArgument = Annotated[
+    Path | None, typer.Argument(metavar="DIR", help="Its folder; default: `datasets/NAME` in the cache.")
+]
+SHOWN = 10
+"""Ids of bad clips in the text; --json has them all."""
 
 
 def musiccaps(
@@ -34,4 +43,108 @@ def musiccaps(
         f"({summary['fetched']} new, {summary['gone']} gone: see gone.csv)",
         markup=False,
         soft_wrap=True,
+    )
+
+
+def get(name: NameArgument, folder: FolderArgument = None, json: JsonOption = False) -> None:
+    """Download a dataset of recordings: tinysol, beatport_key, magnatagatune. Run it again to resume.
+
+    Files are checked against their published sums and unpacked safely; archives are deleted afterwards.
+
+    Examples:
+
+        m2l-bench data get tinysol
+    """
+    from m2l_bench.datasets import remotes
+    from m2l_bench.datasets.places import default_folder
+    from m2l_bench.terminal import ProgressBars
+
+    _, stderr = consoles()
+    _require(name, tuple(remotes.REMOTES), "get", "make")
+    target = folder or default_folder(name)
+    summary = remotes.get(name, target, ProgressBars(stderr))
+    _done(name, target, {"fetched": summary["fetched"], "remotes": summary["remotes"]}, json)
+
+
+def make(
+    name: NameArgument,
+    folder: FolderArgument = None,
+    soundfont: Annotated[
+        Path | None, typer.Option(help="An .sf2 or .sf3 file; default: the small one that comes with pretty_midi.")
+    ] = None,
+    midi: Annotated[
+        Path | None,
+        typer.Option(
+            help="MIDI files for mini-magnatagatune; default: those of Debian's freedoom and openttd-openmsx."
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Render a small dataset on this machine: mini-tinysol, mini-beatport, mini-magnatagatune. Run it again to resume.
+
+    Examples:
+
+        m2l-bench data make mini-tinysol
+    """
+    from m2l_bench.datasets.places import default_folder
+    from m2l_bench.minis import MINIS, build
+    from m2l_bench.terminal import ProgressBars
+
+    _, stderr = consoles()
+    _require(name, MINIS, "make", "get")
+    target = folder or default_folder(name)
+    _done(name, target, build(name, target, soundfont, midi, ProgressBars(stderr)), json)
+
+
+def check(name: NameArgument, folder: FolderArgument = None, json: JsonOption = False) -> None:
+    """Look through a dataset: counts a class and split, and what is missing or unreadable (then the exit code is 3).
+
+    Examples:
+
+        m2l-bench data check mini-tinysol
+    """
+    from m2l_bench.datasets import checking
+    from m2l_bench.terminal import ProgressBars, print_json, table
+
+    stdout, stderr = consoles()
+    report = checking.check(name, folder, ProgressBars(stderr))
+    summary = report.summary()
+    if json:
+        print_json(summary)
+    else:
+        for task, counts in summary["counts"].items():
+            rows = [[label, *map(str, splits.values())] for label, splits in counts.items()]
+            stdout.print(table(f"{name}, {task}", ["Label", "Train", "Validation", "Test"], rows))
+        splits = ", ".join(f"{count} {split}" for split, count in summary["splits"].items())
+        lines = [f"{summary['clips']} clips in {summary['folder']}: {splits}", *summary["notes"]]
+        for what in ("missing", "unlabelled", "unreadable"):
+            bad = summary[what]
+            if bad:
+                shown = list(bad.values() if isinstance(bad, dict) else bad)[:SHOWN]
+                more = f" and {len(bad) - SHOWN} more (--json lists them)" if len(bad) > SHOWN else ""
+                lines.append(f"{len(bad)} {what}: {', '.join(shown)}{more}")
+        stdout.print("\n".join(lines), markup=False, soft_wrap=True)
+    if not report.sound:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _require(name: str, names: Sequence[str], verb: str, other: str) -> None:
+    """Names of the other verb get the right command as a hint."""
+    from m2l_bench.datasets.checking import NAMES
+
+    if name not in names:
+        hint = f"`m2l-bench data {other} {name}`" if name in NAMES else f"`data {verb}` knows {', '.join(names)}"
+        raise UserError(f"`data {verb}` has no '{name}': {hint}")
+
+
+def _done(name: str, folder: Path, counts: dict[str, int], json: bool) -> None:
+    from m2l_bench.terminal import print_json
+
+    stdout, _ = consoles()
+    if json:
+        print_json({"name": name, "folder": str(folder), **counts})
+        return
+    told = ", ".join(f"{count} {what}" for what, count in counts.items())
+    stdout.print(
+        f"{name} is in {folder} ({told}); `m2l-bench data check {name}` looks through it", markup=False, soft_wrap=True
     )

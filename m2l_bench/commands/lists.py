@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from m2l_bench.commands.common import CardsOption, JsonOption, consoles
+
+if TYPE_CHECKING:
+    from m2l_bench.cards import ProbeTaskCard, TaskCard
 
 
 def models(cards: CardsOption = None, json: JsonOption = False) -> None:
@@ -49,14 +52,15 @@ def tasks(
 
     stdout, _ = consoles()
     found = load_cards(cards or ())
+    every: list[TaskCard | ProbeTaskCard] = [*found.tasks.values(), *found.probes.values()]
     if name is None:
         if json:
-            print_json([card.model_dump(mode="json") for card in found.tasks.values()])
+            print_json([card.model_dump(mode="json") for card in every])
             return
-        rows = [[card.name, card.title, ", ".join(card.metrics)] for card in found.tasks.values()]
+        rows = [[card.name, card.title, ", ".join(card.metrics)] for card in every]
         stdout.print(table("", ["Name", "Task", "Metrics"], rows))
         return
-    card = found.task(name)
+    card = found.task_of_any_kind(name)
     clips = bundled.manifest() if name == "bundled" else []
     if json:
         print_json({**card.model_dump(mode="json"), "clips": clips})

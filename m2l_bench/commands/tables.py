@@ -23,15 +23,19 @@ class Format(str, Enum):
 
 def tables(
     runs: Annotated[Path, typer.Argument(help="Folder that holds the runs.")] = Path("runs"),
-    task: Annotated[str | None, typer.Option(help="Which dataset's runs, when there are several.")] = None,
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Where table2.csv and table2.md go.")] = Path("results"),
+    task: Annotated[str | None, typer.Option(help="Only this dataset's runs, or this probing task's.")] = None,
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Where the tables go.")] = Path("results"),
     reference: Annotated[
         str, typer.Option(help="What Fréchet distances are against: `originals`, or a name given as --reference.")
     ] = "originals",
-    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.terminal,
+    format: Annotated[Format, typer.Option(help="How to print them.")] = Format.terminal,
     json: JsonOption = False,
 ) -> None:
-    """Regenerate Table 2 from runs: results/table2.csv, and Markdown or LaTeX to paste.
+    """Regenerate the tables from runs: CSV files, and Markdown or LaTeX to paste.
+
+    DIR/table2 from reconstructions. DIR/table1 from probes of the paper's tasks, DIR/mini/table1 from those of other
+    tasks, which are never set beside its figures; each with table1_differences.csv, learning_curves.csv where there
+    are several parts of a training set.
 
     Examples:
 
@@ -39,17 +43,18 @@ def tables(
 
         m2l-bench tables runs --task musiccaps --format latex
     """
-    from m2l_bench import summaries, table_formats
-    from m2l_bench.tables import reconstruction_table
+    from m2l_bench import all_tables, summaries, table_formats
     from m2l_bench.terminal import print_json
 
     stdout, stderr = consoles()
-    result = reconstruction_table(runs, task, reference=reference)
-    paths = table_formats.write(result, results, "table2")
+    made = all_tables.regenerate(runs, task, results, reference)
     if json:
-        print_json(table_formats.to_json(result))
-    elif format is Format.terminal:
-        summaries.print_table(stdout, result)
-    else:
-        sys.stdout.write(getattr(table_formats, f"to_{format.value}")(result))
-    stderr.print(f"wrote {', '.join(map(str, paths))}", markup=False, soft_wrap=True)
+        # Table 2 as it always was; Table 1 beside it.
+        content = {name: table_formats.to_json(table) for name, table in made.tables.items()}
+        print_json({**content.pop("table2", {}), **content})
+    for table in () if json else made.tables.values():
+        if format is Format.terminal:
+            summaries.print_table(stdout, table)
+        else:
+            sys.stdout.write(getattr(table_formats, f"to_{format.value}")(table))
+    stderr.print(f"wrote {', '.join(map(str, made.paths))}", markup=False, soft_wrap=True)

@@ -14,7 +14,8 @@ class Embedding(Protocol):
     Made with the options of its card, and one keyword for each file of weights that the card names, whose value is
     that file's path. A class whose packages may be missing has a static method `unavailable(**options)`: why it cannot
     run here and the command that changes it, or two empty strings. One that is a `torch.nn.Module`, or has a method
-    `to(device)`, is moved to the device of the run.
+    `to(device)`, is moved to the device of the run. One that gains by it has `batch_size` and `embed_batch(audio)`:
+    (batch, samples) -> (batch, frames, dim), for clips of equal length.
     """
 
     version: str

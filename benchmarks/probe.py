@@ -1,0 +1,204 @@
+"""Ten seeds of the probe against ten Keras fits one after the other, and how fast features are extracted.
+
+    python benchmarks/probe.py
+
+Keras (on PyTorch, `pip install keras`) gets the layers, penalties, optimiser and callbacks that mir_ref gives it, and:
+
+- `keras`: features in one array in memory, validation in batches, the kindest case;
+- `keras_mir_ref`: as mir_ref feeds it, a file a clip and validation one clip at a time, fewer epochs and one fit.
+
+All stop after `--epochs`; times are of an epoch. Ours reads its features from disk, mapped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from m2l_bench import audio
+from m2l_bench.cards import ProbeSettings, load_cards
+from m2l_bench.codec_runner import MemoryMeter
+from m2l_bench.datasets import bundled
+from m2l_bench.embedding_runner import load_embedding
+from m2l_bench.engine import default_jobs
+from m2l_bench.probes.targets import Part
+from m2l_bench.probes.training import fit
+
+SPEED_OF = ("mel-mean", "chroma", "musicnn", "music2latent-untrained")
+
+
+def features(folder: Path, items: int, dim: int, classes: int) -> tuple[Part, Part]:
+    """Random features on disk with a class each; nine tenths to train on."""
+    rng = np.random.default_rng(0)
+    path = folder / "features.npy"
+    matrix = np.lib.format.open_memmap(path, "w+", np.float32, (items, dim))
+    for first in range(0, items, 1000):
+        matrix[first : first + 1000] = rng.standard_normal((min(1000, items - first), dim), np.float32)
+    matrix.flush()
+    del matrix
+    labels = rng.integers(0, classes, items)
+    mapped, cut = np.load(path, mmap_mode="r"), items * 9 // 10
+    rows = np.arange(items)
+    return Part(mapped, rows[:cut], labels[:cut], classes), Part(mapped, rows[cut:], labels[cut:], classes)
+
+
+def ours(train: Part, validation: Part, settings: ProbeSettings) -> dict[str, float]:
+    """Seconds of an epoch of all seeds, and peak memory."""
+    meter, started = MemoryMeter("cpu"), time.perf_counter()
+
+    def score(scores: Any) -> float:
+        return float((scores.argmax(axis=1) == validation.labels).mean())
+
+    fit(train, validation, settings, list(range(settings.seeds)), score)
+    return {"epoch_seconds": (time.perf_counter() - started) / settings.epochs, "peak_mb": meter.peak_mb()}
+
+
+def keras_model(settings: ProbeSettings, dim: int, classes: int) -> Any:
+    import keras
+
+    def dense(units: int, activation: str) -> Any:
+        l2 = keras.regularizers.L2(settings.l2)
+        return keras.layers.Dense(units, activation=activation, kernel_regularizer=l2, bias_regularizer=l2)
+
+    layers = [dense(units, "relu") for units in settings.hidden]
+    model = keras.Sequential([keras.Input((dim,)), *layers, dense(classes, "softmax")])
+    model.compile(keras.optimizers.Adam(settings.learning_rate), "categorical_crossentropy", ["categorical_accuracy"])
+    return model
+
+
+def keras_fits(train: Part, validation: Part, settings: ProbeSettings, fits: int, folder: Path) -> list[float]:
+    """Seconds of an epoch of each fit."""
+    import keras
+
+    eye = np.eye(train.classes, dtype=np.float32)
+    arrays = [(part.whole(), eye[part.labels]) for part in (train, validation)]
+    spent = []
+    for seed in range(fits):
+        keras.utils.set_random_seed(seed)
+        started = time.perf_counter()
+        keras_model(settings, train.features.shape[1], train.classes).fit(
+            *arrays[0],
+            batch_size=settings.batch_size,
+            epochs=settings.epochs,
+            validation_data=arrays[1],
+            validation_batch_size=settings.batch_size,
+            callbacks=_callbacks(settings, folder / "weights.weights.h5"),
+            verbose=0,
+        )
+        spent.append((time.perf_counter() - started) / settings.epochs)
+        print(f"keras, seed {seed}: {spent[-1]:.2f} s an epoch", file=sys.stderr)
+    return spent
+
+
+def keras_as_mir_ref(train: Part, validation: Part, settings: ProbeSettings, folder: Path, share: float) -> float:
+    """Seconds of an epoch of one fit from a file a clip; measured on a share of the clips, and scaled."""
+    import keras
+
+    class Files(keras.utils.PyDataset):  # type: ignore[misc]
+        def __init__(self, part: Part, batch: int) -> None:
+            super().__init__()
+            self.count = max(batch, round(len(part) * share))
+            self.paths = [folder / f"{part.rows[i]}.npy" for i in range(self.count)]
+            for path, row in zip(self.paths, part.rows, strict=False):
+                np.save(path, part.features[row])
+            self.labels, self.batch = np.eye(part.classes, dtype=int)[part.labels], batch
+
+        def __len__(self) -> int:
+            return len(self.paths) // self.batch
+
+        def __getitem__(self, index: int) -> tuple[Any, Any]:
+            chosen = slice(index * self.batch, (index + 1) * self.batch)
+            return np.stack([np.load(path).astype(float) for path in self.paths[chosen]]), self.labels[chosen]
+
+    data, held_out = Files(train, settings.batch_size), Files(validation, 1)
+    model = keras_model(settings, train.features.shape[1], train.classes)
+    started = time.perf_counter()
+    callbacks = _callbacks(settings, folder / "weights.weights.h5")
+    model.fit(data, epochs=1, validation_data=held_out, callbacks=callbacks, verbose=0)
+    return (time.perf_counter() - started) * len(train) / data.count
+
+
+def _callbacks(settings: ProbeSettings, path: Path) -> list[Any]:
+    import keras
+
+    best = keras.callbacks.ModelCheckpoint(
+        path, "val_categorical_accuracy", mode="max", save_best_only=True, save_weights_only=True
+    )
+    return [keras.callbacks.EarlyStopping(patience=settings.patience), best]
+
+
+def extraction(clips: int) -> dict[str, float]:
+    """Seconds of audio turned into features in a second of this machine."""
+    chosen = [audio.read(clip.path) for clip in bundled.load().clips[:clips]]
+    total = sum(samples.shape[1] / rate for samples, rate in chosen)
+    found, cards = {}, load_cards()
+    for name in SPEED_OF:
+        runner = load_embedding(cards.embedding(name))
+        runner.embed(*chosen[0])
+        started = time.perf_counter()
+        heard = [runner.prepare(samples, rate) for samples, rate in chosen]
+        for first in range(0, len(heard), runner.batch_size):
+            group = heard[first : first + runner.batch_size]
+            equal = len({len(one) for one in group}) == 1
+            for one in [group] if equal else [[single] for single in group]:
+                runner.embed_equal(one)
+        found[name] = total / (time.perf_counter() - started)
+    return found
+
+
+def main() -> None:
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--items", type=int, default=20_000)
+    parser.add_argument("--dim", type=int, default=8192)
+    parser.add_argument("--classes", type=int, default=10)
+    parser.add_argument("--batch-size", type=int, default=1083)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--keras-fits", type=int, default=10)
+    parser.add_argument(
+        "--mir-ref-share", type=float, default=0.1, help="of the clips, for keras_mir_ref; 0: leave out"
+    )
+    parser.add_argument("--clips", type=int, default=16)
+    parser.add_argument("--json", type=Path)
+    a = parser.parse_args()
+    settings = ProbeSettings(batch_size=a.batch_size, epochs=a.epochs, seeds=a.seeds)
+    result: dict[str, Any] = {
+        "machine": f"{platform.machine()}, {default_jobs()} cores, Python {platform.python_version()}",
+        "load_before": os.getloadavg(),
+        "features": [a.items, a.dim],
+        "batch_size": a.batch_size,
+    }
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        train, validation = features(folder, a.items, a.dim, a.classes)
+        result["ours"] = ours(train, validation, settings)
+        print(result["ours"], file=sys.stderr)
+        fits = keras_fits(train, validation, settings, a.keras_fits, folder)
+        result["keras"] = {"epoch_seconds_of_all_seeds": a.seeds * statistics.mean(fits), "fits": fits}
+        epoch = result["ours"]["epoch_seconds"]
+        result["times_as_fast_as_keras"] = result["keras"]["epoch_seconds_of_all_seeds"] / epoch
+        if a.mir_ref_share:
+            one = keras_as_mir_ref(train, validation, settings, folder, a.mir_ref_share)
+            result["keras_mir_ref"] = {"epoch_seconds_of_all_seeds": a.seeds * one}
+            result["times_as_fast_as_mir_ref"] = a.seeds * one / epoch
+    result["audio_seconds_per_second"] = extraction(a.clips)
+    result["load_after"] = os.getloadavg()
+    text = json.dumps(result, indent=2)
+    print(text)
+    if a.json:
+        a.json.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()

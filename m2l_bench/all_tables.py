@@ -1,0 +1,56 @@
+"""Every table that a folder of runs gives, written where it belongs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from m2l_bench import probe_tables, table_formats
+from m2l_bench.probe_run import ProbeRun, find_probes
+from m2l_bench.references import ORIGINALS
+from m2l_bench.run import find_runs
+from m2l_bench.table_formats import Table
+from m2l_bench.tables import reconstruction_table
+
+
+@dataclass
+class Tables:
+    """Tables by name, and the files they are in."""
+
+    tables: dict[str, Table] = field(default_factory=dict)
+    paths: list[Path] = field(default_factory=list)
+
+
+def regenerate(out: Path, task: str | None, results: Path, reference: str = ORIGINALS) -> Tables:
+    """Table 2 from reconstructions below `out`, Table 1 from probes.
+
+    Args:
+        task: only of this dataset or probing task.
+
+    Raises:
+        UserError: no runs there or none of this task, several datasets and none named, or nothing can be written.
+    """
+    made = Tables()
+    probes = [run for run in find_probes(out) if task in (None, run.key["task"])]
+    if (task is None and find_runs(out)) or not probes:
+        table = reconstruction_table(out, task, reference=reference)
+        made.tables["table2"] = table
+        made.paths += table_formats.write(table, results, "table2")
+    for name, folder, of_paper in (("table1", results, True), ("mini/table1", results / "mini", False)):
+        chosen = {run.folder for run in probes if probe_tables.has_paper_columns(run) == of_paper}
+        if chosen:
+            _probes(made, name, out, chosen, folder)
+    return made
+
+
+def _probes(made: Tables, name: str, out: Path, chosen: set[Path], folder: Path) -> None:
+    def whole(run: ProbeRun) -> bool:
+        return run.folder in chosen and probe_tables.is_whole(run)
+
+    shown = probe_tables.load_probes(out, whole)
+    if shown.runs:
+        made.tables[name] = probe_tables.probe_table(shown)
+        made.paths += table_formats.write(made.tables[name], folder, "table1")
+        made.paths += probe_tables.write_csv(probe_tables.differences(shown), folder / "table1_differences.csv")
+    every = probe_tables.load_probes(out, lambda run: run.folder in chosen)
+    made.paths += probe_tables.write_csv(probe_tables.learning_curves(every), folder / "learning_curves.csv")

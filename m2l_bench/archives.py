@@ -1,0 +1,197 @@
+"""Archives from elsewhere: unpacked so that no member leaves its folder, within limits, each file whole or not there.
+
+Zip, also in parts that follow one another (`mp3.zip.001`, `.002`, ...), and tar with any compression that Python's
+tarfile knows. All members are looked at before the first is written.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from m2l_bench.errors import UserError, one_line
+
+BLOCK = 1 << 20
+BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, ValueError)
+"""What Python's readers raise on a damaged, encrypted or unknown archive."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an archive may unpack to. The largest that this package fetches has 26,000 files in 3 GB."""
+
+    files: int = 100_000
+    gigabytes: float = 30.0
+
+
+@dataclass(frozen=True)
+class _Member:
+    name: str
+    size: int
+    kind: str
+    """`file`, `folder`, or what else it is."""
+    open: Callable[[], IO[bytes] | None]
+
+
+def extract(
+    parts: Sequence[Path], folder: Path, limits: Limits = Limits(), on_file: Callable[[], None] = lambda: None
+) -> int:
+    """Unpack an archive into `folder`, which may hold other files already.
+
+    A file that is there in full size is kept, so that a second call goes on where the first was interrupted. What
+    macOS adds (`__MACOSX`, `._*`, `.DS_Store`) is left out.
+
+    Args:
+        parts: the files whose bytes, joined, are the archive; nearly always one.
+        on_file: called after each file.
+
+    Returns:
+        files in the archive.
+
+    Raises:
+        UserError: a member would leave the folder, or is a link or device; more than the limits or the disk allow; a
+            broken archive; nowhere to write. The first three leave nothing behind.
+    """
+    archive = parts[0]
+    try:
+        with _members(parts) as members:
+            files = total = 0
+            for member in members:
+                _target(archive, folder, member)
+                files, total = files + (member.kind == "file"), total + member.size
+                if files > limits.files or total > limits.gigabytes * 1e9:
+                    raise UserError(
+                        f"{archive}: unpacks to more than {limits.files} files or {limits.gigabytes:g} GB; not unpacked"
+                    )
+        _require_space(archive, folder, total)
+        with _members(parts) as members:
+            for member in members:
+                target = _target(archive, folder, member)
+                if member.kind == "file" and target is not None:
+                    _write(member, target)
+                    on_file()
+    except BROKEN as error:
+        raise UserError(f"{archive}: a broken archive ({one_line(error)}); delete it and fetch it again") from error
+    return files
+
+
+def _target(archive: Path, folder: Path, member: _Member) -> Path | None:
+    """Where the member goes; None: nowhere."""
+    path = PurePosixPath(member.name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", member.name):
+        raise UserError(f"{archive}: its member '{member.name}' would leave the folder; nothing was unpacked")
+    if member.kind not in ("file", "folder"):
+        raise UserError(f"{archive}: its member '{member.name}' is a {member.kind}; nothing was unpacked")
+    if not path.parts or path.parts[0] == "__MACOSX" or path.name.startswith("._") or path.name == ".DS_Store":
+        return None
+    return folder / path
+
+
+def _write(member: _Member, target: Path) -> None:
+    if target.is_file() and target.stat().st_size == member.size:
+        return
+    part = target.with_name(target.name + ".part")
+    source = member.open()
+    if source is None:
+        raise ValueError(f"'{member.name}' has no content")
+    with source:
+        blocks = iter(lambda: source.read(BLOCK), b"")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file = part.open("wb")
+        except OSError as error:
+            raise UserError(f"{target}: cannot write there ({error.strerror})") from error
+        with file:
+            for block in blocks:
+                try:
+                    file.write(block)
+                except OSError as error:
+                    raise UserError(f"{target}: cannot write there ({error.strerror})") from error
+    part.replace(target)
+
+
+def _require_space(archive: Path, folder: Path, total: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if total > free:
+        raise UserError(f"{archive}: unpacks to {total / 1e9:.1f} GB, {folder} has {free / 1e9:.1f} GB free")
+
+
+@contextmanager
+def _members(parts: Sequence[Path]) -> Iterator[Iterator[_Member]]:
+    with io.BufferedReader(_Joined(parts), BLOCK) as file:
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as zipped:
+                yield (_zip_member(zipped, info) for info in zipped.infolist())
+        else:
+            file.seek(0)
+            with tarfile.open(fileobj=file) as tar:
+                yield _tar_members(tar)
+
+
+def _zip_member(zipped: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
+    kind = "folder" if info.is_dir() else "link" if stat.S_ISLNK(info.external_attr >> 16) else "file"
+    return _Member(info.filename, info.file_size, kind, lambda: zipped.open(info))
+
+
+def _tar_members(tar: tarfile.TarFile) -> Iterator[_Member]:
+    for info in tar:
+        yield _tar_member(tar, info)
+    # tarfile takes damage between members for the end; the compression's checksum stands at the real end.
+    while tar.fileobj is not None and tar.fileobj.read(BLOCK):
+        pass
+
+
+def _tar_member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> _Member:
+    kinds = (("file", info.isfile()), ("folder", info.isdir()), ("link", info.issym() or info.islnk()))
+    kind = next((kind for kind, holds in kinds if holds), "device")
+    return _Member(info.name, info.size, kind, lambda: tar.extractfile(info))
+
+
+class _Joined(io.RawIOBase):
+    """Files read as one, without copying them together."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.files = [path.open("rb") for path in paths]
+        self.starts = [0, *accumulate(path.stat().st_size for path in paths)]
+        self.position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.starts[-1]}[whence]
+        self.position = max(0, base + offset)
+        return self.position
+
+    def readinto(self, buffer: Any) -> int:
+        i = bisect_right(self.starts, self.position) - 1
+        if i >= len(self.files):
+            return 0
+        self.files[i].seek(self.position - self.starts[i])
+        count = self.files[i].readinto(memoryview(buffer)[: self.starts[i + 1] - self.position])
+        self.position += count
+        return count
+
+    def close(self) -> None:
+        for file in self.files:
+            file.close()
+        super().close()

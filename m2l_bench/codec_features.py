@@ -1,0 +1,64 @@
+"""A codec as an embedding: its encoder features, as Section 5.5 of the paper probes them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from m2l_bench.cards import SystemCard
+from m2l_bench.codec_runner import CodecRunner
+from m2l_bench.embedding_runner import EmbeddingRunner
+from m2l_bench.errors import UserError
+from m2l_bench.systems import availability, load_system
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from m2l_bench.codecs.base import Codec
+
+
+class CodecFeatures:
+    """Verbs of `embeddings.base.Embedding` around a codec. A codec of two channels hears the mono audio on both."""
+
+    version = "1"
+    minimum_seconds = 0.0
+
+    def __init__(self, codec: Codec, batch_size: int = 1) -> None:
+        import torch
+
+        self.codec = codec
+        self.batch_size = batch_size
+        self.sample_rate = codec.sample_rate
+        # A codec does not say it: a second of silence does.
+        self.dim = self.embed(torch.zeros(self.sample_rate)).shape[1]
+
+    def to(self, device: str) -> None:
+        if hasattr(self.codec, "to"):
+            self.codec.to(device)
+
+    def embed(self, audio: Tensor) -> Tensor:
+        """(samples,) -> (frames, dim)."""
+        return self.embed_batch(audio[None])[0]
+
+    def embed_batch(self, audio: Tensor) -> Tensor:
+        """(batch, samples) -> (batch, frames, dim)."""
+        return self.codec.features(audio[:, None].repeat(1, self.codec.channels, 1)).transpose(1, 2)
+
+
+def load_codec_features(card: SystemCard, *, device: str = "cpu") -> EmbeddingRunner:
+    """The features of the codec that a card describes, ready to run.
+
+    Raises:
+        UserError: it is not available here, or has no features.
+    """
+    state = availability(card)
+    if not state:
+        raise UserError(f"{card.name}: {state.reason}: {state.command}")
+    system = load_system(card, steps=1, seed=0, device=device)
+    if not isinstance(system, CodecRunner) or not hasattr(system.codec, "features"):
+        raise UserError(f"{card.name} has no encoder features to probe")
+    weights = getattr(system.codec, "weights_sha256", "")
+    described = json.dumps([card.adapter, CodecFeatures.version, card.options, weights], sort_keys=True)
+    identity = hashlib.sha256(described.encode()).hexdigest()
+    return EmbeddingRunner(CodecFeatures(system.codec, card.batch_size), identity, device)

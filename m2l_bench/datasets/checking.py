@@ -1,0 +1,85 @@
+"""Looks through a dataset on this machine: what is there, what is missing, what cannot be read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from m2l_bench import audio
+from m2l_bench.datasets import beatport_key, magnatagatune, tinysol
+from m2l_bench.datasets.labelled import SPLITS, LabelledDataset
+from m2l_bench.errors import BadClip, UserError
+from m2l_bench.progress import Progress
+
+NAMES = ("tinysol", "beatport_key", "magnatagatune", "mini-tinysol", "mini-beatport", "mini-magnatagatune")
+
+
+@dataclass(frozen=True)
+class Report:
+    """Attributes:
+    datasets: the dataset as each of its tasks sees it, by task; the files are the same.
+    unreadable: reasons by id.
+    """
+
+    name: str
+    datasets: dict[str, LabelledDataset]
+    unreadable: dict[str, str]
+
+    @property
+    def sound(self) -> bool:
+        """Whether every listed clip has a label and a readable file."""
+        return not self.unreadable and not any(data.missing or data.unlabelled for data in self.datasets.values())
+
+    def counts(self, task: str) -> dict[str, dict[str, int]]:
+        """Clips on this machine a class and split."""
+        data = self.datasets[task]
+        held = Counter((label, clip.split) for clip in data.clips for label in clip.labels)
+        return {label: {split: held[label, split] for split in SPLITS} for label in data.classes}
+
+    def summary(self) -> dict[str, Any]:
+        """All of it, ready for JSON."""
+        first = next(iter(self.datasets.values()))
+        return {
+            "name": self.name,
+            "folder": first.root,
+            "clips": len(first.clips),
+            "splits": dict(Counter(clip.split for clip in first.clips)),
+            "counts": {task: self.counts(task) for task in self.datasets},
+            "missing": list(first.missing),
+            "unlabelled": sorted({id for data in self.datasets.values() for id in data.unlabelled}),
+            "unreadable": self.unreadable,
+            "notes": list(first.notes),
+        }
+
+
+def check(name: str, folder: Path | None, progress: Progress) -> Report:
+    """Read the header of every file.
+
+    Raises:
+        UserError: the dataset is not there or its lists are not readable.
+    """
+    datasets = load_tasks(name, folder)
+    clips = next(iter(datasets.values())).clips
+    unreadable: dict[str, str] = {}
+    with progress.start(name, len(clips), 0) as advance:
+        for clip in clips:
+            try:
+                if audio.duration_seconds(clip.path) <= 0.0:
+                    raise BadClip("no samples in the file")
+            except BadClip as error:
+                unreadable[clip.id] = f"{clip.path}: {error}"
+            advance()
+    return Report(name, datasets, unreadable)
+
+
+def load_tasks(name: str, folder: Path | None) -> dict[str, LabelledDataset]:
+    """The dataset as each of its tasks sees it."""
+    if name.endswith("tinysol"):
+        return {target: tinysol.load(folder, name=name, target=target) for target in tinysol.TARGETS}
+    if name in ("beatport_key", "mini-beatport"):
+        return {"key": beatport_key.load(folder, name=name)}
+    if name.endswith("magnatagatune"):
+        return {"tags": magnatagatune.load(folder, name=name)}
+    raise UserError(f"no dataset called '{name}': {', '.join(NAMES)}")

@@ -1,0 +1,63 @@
+"""Anchors without weights: what simple signal processing already tells. A network that is to be of use must beat them.
+
+McFee et al., librosa: Audio and Music Signal Analysis in Python, SciPy 2015.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+HOP = 512
+"""Samples between frames, librosa's default."""
+
+
+class LogMel:
+    """Mel bands, log10(1 + 10000 power): the curve of MusiCNN's front end, which is zero for silence.
+
+    Tells the spectrum's envelope; pitch only where bands are narrow.
+    """
+
+    version = "1"
+    sample_rate = 44_100
+    dim = 128
+    minimum_seconds = 0.05
+
+    def embed(self, audio: Tensor) -> Tensor:
+        """(samples,) -> (frames, 128)."""
+        import librosa
+        import torch
+
+        mel = librosa.feature.melspectrogram(
+            y=audio.cpu().numpy(), sr=self.sample_rate, n_fft=2048, hop_length=HOP, n_mels=self.dim
+        )
+        return torch.from_numpy(np.log10(1 + 10_000 * mel.T).astype(np.float32))
+
+
+class Chroma:
+    """Energy of the twelve pitch classes from a constant-Q transform, the strongest of each frame 1.
+
+    Tells pitch class and little else: tuning is estimated for each clip.
+    """
+
+    version = "1"
+    sample_rate = 22_050
+    dim = 12
+    minimum_seconds = 0.1
+
+    def embed(self, audio: Tensor) -> Tensor:
+        """(samples,) -> (frames, 12), from C to B."""
+        import warnings
+
+        import librosa
+        import torch
+
+        with warnings.catch_warnings():
+            # Of a window longer than a short clip (it is padded), and of silence, which has no tuning.
+            warnings.simplefilter("ignore", UserWarning)
+            chroma = librosa.feature.chroma_cqt(y=audio.cpu().numpy(), sr=self.sample_rate, hop_length=HOP)
+        return torch.from_numpy(chroma.T.astype(np.float32))

@@ -1,0 +1,84 @@
+"""Music2Latent's encoder with random weights: what the probe finds in its architecture alone, the floor of Table 1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from m2l_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from m2l_bench.music2latent.networks import Networks
+
+CROP_LATENTS = 8
+"""Of a crop: 64 spectrogram frames at full size, as in training."""
+
+
+class UntrainedMusic2Latent:
+    """The widest layer of the encoder, as `Music2Latent.features`, of a network that was never trained.
+
+    At its own initialisation each residual branch and attention layer ends in zeros, which leaves an encoder that is
+    linear but for its normalisations. Here those layers are drawn like any other layer of PyTorch, so that every
+    branch acts.
+
+    Whole clips would cost too much for a floor: it hears crops of training length, evenly spread.
+
+    Args:
+        preset: a configuration of `music2latent.config.PRESETS`.
+        seed: of the weights.
+        crops: how many; one is the middle of the clip.
+
+    Raises:
+        UserError: no such preset.
+    """
+
+    version = "1"
+    batch_size = 8
+
+    def __init__(self, preset: str = "small", seed: int = 0, crops: int = 1) -> None:
+        from m2l_bench.music2latent.autoencoder import Music2Latent
+        from m2l_bench.music2latent.checkpoint import Checkpoint
+        from m2l_bench.music2latent.config import PRESETS
+
+        if preset not in PRESETS or crops < 1:
+            raise UserError(f"no preset '{preset}' ({', '.join(PRESETS)}), or fewer crops than one: {crops}")
+        self.crops = crops
+        self.model = Music2Latent(Checkpoint(_random_networks(preset, seed), Path(f"{preset} untrained"), ""))
+        self.sample_rate = self.model.config.sample_rate
+        self.dim = self.model.config.feature_channels
+        self.crop = self.model.samples_for(CROP_LATENTS)
+        self.minimum_seconds = 1 / self.sample_rate
+
+    def to(self, device: str) -> None:
+        self.model.to(device)
+
+    def embed(self, audio: Tensor) -> Tensor:
+        """(samples,) -> (frames, dim), the crops one after the other."""
+        return self.embed_batch(audio[None])[0]
+
+    def embed_batch(self, audio: Tensor) -> Tensor:
+        """(batch, samples) -> (batch, frames, dim); audio shorter than a crop is heard whole."""
+        import torch
+
+        room = max(audio.shape[1] - self.crop, 0)
+        starts = [round(room * (i + 0.5) / self.crops) for i in range(self.crops)]
+        crops = torch.stack([audio[:, start : start + self.crop] for start in starts], dim=1)
+        features = self.model.features(crops.flatten(0, 1))
+        return features.transpose(1, 2).reshape(len(audio), -1, self.dim)
+
+
+def _random_networks(preset: str, seed: int) -> Networks:
+    import torch
+
+    from m2l_bench.music2latent.config import PRESETS
+    from m2l_bench.music2latent.networks import Networks
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        networks = Networks(PRESETS[preset]).eval()
+        for module in networks.encoder.modules():
+            if isinstance(module, torch.nn.Linear | torch.nn.Conv1d | torch.nn.Conv2d) and not module.weight.any():
+                module.reset_parameters()
+    return networks

@@ -1,0 +1,92 @@
+"""mini-tinysol: 2,205 notes of TinySOL's 14 instruments over the ranges they have there, rendered from a soundfont.
+
+Three dynamics (pp, mf, ff), and a fourth (p) for winds and brass. Each note is a little out of tune, of its own length
+and velocity, as played ones are. 3.2 s a note: long enough for every embedding's window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from m2l_bench.audio import Audio
+from m2l_bench.datasets.tinysol import METADATA, PITCH_CLASSES
+from m2l_bench.minis.synth import Note, Synth
+from m2l_bench.minis.workshop import Job, Plan, csv_bytes, make, random_for
+from m2l_bench.progress import Progress
+
+NAME = "mini-tinysol"
+SECONDS = 3.2
+SILENT = 1e-3
+"""Soundfonts have holes: a note that does not sound is its lower neighbour tuned up, as some of TinySOL's are."""
+VELOCITY = {"pp": 40, "p": 62, "mf": 86, "ff": 116}
+DYNAMICS_ID = {"pp": 0, "p": 1, "mf": 2, "ff": 4}
+COLUMNS = (
+    "Path", "Fold", "Family", "Instrument (abbr.)", "Instrument (in full)", "Technique (abbr.)", "Technique (in full)",
+    "Pitch", "Pitch ID", "Dynamics", "Dynamics ID", "Instance ID", "String ID (if applicable)",
+    "Needed digital retuning",
+)  # fmt: skip
+REED_ORGAN = 20
+"""For the accordion: free reeds too, and in tune, which the default soundfont's accordion is not by 70 cents."""
+INSTRUMENTS = (
+    ("Brass", "Bass_Tuba", "BTb", "Bass Tuba", 58, 30, 65),
+    ("Brass", "Horn", "Hn", "French Horn", 60, 31, 77),
+    ("Brass", "Trombone", "Tbn", "Trombone", 57, 34, 72),
+    ("Brass", "Trumpet_C", "TpC", "Trumpet in C", 56, 54, 86),
+    ("Keyboards", "Accordion", "Acc", "Accordion", REED_ORGAN, 28, 109),
+    ("Strings", "Violoncello", "Vc", "Violoncello", 42, 36, 84),
+    ("Strings", "Contrabass", "Cb", "Contrabass", 43, 28, 72),
+    ("Strings", "Viola", "Va", "Viola", 41, 48, 96),
+    ("Strings", "Violin", "Vn", "Violin", 40, 55, 100),
+    ("Winds", "Sax_Alto", "ASax", "Alto Saxophone", 65, 49, 81),
+    ("Winds", "Bassoon", "Bn", "Bassoon", 70, 34, 75),
+    ("Winds", "Clarinet_Bb", "ClBb", "Clarinet in B-flat", 71, 50, 91),
+    ("Winds", "Flute", "Fl", "Flute", 73, 59, 98),
+    ("Winds", "Oboe", "Ob", "Oboe", 68, 58, 93),
+)
+"""Family, folder, abbreviation, name, program of General MIDI, lowest and highest pitch in TinySOL (MIDI numbers)."""
+
+
+def build(folder: Path, soundfont: Path | None, progress: Progress, every: int = 1) -> dict[str, int]:
+    """Render the set into `folder`.
+
+    Args:
+        every: only each so-many-th pitch, for a smaller set.
+
+    Raises:
+        UserError: see `Synth` and `make`.
+    """
+    synth = Synth(soundfont)
+    recipe = {"name": NAME, "version": 1, "every": every, **synth.recipe()}
+    return make(NAME, folder, recipe, lambda: plan(synth.render, every), progress)
+
+
+def plan(render: Callable[..., Audio], every: int = 1) -> Plan:
+    """A row and a file a note, in TinySOL's order: instrument, dynamics, pitch."""
+    jobs, rows = [], []
+    for family, place, short, instrument, program, lowest, highest in INSTRUMENTS:
+        for dynamics in ("pp", "p", "mf", "ff") if family in ("Winds", "Brass") else ("pp", "mf", "ff"):
+            for pitch in range(lowest, highest + 1, every):
+                name = f"{PITCH_CLASSES[pitch % 12]}{pitch // 12 - 1}"
+                path = f"{family}/{place}/ordinario/{short}-ord-{name}-{dynamics}-N-N.flac"
+                jobs.append(Job(f"audio/{path}", partial(_note, render, path, program, pitch, VELOCITY[dynamics])))
+                fold = int(random_for(NAME, "fold", path).integers(5))
+                rows.append(
+                    (path, fold, family, short, instrument, "ord", "ordinario", name, pitch, dynamics,
+                     DYNAMICS_ID[dynamics], 0, "", "FALSE")
+                )  # fmt: skip
+    return Plan(jobs, {METADATA.as_posix(): csv_bytes(COLUMNS, rows)})
+
+
+def _note(render: Callable[..., Audio], path: str, program: int, pitch: int, velocity: int) -> Audio:
+    random = random_for(NAME, path)
+    start, end, cents = random.uniform(0.0, 0.05), random.uniform(2.2, 2.8), random.uniform(-15.0, 15.0)
+    note = Note(start, end, pitch, velocity + int(random.integers(-6, 7)), program)
+    audio = render([note], SECONDS, cents=cents)
+    if np.abs(audio).max() < SILENT:
+        audio = render([replace(note, pitch=pitch - 1)], SECONDS, cents=cents + 100.0)
+    return audio

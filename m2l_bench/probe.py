@@ -1,0 +1,241 @@
+"""Pipeline 2: features of a labelled dataset, a classifier on them, a run on disk for each model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from m2l_bench.cards import ProbeSettings, ProbeTaskCard, import_attribute
+from m2l_bench.codec_runner import torch_device
+from m2l_bench.datasets.labelled import SPLITS, LabelledClip, LabelledDataset, Split, empty_classes
+from m2l_bench.errors import UserError
+from m2l_bench.features import Features, content_hashes, extract
+from m2l_bench.metrics.classification import METRICS, Truth, accuracy, roc_auc
+from m2l_bench.probe_models import Model
+from m2l_bench.probe_run import ProbeKey, open_probe
+from m2l_bench.probe_scoring import RESAMPLES, RESAMPLING_SEED, mean_confusion, measure
+from m2l_bench.probes.neighbours import neighbour_scores
+from m2l_bench.probes.targets import Part, encode, subset
+from m2l_bench.probes.training import fit
+from m2l_bench.progress import Progress, Quiet
+from m2l_bench.systems import Availability
+from m2l_bench.weights import cache_folder
+
+VERSION = "1"
+"""Changes when the same features begin to give other numbers."""
+
+Classifier = Literal["mlp", "linear", "knn"]
+
+
+@dataclass(frozen=True)
+class ProbeOptions:
+    """What a command may choose beyond the cards."""
+
+    out: Path = Path("runs")
+    classifier: Classifier = "mlp"
+    seeds: int | None = None
+    """How many; None: as the task's card says."""
+    fractions: tuple[float, ...] = (1.0,)
+    """Of the training clips."""
+    device: str = "auto"
+    weights_dir: Path | None = None
+
+
+@dataclass(frozen=True)
+class ProbePlan:
+    """The dataset and the models of a command, and what cannot be had."""
+
+    task: ProbeTaskCard
+    dataset: LabelledDataset
+    available: tuple[Model, ...]
+    unavailable: tuple[tuple[Model, Availability], ...]
+
+
+@dataclass
+class ProbeOutcome:
+    """What became of one model."""
+
+    model: str
+    folders: list[Path] = field(default_factory=list)
+    """Runs, one a fraction of the training set."""
+    failed: dict[str, str] = field(default_factory=dict)
+    problem: str = ""
+    """Why it could not be probed at all."""
+
+
+def make_probe_plan(
+    task: ProbeTaskCard, models: list[Model], data: Path | None, options: ProbeOptions, *, skip_unavailable: bool
+) -> ProbePlan:
+    """Load the dataset and sort models into those that can run here and those that cannot.
+
+    Raises:
+        UserError: the dataset is not there or cannot be split, a metric has no such name or does not fit its labels,
+        or, unless `skip_unavailable`, a model is unavailable.
+    """
+    dataset: LabelledDataset = import_attribute(task.dataset, task.path)(data, **task.options)
+    fitting = [name for name, metric in METRICS.items() if metric.multilabel == dataset.multilabel]
+    for name in (*task.metrics, *task.table1):
+        if name not in fitting:
+            raise UserError(f"{task.path}: no metric '{name}' of such labels; there are {', '.join(fitting)}")
+    states = [(model, model.availability(options.weights_dir)) for model in models]
+    unavailable = tuple((model, state) for model, state in states if not state)
+    if unavailable and not skip_unavailable:
+        model, state = unavailable[0]
+        raise UserError(f"{model.name}: {state.reason}: {state.command}")
+    return ProbePlan(task, dataset, tuple(model for model, state in states if state), unavailable)
+
+
+def probe(plan: ProbePlan, options: ProbeOptions, progress: Progress | None = None) -> list[ProbeOutcome]:
+    """Carry a plan out, model by model; what is on disk already is not done again.
+
+    Raises:
+        UserError: nothing can be written (any more); finished clips and models are safe.
+    """
+    progress = progress or Quiet()
+    hashes = content_hashes(plan.dataset.clips, progress)
+    return [_probe_model(plan, model, hashes, options, progress) for model in plan.available]
+
+
+def _probe_model(
+    plan: ProbePlan, model: Model, hashes: Mapping[str, str], options: ProbeOptions, progress: Progress
+) -> ProbeOutcome:
+    outcome = ProbeOutcome(model.name)
+    device = torch_device(options.device)
+    try:
+        runner = model.load(device, options.weights_dir)
+        features = extract(model.name, runner, plan.dataset.clips, hashes, cache_folder(), progress)
+        outcome.failed = features.failed
+        for fraction in options.fractions:
+            key = _key(plan, model, runner.identity, features, hashes, options, fraction)
+            cards = {"task": plan.task.model_dump(mode="json"), "card": model.card.model_dump(mode="json")}
+            with open_probe(options.out, key, cards, _made_with(device)) as run:
+                if not run.finished:
+                    run.write(*_measure(plan, model, features, key, device, progress))
+                outcome.folders.append(run.folder)
+    except UserError as error:
+        outcome.problem = str(error)
+    return outcome
+
+
+def _measure(
+    plan: ProbePlan, model: Model, features: Features, key: ProbeKey, device: str, progress: Progress
+) -> tuple[dict[str, Any], Any, dict[str, Any]]:
+    """Train, test, and what is to be written: items, scores, results."""
+    data = plan.dataset
+    parts, clips = _parts(data, features)
+    train, validation, test = parts["train"], parts["validation"], parts["test"]
+    chosen = subset(train.labels, key.fraction)
+    train = Part(train.features, train.rows[chosen], train.labels[chosen], train.classes)
+    truths = {split: Truth(data.classes, part.labels) for split, part in parts.items()}
+    settings = ProbeSettings.model_validate(key.settings)
+    histories: list[dict[str, Any]] = []
+    if key.classifier == "knn":
+        scores = neighbour_scores(train, test, settings.neighbours)
+    else:
+        decide = roc_auc if data.multilabel else accuracy
+        with progress.start(f"{model.name}: training", settings.epochs, 0) as advance:
+            fitted = fit(
+                train,
+                validation,
+                settings,
+                list(range(key.seeds)),
+                lambda found: decide(truths["validation"], found),
+                device=device,
+                on_epoch=advance,
+            )
+        scores = fitted.scores(test)
+        histories = [history.as_dict() for history in fitted.histories]
+    items = [{"id": clip.id, "labels": list(clip.labels)} for clip in clips["test"]]
+    gaps = empty_classes([clip for some in clips.values() for clip in some], data.classes)
+    results = {
+        "metrics": measure(plan.task.metrics, truths["test"], scores),
+        "resamples": RESAMPLES,
+        "resampling_seed": RESAMPLING_SEED,
+        "clips": {"train": len(train), "validation": len(validation), "test": len(test)},
+        "dim": int(train.features.shape[1]),
+        "failed": features.failed,
+        "notes": [f"no clip of '{label}' in the {split} split" for label, split in gaps],
+        "classes": list(data.classes),
+        "confusion": None if data.multilabel else mean_confusion(truths["test"], scores),
+        "histories": histories,
+    }
+    return {"classes": list(data.classes), "multilabel": data.multilabel, "items": items}, scores, results
+
+
+def _parts(data: LabelledDataset, features: Features) -> tuple[dict[Split, Part], dict[Split, list[LabelledClip]]]:
+    """Each split: rows of the matrix with labels; and its clips.
+
+    Raises:
+        UserError: a split is empty, or nothing can be learnt or told from its labels.
+    """
+    row = {id: i for i, id in enumerate(features.ids)}
+    matrix = features.matrix
+    parts: dict[Split, Part] = {}
+    clips: dict[Split, list[LabelledClip]] = {}
+    for split in SPLITS:
+        clips[split] = [clip for clip in data.clips if clip.split == split and clip.id in row]
+        if not clips[split]:
+            raise UserError(f"no clip of the {split} split has features: `m2l-bench data check` says what is wrong")
+        labels = encode(clips[split], data.classes, data.multilabel)
+        parts[split] = Part(matrix, np.array([row[clip.id] for clip in clips[split]]), labels, len(data.classes))
+        if data.multilabel and split != "train" and not Truth(data.classes, labels).decided.any():
+            raise UserError(f"in the {split} split no tag holds for some clips and not for others: it cannot be scored")
+    return parts, clips
+
+
+def _key(
+    plan: ProbePlan,
+    model: Model,
+    identity: str,
+    features: Features,
+    hashes: Mapping[str, str],
+    options: ProbeOptions,
+    fraction: float,
+) -> ProbeKey:
+    settings = plan.task.probe
+    if options.classifier == "linear":
+        settings = settings.model_copy(update={"hidden": []})
+    seeds = options.seeds or settings.seeds
+    listed = [[clip.id, hashes.get(clip.id, ""), clip.labels, clip.split] for clip in plan.dataset.clips]
+    task = [plan.task.dataset, plan.task.options, plan.task.metrics]
+    return ProbeKey(
+        task=plan.task.name,
+        task_digest=_digest(task),
+        model=model.name,
+        model_identity=identity,
+        classifier=options.classifier,
+        settings=settings.model_dump(mode="json"),
+        seeds=1 if options.classifier == "knn" else seeds,
+        default_seeds=plan.task.probe.seeds,
+        fraction=fraction,
+        dataset=_digest([plan.dataset.classes, listed]),
+        clips=_digest(features.ids),
+        versions={"probe": VERSION, "scikit-learn": version("scikit-learn"), "mir_eval": version("mir_eval")},
+    )
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _made_with(device: str) -> dict[str, Any]:
+    packages = ("m2l-bench", "torch", "numpy", "scikit-learn", "mir_eval", "librosa", "soundfile", "soxr")
+    return {
+        "started": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        "device": device,
+        "host": platform.node(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "packages": {package: version(package) for package in packages},
+    }

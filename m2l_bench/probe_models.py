@@ -1,0 +1,67 @@
+"""What can be probed: embeddings by the names of their cards, and codecs, whose encoders give features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from m2l_bench.cards import Cards, EmbeddingCard, SystemCard, import_attribute
+from m2l_bench.codec_features import load_codec_features
+from m2l_bench.embedding_runner import EmbeddingRunner, embedding_availability, load_embedding
+from m2l_bench.errors import UserError
+from m2l_bench.systems import Availability, availability
+
+
+@dataclass(frozen=True)
+class Model:
+    """A card whose features can be probed."""
+
+    card: EmbeddingCard | SystemCard
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+    def availability(self, weights_dir: Path | None) -> Availability:
+        """Whether it can run here, told without loading it."""
+        if isinstance(self.card, EmbeddingCard):
+            return embedding_availability(self.card, weights_dir)
+        if not _has_features(self.card):
+            return Availability("its encoder is not part of this package", "name a codec whose adapter has `features`")
+        return availability(self.card)
+
+    def load(self, device: str, weights_dir: Path | None) -> EmbeddingRunner:
+        """Ready to run.
+
+        Raises:
+            UserError: it is not available, or its weights are damaged.
+        """
+        if isinstance(self.card, EmbeddingCard):
+            return load_embedding(self.card, device=device, weights_dir=weights_dir)
+        return load_codec_features(self.card, device=device)
+
+
+def models_to_probe(cards: Cards, names: Sequence[str]) -> list[Model]:
+    """The models of these names; of none: all embeddings, and all neural codecs with features.
+
+    Where an embedding and a system share a name, it means the embedding.
+
+    Raises:
+        UserError: no such model, or one named twice.
+    """
+    systems = {name: card for name, card in cards.systems.items() if name not in cards.embeddings}
+    if not names:
+        codecs = [card for card in systems.values() if card.kind == "neural" and _has_features(card)]
+        return [Model(card) for card in cards.embeddings.values()] + [Model(card) for card in codecs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise UserError(f"the model '{twice}' is named twice")
+    return [Model(systems[name] if name in systems else cards.embedding(name)) for name in names]
+
+
+def _has_features(card: SystemCard) -> bool:
+    try:
+        return hasattr(import_attribute(card.adapter, card.path), "features")
+    except UserError:
+        return True  # its availability says what is wrong

@@ -1,0 +1,71 @@
+"""What `probe` tells a person before and after the work, and `probe --json` a program."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import Any
+
+from rich.console import Console
+
+from m2l_bench.probe import ProbeOptions, ProbeOutcome, ProbePlan
+from m2l_bench.table_formats import Table, to_json
+
+SHOWN = 5
+"""Bad clips of a model in the text; --json has them all."""
+
+
+def print_plan(console: Console, plan: ProbePlan) -> None:
+    """What is going to be probed, what cannot, and the command that changes that."""
+    data = plan.dataset
+    splits = ", ".join(f"{count} {split}" for split, count in Counter(clip.split for clip in data.clips).items())
+    lines = [f"{plan.task.title}: {len(data.clips)} clips ({splits}), {len(data.classes)} labels"]
+    if data.missing:
+        listed = len(data.missing) + len(data.clips)
+        lines.append(f"  {len(data.missing)} of {listed} listed clips are not on this machine")
+    if data.unlabelled:
+        lines.append(f"  {len(data.unlabelled)} clips without a label are left out (first: {data.unlabelled[0]!r})")
+    lines.append(f"  probes: {', '.join(model.name for model in plan.available) or 'nothing'}")
+    for model, state in plan.unavailable:
+        lines.append(f"  not available: {model.name}: {state.reason}: {state.command}")
+    lines += [f"  note: {note}" for note in data.notes]
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def print_outcomes(console: Console, outcomes: list[ProbeOutcome], plan: ProbePlan, options: ProbeOptions) -> None:
+    """What failed, and where everything lies."""
+    for outcome in outcomes:
+        bad = list(outcome.failed.items())
+        lines = [f"{outcome.model}: {id!r} left out: {reason}" for id, reason in bad[:SHOWN]]
+        if len(bad) > SHOWN:
+            lines.append(f"{outcome.model}: and {len(bad) - SHOWN} more")
+        if outcome.problem:
+            lines.append(f"{outcome.model} was not probed: {outcome.problem}")
+        for line in lines:
+            console.print(line, style="red", markup=False, soft_wrap=True)
+    folder = options.out / f"probe-{plan.task.name}"
+    console.print(
+        f"scores and results: {folder}{os.sep}<model>{os.sep}scores.npy, results.json", markup=False, soft_wrap=True
+    )
+
+
+def probe_json(outcomes: list[ProbeOutcome], plan: ProbePlan, result: Table | None) -> dict[str, Any]:
+    """The outcome of a command for programs."""
+    return {
+        "models": [
+            {
+                "model": outcome.model,
+                "runs": [str(folder) for folder in outcome.folders],
+                "failed": outcome.failed,
+                "problem": outcome.problem,
+            }
+            for outcome in outcomes
+        ],
+        "unavailable": {
+            model.name: {"reason": state.reason, "command": state.command} for model, state in plan.unavailable
+        },
+        "missing_clips": list(plan.dataset.missing),
+        "unlabelled_clips": list(plan.dataset.unlabelled),
+        "table": to_json(result) if result else None,
+    }

@@ -1,0 +1,233 @@
+"""Probes on disk -> Table 1, beside the paper's figures; differences between models; learning curves. Runs no model."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from m2l_bench.cards import EmbeddingCard, SystemCard, load_cards
+from m2l_bench.errors import UserError
+from m2l_bench.metrics.classification import METRICS
+from m2l_bench.probe_run import ProbeRun, find_probes
+from m2l_bench.probe_scoring import RESAMPLES, paired_difference
+from m2l_bench.shipped import shipped
+from m2l_bench.table_formats import Column, Table
+
+PAPER = "Music2Latent paper, Table 1"
+PERCENT = 100.0
+CLASSIFIERS = {"mlp": "", "linear": ", linear probe", "knn": ", nearest neighbours"}
+
+
+@dataclass
+class Probes:
+    """The runs that a table shows, and what must be known of the others."""
+
+    runs: dict[tuple[str, str], ProbeRun]
+    """By task and label of the model."""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        """Their cards as the runs knew them: tasks with columns in the paper first, in its order."""
+        cards = {task: run.manifest["task"] for (task, _), run in self.runs.items()}
+        order = list(_paper().columns)
+        first = {task: min(map(order.index, card["table1"].values()), default=99) for task, card in cards.items()}
+        return {task: cards[task] for task in sorted(cards, key=lambda task: (first[task], task))}
+
+    def of(self, task: str) -> dict[str, ProbeRun]:
+        return {label: run for (other, label), run in self.runs.items() if other == task}
+
+
+def load_probes(out: Path, wanted: Callable[[ProbeRun], bool]) -> Probes:
+    """The newest run of each model, classifier and fraction, on the newest version of each task's data."""
+    found = sorted(filter(wanted, find_probes(out)), key=lambda run: run.manifest["made"]["started"], reverse=True)
+    probes = Probes({})
+    data: dict[str, tuple[str, str]] = {}
+    for run in found:
+        key = run.key
+        label = label_of(run)
+        if data.setdefault(key["task"], (key["dataset"], key["task_digest"])) != (key["dataset"], key["task_digest"]):
+            probes.notes.append(f"{key['task']}: {run.folder.name} is on other data, not shown; run it again")
+        elif (key["task"], label) in probes.runs:
+            probes.notes.append(f"{key['task']}: {run.folder.name} is an earlier run, not shown")
+        else:
+            probes.runs[key["task"], label] = run
+    return probes
+
+
+def has_paper_columns(run: ProbeRun) -> bool:
+    """Whether the run's task is one of the paper's: no other stands beside its figures."""
+    return bool(run.manifest["task"]["table1"])
+
+
+def is_whole(run: ProbeRun) -> bool:
+    """Whether it was trained on all training clips."""
+    return bool(run.key["fraction"] == 1)
+
+
+def label_of(run: ProbeRun) -> str:
+    """What tells rows apart: the model, a classifier other than the paper's, part of the training set."""
+    key = run.key
+    classifier = "" if key["classifier"] == "mlp" else f"@{key['classifier']}"
+    return str(key["model"]) + classifier + ("" if is_whole(run) else f"@train{key['fraction']:g}")
+
+
+def probe_table(probes: Probes) -> Table:
+    """A row a model, a column a task and metric, in percent.
+
+    With tasks of the paper, all its columns and rows are there, measured or not.
+
+    Raises:
+        UserError: no runs.
+    """
+    if not probes.runs:
+        raise UserError("no probes there; `m2l-bench probe` makes them")
+    tasks = probes.tasks
+    columns = [(task, metric) for task, card in tasks.items() for metric in card["metrics"]]
+    names = {(task, metric): column_name(tasks[task], metric) for task, metric in columns}
+    paper = _paper() if any(card["table1"] for card in tasks.values()) else pd.DataFrame()
+    headers = {names[pair]: f"{pair[0]}: {METRICS[pair[1]].title} (%) ↑" for pair in columns}
+    headers = {**{name: name for name in paper.columns}, **headers}
+    records, titles = [], {}
+    for label in dict.fromkeys(label for _, label in probes.runs):
+        runs = {task: run for (task, other), run in probes.runs.items() if other == label}
+        any_run = next(iter(runs.values()))
+        titles[label] = _title(any_run)
+        row = any_run.manifest["card"]["paper_row"] if label == any_run.key["model"] else ""
+        figures = {
+            names[task, metric]: run.results["metrics"][metric]
+            for task, run in runs.items()
+            for metric in tasks[task]["metrics"]
+        }
+        seeds = max(run.key["seeds"] for run in runs.values())
+        records.append(_record(label, row, seeds, figures, headers, paper))
+    for row in paper.index.difference([record["paper_row"] for record in records], sort=False):
+        name, titles_row = _unmeasured(str(row))
+        records.append(_record(name, str(row), 0, {}, headers, paper))
+        titles[name] = titles_row
+    order = {row: i for i, row in enumerate(paper.index)}
+    records.sort(key=lambda record: (order.get(record.pop("paper_row"), len(order)), record["system"]))
+    caption = f"Probes: mean over seeds [95 % bootstrap interval over test clips, {RESAMPLES} resamples]" + (
+        f"; paper: {PAPER}." if len(paper) else "."
+    )
+    table_columns = [Column(name, header, 1) for name, header in headers.items()]
+    notes = [*probes.notes, *_notes(probes, tasks)]
+    head, counts = ("Model", "Seeds"), ("seeds",)
+    return Table(pd.DataFrame(records), titles, table_columns, notes, caption, head, counts)
+
+
+def column_name(task: dict[str, Any], metric: str) -> str:
+    """The paper's column where there is one; else of the task and the metric, which is none of the paper's."""
+    own = f"{task['name']}_{metric}".replace("-", "_")
+    return str(task["table1"].get(metric, own))
+
+
+def differences(probes: Probes) -> pd.DataFrame:
+    """A row a task, metric and pair of models: first minus second in percent, 95 % interval, p, clips in common."""
+    rows = []
+    for task, card in probes.tasks.items():
+        runs = dict(sorted(probes.of(task).items()))
+        for metric in card["metrics"]:
+            for (first, one), (second, other) in itertools.combinations(runs.items(), 2):
+                found = paired_difference(metric, one, other)
+                if found is not None:
+                    scaled = {name: PERCENT * found[name] for name in ("difference", "low", "high")}
+                    rows.append({"task": task, "metric": metric, "first": first, "second": second, **found, **scaled})
+    return pd.DataFrame(rows)
+
+
+def learning_curves(probes: Probes) -> pd.DataFrame:
+    """A row a task, model, part of the training set and metric, in percent; only of models with several parts."""
+    rows = [
+        {
+            "task": task,
+            "model": run.key["model"],
+            "classifier": run.key["classifier"],
+            "fraction": run.key["fraction"],
+            "train_clips": run.results["clips"]["train"],
+            "metric": metric,
+            **{name: _percent(figure[name]) for name in ("mean", "std", "low", "high")},
+        }
+        for (task, _), run in probes.runs.items()
+        for metric, figure in run.results["metrics"].items()
+    ]
+    if not rows:
+        return pd.DataFrame()
+    data = pd.DataFrame(rows).sort_values(["task", "model", "classifier", "metric", "fraction"])
+    several = data.groupby(["task", "model", "classifier"])["fraction"].transform("nunique") > 1
+    return data[several]
+
+
+def write_csv(data: pd.DataFrame, path: Path) -> list[Path]:
+    """Write a frame if it has rows; the paths written."""
+    if data.empty:
+        return []
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data.to_csv(path, index=False, float_format="%.4f", lineterminator="\n")
+    except OSError as error:
+        raise UserError(f"{path.parent}: cannot write there ({error.strerror})") from error
+    return [path]
+
+
+def _paper() -> pd.DataFrame:
+    return pd.read_csv(shipped("results/paper") / "table1.csv", index_col="model")
+
+
+def _record(
+    label: str, paper_row: str, seeds: int, figures: dict[str, Any], columns: Sequence[str] | Any, paper: pd.DataFrame
+) -> dict[str, Any]:
+    record: dict[str, Any] = {"system": label, "paper_row": paper_row, "seeds": seeds}
+    for name in columns:
+        figure = figures.get(name, {})
+        for suffix, key in (("", "mean"), ("_low", "low"), ("_high", "high"), ("_std", "std")):
+            record[name + suffix] = _percent(figure.get(key))
+        if name in paper.columns:
+            record[f"{name}_paper"] = paper.loc[paper_row, name] if paper_row in paper.index else float("nan")
+    return record
+
+
+def _percent(value: float | None) -> float:
+    return float("nan") if value is None else PERCENT * value
+
+
+def _title(run: ProbeRun) -> str:
+    key = run.key
+    part = "" if is_whole(run) else f", {key['fraction']:.3g} of the training clips"
+    return str(run.manifest["card"]["title"]) + CLASSIFIERS[key["classifier"]] + part
+
+
+def _unmeasured(paper_row: str) -> tuple[str, str]:
+    """Name and title of a row of the paper, from its card where there is one."""
+    cards = load_cards()
+    known: list[SystemCard | EmbeddingCard] = [*cards.systems.values(), *cards.embeddings.values()]
+    for card in known:
+        if card.paper_row == paper_row:
+            return card.name, card.title
+    return paper_row.lower(), paper_row
+
+
+def _notes(probes: Probes, tasks: dict[str, dict[str, Any]]) -> list[str]:
+    notes = []
+    for task, card in tasks.items():
+        runs = probes.of(task)
+        clips = {label: run.results["clips"] for label, run in runs.items()}
+        most = max(clips.values(), key=lambda count: count["test"])
+        settings = card["probe"]
+        notes.append(
+            f"{task}: {card['title']}; {most['train']} training, {most['validation']} validation and {most['test']} "
+            f"test clips; batches of {settings['batch_size']}"
+        )
+        for label, run in runs.items():
+            failed = run.results["failed"]
+            if failed:
+                shown = "; ".join(f"{id!r}: {reason}" for id, reason in list(failed.items())[:3])
+                more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
+                notes.append(f"{task}, {label}: {len(failed)} clips without features ({shown}{more})")
+            notes += [f"{task}, {label}: {note}" for note in run.results["notes"]]
+    return notes
