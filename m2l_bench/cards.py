@@ -41,8 +41,10 @@ class _Card(BaseModel):
     @property
     def digest(self) -> str:
         """SHA-256 of the card's content: equal digests mean the same system or task."""
-        content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()
+        content = self.model_dump(mode="json")
+        if not content.get("weights"):  # as it was before systems had weights: their finished runs stay finished
+            content.pop("weights", None)
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 CardType = TypeVar("CardType", bound=_Card)
@@ -68,21 +70,6 @@ class Recordings(BaseModel):
     sample_rate: Literal["label", "reference"] = "label"
     source: str = ""
     note: str = ""
-
-
-class SystemCard(_Card):
-    """A system under test: which adapter runs it, with which options."""
-
-    kind: Literal["neural", "classical", "anchor"]
-    adapter: str
-    options: dict[str, Any] = {}
-    steps: int | None = Field(default=None, ge=1, description="denoising steps by default; empty: has none")
-    chunk_seconds: float | None = Field(default=None, gt=0)
-    overlap_seconds: float = Field(default=0.0, ge=0)
-    batch_size: int = Field(default=16, ge=1)
-    licence: Licence = Licence()
-    paper_row: str = Field(default="", description="the system's name in the paper's tables")
-    recordings: Recordings = Recordings()
 
 
 class WeightFile(BaseModel):
@@ -112,18 +99,34 @@ class WeightFile(BaseModel):
         return (self.filename or self.url or self.shipped).rpartition("/")[2]
 
 
-class EmbeddingCard(_Card):
-    """A network that turns audio into vectors.
+class AdapterCard(_Card):
+    """What a system's card and an embedding's have in common.
 
-    Its adapter is called with the `options`, and by name with the path of each file of `weights`.
+    The adapter is called with the `options`, and by name with the path of each file of `weights`.
     """
 
-    kind: Literal["embedding"]
     adapter: str
     options: dict[str, Any] = {}
     weights: dict[str, WeightFile] = {}
     licence: Licence = Licence()
     paper_row: str = Field(default="", description="its name in the paper's tables")
+
+
+class SystemCard(AdapterCard):
+    """A system under test: which adapter runs it, with which options and weights."""
+
+    kind: Literal["neural", "classical", "anchor"]
+    steps: int | None = Field(default=None, ge=1, description="denoising steps by default; empty: has none")
+    chunk_seconds: float | None = Field(default=None, gt=0)
+    overlap_seconds: float = Field(default=0.0, ge=0)
+    batch_size: int = Field(default=16, ge=1)
+    recordings: Recordings = Recordings()
+
+
+class EmbeddingCard(AdapterCard):
+    """A network that turns audio into vectors."""
+
+    kind: Literal["embedding"]
 
 
 class TaskCard(_Card):

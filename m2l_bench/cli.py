@@ -44,7 +44,7 @@ for command in (
 data_app = typer.Typer(no_args_is_help=True, help="Get datasets.")
 data_app.command()(data.musiccaps)
 app.add_typer(data_app, name="data")
-weights_app = typer.Typer(no_args_is_help=True, help="Get weights of the networks that make vectors.")
+weights_app = typer.Typer(no_args_is_help=True, help="Get weights of systems and of the networks that make vectors.")
 weights_app.command("list")(weights.list_weights)
 weights_app.command()(weights.get)
 app.add_typer(weights_app, name="weights")

@@ -46,6 +46,7 @@ class CodecRunner:
         device: a torch device, for example "cpu" or "cuda:0".
         chunk_seconds, overlap_seconds: see above; None encodes a clip whole.
         batch_size: streams and chunks encoded at once.
+        weights_sha256: of the codec's weights; empty if it has none.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class CodecRunner:
         chunk_seconds: float | None = None,
         overlap_seconds: float = 0.0,
         batch_size: int = 16,
+        weights_sha256: str = "",
     ) -> None:
         if chunk_seconds is not None and overlap_seconds > chunk_seconds / 2:
             raise ValueError(f"overlap of {overlap_seconds} s is more than half a chunk of {chunk_seconds} s")
@@ -68,6 +70,7 @@ class CodecRunner:
         self.chunk_seconds = chunk_seconds
         self.overlap_seconds = overlap_seconds
         self.batch_size = batch_size
+        self.weights_sha256 = weights_sha256
         if hasattr(codec, "to"):
             codec.to(device)
 

@@ -6,17 +6,17 @@ from typing import Annotated
 
 import typer
 
-from m2l_bench.commands.common import CardsOption, JsonOption, consoles
+from m2l_bench.commands.common import CardsOption, JsonOption, WeightsDirOption, consoles
 
 
-def models(cards: CardsOption = None, json: JsonOption = False) -> None:
+def models(weights_dir: WeightsDirOption = None, cards: CardsOption = None, json: JsonOption = False) -> None:
     """List the systems, and how to make available those that are not."""
     from m2l_bench.cards import load_cards
     from m2l_bench.systems import availability
     from m2l_bench.terminal import print_json, table
 
     stdout, _ = consoles()
-    states = [(card, availability(card)) for card in load_cards(cards or ()).systems.values()]
+    states = [(card, availability(card, weights_dir)) for card in load_cards(cards or ()).systems.values()]
     if json:
         print_json(
             [
