@@ -130,10 +130,18 @@ class CodecRunner:
                 decoded[first : first + self.batch_size] = self._checked(output, batch)
                 cost["encode_seconds"] += encoded - started
                 cost["decode_seconds"] += finished - encoded
-                cost["latent_values"] += latents.numel()
-                cost["latent_bytes"] += latents.numel() * latents.element_size()
+                values, size = self._transmitted(latents)
+                cost["latent_values"] += values
+                cost["latent_bytes"] += size
         cost["peak_memory_mb"] = meter.peak_mb()
         return decoded, cost
+
+    def _transmitted(self, latents: torch.Tensor) -> tuple[int, int]:
+        """Numbers and bytes of the latents, as the codec counts them if it does."""
+        if hasattr(self.codec, "transmitted"):
+            values, size = self.codec.transmitted(latents)
+            return values, size
+        return latents.numel(), latents.numel() * latents.element_size()
 
     def _checked(self, output: torch.Tensor, batch: torch.Tensor) -> Audio:
         if output.ndim != 3 or output.shape[:2] != batch.shape[:2]:

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-INSTALL = "pip install 'm2l-bench[embeddings]'"
 
+def missing(package: str, extra: str = "embeddings") -> tuple[str, str]:
+    """What an adapter's `unavailable` answers: why not and the command that helps, or two empty strings.
 
-def missing(package: str) -> tuple[str, str]:
-    """What an adapter's `unavailable` answers: why not and the command that helps, or two empty strings."""
+    Args:
+        extra: of this package, that brings the other one.
+    """
     if importlib.util.find_spec(package) is None:
-        return f"the package {package} is not installed", INSTALL
+        return f"the package {package} is not installed", f"pip install 'm2l-bench[{extra}]'"
     return "", ""
 
 
