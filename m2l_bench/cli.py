@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from m2l_bench.commands import data, fad, lists, music2latent, reconstruct, tables, training, weights
+from m2l_bench.commands import data, fad, models, music2latent, reconstruct, tables, tasks, training, weights
 from m2l_bench.commands.common import State, consoles
 from m2l_bench.errors import UserError, one_line
 
@@ -31,8 +31,7 @@ for command in (
     reconstruct.sweep,
     tables.tables,
     fad.fad,
-    lists.models,
-    lists.tasks,
+    tasks.tasks,
     music2latent.encode,
     music2latent.decode,
     music2latent.export,
@@ -41,6 +40,10 @@ for command in (
     training.ablate,
 ):
     app.command()(command)
+models_app = typer.Typer()
+models_app.callback(invoke_without_command=True)(models.models)
+models_app.command()(models.check)
+app.add_typer(models_app, name="models")
 data_app = typer.Typer(no_args_is_help=True, help="Get datasets.")
 data_app.command()(data.musiccaps)
 app.add_typer(data_app, name="data")

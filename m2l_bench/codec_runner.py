@@ -122,21 +122,21 @@ class CodecRunner:
         with torch.inference_mode():
             for first in range(0, len(pieces), self.batch_size):
                 batch = pieces[first : first + self.batch_size].to(self.device)
-                started = self._clock()
+                started = self.clock()
                 latents = self.codec.encode(batch)
-                encoded = self._clock()
+                encoded = self.clock()
                 output = self.codec.decode(latents, batch.shape[-1], steps=self.steps, generator=generator)
-                finished = self._clock()
+                finished = self.clock()
                 decoded[first : first + self.batch_size] = self._checked(output, batch)
                 cost["encode_seconds"] += encoded - started
                 cost["decode_seconds"] += finished - encoded
-                values, size = self._transmitted(latents)
+                values, size = self.transmitted(latents)
                 cost["latent_values"] += values
                 cost["latent_bytes"] += size
         cost["peak_memory_mb"] = meter.peak_mb()
         return decoded, cost
 
-    def _transmitted(self, latents: torch.Tensor) -> tuple[int, int]:
+    def transmitted(self, latents: torch.Tensor) -> tuple[int, int]:
         """Numbers and bytes of the latents, as the codec counts them if it does."""
         if hasattr(self.codec, "transmitted"):
             values, size = self.codec.transmitted(latents)
@@ -153,7 +153,8 @@ class CodecRunner:
             raise BadClip("the codec gave NaN or infinite samples")
         return audio
 
-    def _clock(self) -> float:
+    def clock(self) -> float:
+        """Seconds, once the device has done all it was given."""
         if self.device.startswith("cuda"):
             import torch
 

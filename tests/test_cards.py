@@ -5,7 +5,7 @@ from conftest import Cli
 
 from m2l_bench.cards import SystemCard, load_cards, read_card
 from m2l_bench.errors import UserError
-from m2l_bench.metrics import PAIRED
+from m2l_bench.metrics import PAIRED, set_metric
 from m2l_bench.systems import availability
 
 GOOD = "name: mine\ntitle: Mine\nkind: neural\nadapter: my_pkg.my_codec:MyCodec\n"
@@ -18,7 +18,7 @@ def test_shipped_cards_are_valid_and_complete() -> None:
     for name, card in {**cards.systems, **cards.tasks}.items():
         assert card.path.stem == name
     for task in cards.tasks.values():
-        assert set(task.metrics) <= PAIRED.keys()
+        assert all(name in PAIRED or set_metric(name) for name in task.metrics)
     runnable = [card for card in cards.systems.values() if card.kind != "neural"]
     assert all(availability(card) for card in runnable)
 
@@ -28,6 +28,8 @@ def test_shipped_cards_are_valid_and_complete() -> None:
     [
         (GOOD + "adaptor: x\n", "unknown key 'adaptor': did you mean 'adapter'?"),
         (GOOD + "licence: {cod: MIT}\n", "unknown key 'licence.cod': did you mean 'code'?"),
+        (GOOD + "latents: {with: 64}\n", "unknown key 'latents.with': did you mean 'width'?"),
+        (GOOD + "weights: {a: {url: x, sha: b}}\n", "unknown key 'weights.a.sha': did you mean 'sha256'?"),
         (GOOD + "zzz: 1\n", "unknown key 'zzz': known keys are name, title"),
         (GOOD.replace("kind: neural", "kind: deep"), "key 'kind': Input should be 'neural', 'classical' or 'anchor'"),
         (GOOD.replace("title: Mine\n", ""), "key 'title' is missing"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import torch
 from conftest import music
 from safetensors.torch import load_file, save_file
+from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel, MimiConfig, MimiModel
 
 from m2l_bench.codec_runner import CodecRunner
 from m2l_bench.codecs.base import Codec
@@ -22,11 +24,69 @@ Make = Callable[[Path, Path], Codec]
 LENGTHS = (1, 100, 511, 512, 513, 5000)
 
 
-def seeded(make: Callable[[], Any]) -> Any:
-    """What `make` gives, the same each time."""
+def random_network(name: str) -> Any:
+    """The network of a system with its published structure, narrow, and the same random weights each time."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return make()
+        return NETWORKS[name]().eval()
+
+
+def _dac() -> torch.nn.Module:
+    return DacModel(DacConfig(encoder_hidden_size=4, decoder_hidden_size=32, sampling_rate=44_100))
+
+
+def _encodec() -> torch.nn.Module:
+    config = EncodecConfig(
+        sampling_rate=48_000,
+        audio_channels=2,
+        normalize=True,
+        chunk_length_s=1.0,
+        overlap=0.01,
+        norm_type="time_group_norm",
+        use_causal_conv=False,
+        target_bandwidths=[3.0, 6.0, 12.0, 24.0],
+        num_filters=4,
+        hidden_size=16,
+    )
+    network = EncodecModel(config)
+    for layer in network.quantizer.layers:
+        layer.codebook.embed.normal_()  # zero until trained
+    return network
+
+
+def _mimi() -> torch.nn.Module:
+    config = MimiConfig(
+        num_filters=4,
+        hidden_size=64,
+        num_hidden_layers=1,
+        intermediate_size=32,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        codebook_dim=16,
+        vector_quantization_hidden_dimension=16,
+        upsample_groups=64,
+    )
+    network = MimiModel(config)
+    for name, buffer in network.named_buffers():
+        if name.endswith("embed_sum"):
+            buffer.normal_()  # zero until trained
+    return network
+
+
+def _oobleck() -> torch.nn.Module:
+    from diffusers import AutoencoderOobleck
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of torch, about how diffusers normalises weights
+        return AutoencoderOobleck(encoder_hidden_size=8, decoder_channels=8, decoder_input_channels=4)
+
+
+NETWORKS: dict[str, Callable[[], torch.nn.Module]] = {
+    "dac": _dac,
+    "encodec": _encodec,
+    "mimi": _mimi,
+    "oobleck": _oobleck,
+}
 
 
 def audio(codec: Codec, samples: int, seed: int = 0) -> torch.Tensor:

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from checkpoints import audio, check_bad_configurations, check_bad_files, check_contract, check_runner, seeded
+from checkpoints import audio, check_bad_configurations, check_bad_files, check_contract, check_runner, random_network
 from conftest import music
-from transformers import DacConfig, DacModel
 
 from m2l_bench.codec_runner import CodecRunner
 from m2l_bench.codecs.dac import EXPECTED, Dac
@@ -17,9 +16,7 @@ from m2l_bench.codecs.dac import EXPECTED, Dac
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    """The published structure, narrow."""
-    config = DacConfig(encoder_hidden_size=4, decoder_hidden_size=32, sampling_rate=44_100)
-    return seeded(lambda: DacModel(config)).eval()
+    return random_network("dac")
 
 
 @pytest.fixture

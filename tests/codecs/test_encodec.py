@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from checkpoints import audio, check_bad_configurations, check_bad_files, check_contract, check_runner, seeded
+from checkpoints import audio, check_bad_configurations, check_bad_files, check_contract, check_runner, random_network
 from conftest import music
-from transformers import EncodecConfig, EncodecModel
 
 from m2l_bench.codec_runner import CodecRunner
 from m2l_bench.codecs.encodec import EXPECTED, EnCodec
@@ -17,28 +16,7 @@ from m2l_bench.codecs.encodec import EXPECTED, EnCodec
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    """The published structure, narrow. Its codebooks are zero until they are trained: they get noise."""
-    config = EncodecConfig(
-        sampling_rate=48_000,
-        audio_channels=2,
-        normalize=True,
-        chunk_length_s=1.0,
-        overlap=0.01,
-        norm_type="time_group_norm",
-        use_causal_conv=False,
-        target_bandwidths=[3.0, 6.0, 12.0, 24.0],
-        num_filters=4,
-        hidden_size=16,
-        codebook_size=1024,
-    )
-
-    def make() -> EncodecModel:
-        network = EncodecModel(config)
-        for layer in network.quantizer.layers:
-            layer.codebook.embed.normal_()
-        return network
-
-    return seeded(make).eval()
+    return random_network("encodec")
 
 
 @pytest.fixture

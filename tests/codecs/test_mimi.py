@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from checkpoints import audio, check_bad_configurations, check_bad_files, check_contract, check_runner, seeded
+from checkpoints import audio, check_bad_configurations, check_bad_files, check_contract, check_runner, random_network
 from conftest import music
 from safetensors import safe_open
-from transformers import MimiConfig, MimiModel
 
 from m2l_bench.codec_runner import CodecRunner
 from m2l_bench.codecs.mimi import EXPECTED, Mimi
@@ -18,27 +17,7 @@ from m2l_bench.codecs.mimi import EXPECTED, Mimi
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    """The published structure, narrow and with one layer in its transformers; codebooks get noise."""
-    config = MimiConfig(
-        num_filters=4,
-        hidden_size=64,
-        num_hidden_layers=1,
-        intermediate_size=32,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        codebook_dim=16,
-        vector_quantization_hidden_dimension=16,
-        upsample_groups=64,
-    )
-
-    def make() -> MimiModel:
-        network = MimiModel(config)
-        for name, buffer in network.named_buffers():
-            if name.endswith("embed_sum"):
-                buffer.normal_()
-        return network
-
-    return seeded(make).eval()
+    return random_network("mimi")
 
 
 @pytest.fixture

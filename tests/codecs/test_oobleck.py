@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from checkpoints import audio, check_bad_configurations, check_bad_files, check_contract, check_runner, seeded
-from diffusers import AutoencoderOobleck
+from checkpoints import audio, check_bad_configurations, check_bad_files, check_contract, check_runner, random_network
 from safetensors import safe_open
 
 from m2l_bench.codecs.oobleck import EXPECTED, Oobleck
@@ -17,9 +16,7 @@ from m2l_bench.codecs.oobleck import EXPECTED, Oobleck
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    """The published structure with a sixteenth of its channels."""
-    sizes = {"encoder_hidden_size": 8, "decoder_channels": 8, "decoder_input_channels": 4}
-    return seeded(lambda: AutoencoderOobleck(**sizes)).eval()
+    return random_network("oobleck")
 
 
 @pytest.fixture

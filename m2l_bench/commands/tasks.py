@@ -1,4 +1,4 @@
-"""`m2l-bench models` and `m2l-bench tasks`."""
+"""`m2l-bench tasks`."""
 
 from __future__ import annotations
 
@@ -6,35 +6,7 @@ from typing import Annotated
 
 import typer
 
-from m2l_bench.commands.common import CardsOption, JsonOption, WeightsDirOption, consoles
-
-
-def models(weights_dir: WeightsDirOption = None, cards: CardsOption = None, json: JsonOption = False) -> None:
-    """List the systems, and how to make available those that are not."""
-    from m2l_bench.cards import load_cards
-    from m2l_bench.systems import availability
-    from m2l_bench.terminal import print_json, table
-
-    stdout, _ = consoles()
-    states = [(card, availability(card, weights_dir)) for card in load_cards(cards or ()).systems.values()]
-    if json:
-        print_json(
-            [
-                {
-                    **card.model_dump(mode="json"),
-                    "available": bool(state),
-                    "reason": state.reason,
-                    "command": state.command,
-                }
-                for card, state in states
-            ]
-        )
-        return
-    rows = [[card.name, card.title, card.kind, "yes" if state else state.reason] for card, state in states]
-    stdout.print(table("", ["Name", "System", "Kind", "Available"], rows))
-    for card, state in states:
-        if not state:
-            stdout.print(f"{card.name}: {state.command}", markup=False, soft_wrap=True)
+from m2l_bench.commands.common import CardsOption, JsonOption, consoles
 
 
 def tasks(
