@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from m2l_bench.embeddings.files import missing
+from m2l_bench.network_files import missing
 
 if TYPE_CHECKING:
     from torch import Tensor
