@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -41,8 +41,11 @@ class _Card(BaseModel):
     @property
     def digest(self) -> str:
         """SHA-256 of the card's content: equal digests mean the same system or task."""
-        content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()
+        content = self.model_dump(mode="json")
+        content.pop("latents", None)  # describes, and decides nothing
+        if not content.get("weights"):  # as it was before systems had weights: their finished runs stay finished
+            content.pop("weights", None)
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 CardType = TypeVar("CardType", bound=_Card)
@@ -70,19 +73,30 @@ class Recordings(BaseModel):
     note: str = ""
 
 
-class SystemCard(_Card):
-    """A system under test: which adapter runs it, with which options."""
+class Latents(BaseModel):
+    """What a codec takes and what its latents are; `m2l-bench models check` holds the codec against it."""
 
-    kind: Literal["neural", "classical", "anchor"]
-    adapter: str
-    options: dict[str, Any] = {}
-    steps: int | None = Field(default=None, ge=1, description="denoising steps by default; empty: has none")
-    chunk_seconds: float | None = Field(default=None, gt=0)
-    overlap_seconds: float = Field(default=0.0, ge=0)
-    batch_size: int = Field(default=16, ge=1)
-    licence: Licence = Licence()
-    paper_row: str = Field(default="", description="the system's name in the paper's tables")
-    recordings: Recordings = Recordings()
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sample_rate: int = Field(gt=0, description="Hz")
+    channels: Literal[1, 2] = Field(description="of one encoded stream")
+    width: int = Field(gt=0, description="numbers a frame")
+    samples: int = Field(gt=0, description="samples a frame, of one channel")
+    bits: int = Field(default=32, gt=0, description="of each number")
+
+    @property
+    def frames_per_second(self) -> float:
+        return self.sample_rate / self.samples
+
+    @property
+    def kilobits_per_second(self) -> float:
+        """Of one encoded stream."""
+        return self.frames_per_second * self.width * self.bits / 1000
+
+    @property
+    def total_compression(self) -> float:
+        """Samples of all channels for each number."""
+        return self.channels * self.samples / self.width
 
 
 class WeightFile(BaseModel):
@@ -112,18 +126,35 @@ class WeightFile(BaseModel):
         return (self.filename or self.url or self.shipped).rpartition("/")[2]
 
 
-class EmbeddingCard(_Card):
-    """A network that turns audio into vectors.
+class AdapterCard(_Card):
+    """What a system's card and an embedding's have in common.
 
-    Its adapter is called with the `options`, and by name with the path of each file of `weights`.
+    The adapter is called with the `options`, and by name with the path of each file of `weights`.
     """
 
-    kind: Literal["embedding"]
     adapter: str
     options: dict[str, Any] = {}
     weights: dict[str, WeightFile] = {}
     licence: Licence = Licence()
     paper_row: str = Field(default="", description="its name in the paper's tables")
+
+
+class SystemCard(AdapterCard):
+    """A system under test: which adapter runs it, with which options and weights."""
+
+    kind: Literal["neural", "classical", "anchor"]
+    latents: Latents | None = None
+    steps: int | None = Field(default=None, ge=1, description="denoising steps by default; empty: has none")
+    chunk_seconds: float | None = Field(default=None, gt=0)
+    overlap_seconds: float = Field(default=0.0, ge=0)
+    batch_size: int = Field(default=16, ge=1)
+    recordings: Recordings = Recordings()
+
+
+class EmbeddingCard(AdapterCard):
+    """A network that turns audio into vectors."""
+
+    kind: Literal["embedding"]
 
 
 class TaskCard(_Card):
@@ -258,8 +289,9 @@ def _explain(model: type[BaseModel], error: Any) -> str:
     *parents, key = error["loc"] or ("",)
     for parent in parents:
         annotation = model.model_fields[parent].annotation if parent in model.model_fields else None
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
+        for kind in (annotation, *get_args(annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                model = kind
     where = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
         known = [name for name in model.model_fields if name != "path"]

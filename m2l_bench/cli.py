@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from m2l_bench.commands import data, fad, lists, music2latent, probe, reconstruct, tables, training, weights
+from m2l_bench.commands import data, fad, models, music2latent, probe, reconstruct, tables, tasks, training, weights
 from m2l_bench.commands.common import State, consoles
 from m2l_bench.errors import UserError, one_line
 
@@ -32,8 +32,7 @@ for command in (
     probe.probe,
     tables.tables,
     fad.fad,
-    lists.models,
-    lists.tasks,
+    tasks.tasks,
     music2latent.encode,
     music2latent.decode,
     music2latent.export,
@@ -42,13 +41,17 @@ for command in (
     training.ablate,
 ):
     app.command()(command)
+models_app = typer.Typer()
+models_app.callback(invoke_without_command=True)(models.models)
+models_app.command()(models.check)
+app.add_typer(models_app, name="models")
 data_app = typer.Typer(no_args_is_help=True, help="Get, make and check datasets.")
 data_app.command()(data.get)
 data_app.command()(data.make)
 data_app.command()(data.check)
 data_app.command()(data.musiccaps)
 app.add_typer(data_app, name="data")
-weights_app = typer.Typer(no_args_is_help=True, help="Get weights of the networks that make vectors.")
+weights_app = typer.Typer(no_args_is_help=True, help="Get weights of systems and of the networks that make vectors.")
 weights_app.command("list")(weights.list_weights)
 weights_app.command()(weights.get)
 app.add_typer(weights_app, name="weights")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m2l_bench.cards import SystemCard
-from m2l_bench.codec_runner import CodecRunner
 from m2l_bench.embedding_runner import EmbeddingRunner
 from m2l_bench.errors import UserError
-from m2l_bench.systems import availability, load_system
+from m2l_bench.systems import load_runner
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,19 +46,15 @@ class CodecFeatures:
         return self.codec.features(audio[:, None].repeat(1, self.codec.channels, 1)).transpose(1, 2)
 
 
-def load_codec_features(card: SystemCard, *, device: str = "cpu") -> EmbeddingRunner:
+def load_codec_features(card: SystemCard, *, device: str = "cpu", weights_dir: Path | None = None) -> EmbeddingRunner:
     """The features of the codec that a card describes, ready to run.
 
     Raises:
         UserError: it is not available here, or has no features.
     """
-    state = availability(card)
-    if not state:
-        raise UserError(f"{card.name}: {state.reason}: {state.command}")
-    system = load_system(card, steps=1, seed=0, device=device)
-    if not isinstance(system, CodecRunner) or not hasattr(system.codec, "features"):
+    runner = load_runner(card, device=device, weights_dir=weights_dir)
+    if not hasattr(runner.codec, "features"):
         raise UserError(f"{card.name} has no encoder features to probe")
-    weights = getattr(system.codec, "weights_sha256", "")
-    described = json.dumps([card.adapter, CodecFeatures.version, card.options, weights], sort_keys=True)
+    described = json.dumps([card.adapter, CodecFeatures.version, card.options, runner.weights_sha256], sort_keys=True)
     identity = hashlib.sha256(described.encode()).hexdigest()
-    return EmbeddingRunner(CodecFeatures(system.codec, card.batch_size), identity, device)
+    return EmbeddingRunner(CodecFeatures(runner.codec, card.batch_size), identity, device)

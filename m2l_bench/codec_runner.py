@@ -46,6 +46,7 @@ class CodecRunner:
         device: a torch device, for example "cpu" or "cuda:0".
         chunk_seconds, overlap_seconds: see above; None encodes a clip whole.
         batch_size: streams and chunks encoded at once.
+        weights_sha256: of the codec's weights; empty if it has none.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class CodecRunner:
         chunk_seconds: float | None = None,
         overlap_seconds: float = 0.0,
         batch_size: int = 16,
+        weights_sha256: str = "",
     ) -> None:
         if chunk_seconds is not None and overlap_seconds > chunk_seconds / 2:
             raise ValueError(f"overlap of {overlap_seconds} s is more than half a chunk of {chunk_seconds} s")
@@ -68,6 +70,7 @@ class CodecRunner:
         self.chunk_seconds = chunk_seconds
         self.overlap_seconds = overlap_seconds
         self.batch_size = batch_size
+        self.weights_sha256 = weights_sha256
         if hasattr(codec, "to"):
             codec.to(device)
 
@@ -119,18 +122,26 @@ class CodecRunner:
         with torch.inference_mode():
             for first in range(0, len(pieces), self.batch_size):
                 batch = pieces[first : first + self.batch_size].to(self.device)
-                started = self._clock()
+                started = self.clock()
                 latents = self.codec.encode(batch)
-                encoded = self._clock()
+                encoded = self.clock()
                 output = self.codec.decode(latents, batch.shape[-1], steps=self.steps, generator=generator)
-                finished = self._clock()
+                finished = self.clock()
                 decoded[first : first + self.batch_size] = self._checked(output, batch)
                 cost["encode_seconds"] += encoded - started
                 cost["decode_seconds"] += finished - encoded
-                cost["latent_values"] += latents.numel()
-                cost["latent_bytes"] += latents.numel() * latents.element_size()
+                values, size = self.transmitted(latents)
+                cost["latent_values"] += values
+                cost["latent_bytes"] += size
         cost["peak_memory_mb"] = meter.peak_mb()
         return decoded, cost
+
+    def transmitted(self, latents: torch.Tensor) -> tuple[int, int]:
+        """Numbers and bytes of the latents, as the codec counts them if it does."""
+        if hasattr(self.codec, "transmitted"):
+            values, size = self.codec.transmitted(latents)
+            return values, size
+        return latents.numel(), latents.numel() * latents.element_size()
 
     def _checked(self, output: torch.Tensor, batch: torch.Tensor) -> Audio:
         if output.ndim != 3 or output.shape[:2] != batch.shape[:2]:
@@ -142,7 +153,8 @@ class CodecRunner:
             raise BadClip("the codec gave NaN or infinite samples")
         return audio
 
-    def _clock(self) -> float:
+    def clock(self) -> float:
+        """Seconds, once the device has done all it was given."""
         if self.device.startswith("cuda"):
             import torch
 

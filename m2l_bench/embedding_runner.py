@@ -6,17 +6,16 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from m2l_bench.adapters import adapter_availability, make_adapter
 from m2l_bench.audio import Audio, resample, to_mono
-from m2l_bench.cards import EmbeddingCard, import_attribute
+from m2l_bench.cards import EmbeddingCard
 from m2l_bench.errors import BadClip, Undefined, UserError
 from m2l_bench.metrics.frechet import Frames
-from m2l_bench.systems import Availability
-from m2l_bench.weights import checked_sha256, find
 
 if TYPE_CHECKING:
     from m2l_bench.embeddings.base import Embedding
@@ -95,40 +94,15 @@ class EmbeddingRunner:
         return list(frames)
 
 
-def embedding_availability(card: EmbeddingCard, weights_dir: Path | None = None) -> Availability:
-    """Whether the embedding can run here, told without loading it."""
-    try:
-        adapter = import_attribute(card.adapter, card.path)
-    except UserError as error:
-        return Availability(str(error), "install the package that the card's adapter belongs to")
-    if hasattr(adapter, "unavailable"):
-        reason, command = adapter.unavailable(**card.options)
-        if reason:
-            return Availability(reason, command)
-    if any(find(file, weights_dir) is None for file in card.weights.values()):
-        return Availability("its weights are not on this machine", f"m2l-bench weights get {card.name}")
-    return Availability()
-
-
 def load_embedding(card: EmbeddingCard, *, device: str = "cpu", weights_dir: Path | None = None) -> EmbeddingRunner:
     """The embedding a card describes, ready to run.
 
     Raises:
         UserError: it is not available here, or a file of weights is damaged or of something else.
     """
-    state = embedding_availability(card, weights_dir)
+    state = adapter_availability(card, weights_dir)
     if not state:
         raise UserError(f"{card.name}: {state.reason}: {state.command}")
-    paths: dict[str, Path] = {}
-    hashes: dict[str, str] = {}
-    for name, file in card.weights.items():
-        path = find(file, weights_dir)
-        assert path is not None
-        paths[name], hashes[name] = path, checked_sha256(file, path)
-    adapter: Any = import_attribute(card.adapter, card.path)
-    try:
-        embedding = adapter(**card.options, **paths)
-    except (TypeError, KeyError, ValueError) as error:
-        raise UserError(f"{card.path}: the adapter refuses the card's options ({error})") from error
-    described = json.dumps([card.adapter, embedding.version, card.options, hashes], sort_keys=True)
-    return EmbeddingRunner(embedding, hashlib.sha256(described.encode()).hexdigest(), device)
+    made = make_adapter(card, card.options, weights_dir)
+    described = json.dumps([card.adapter, made.adapter.version, card.options, made.hashes], sort_keys=True)
+    return EmbeddingRunner(made.adapter, hashlib.sha256(described.encode()).hexdigest(), device)

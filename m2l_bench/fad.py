@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from m2l_bench.adapters import adapter_availability
 from m2l_bench.cards import EmbeddingCard
 from m2l_bench.distances import Distance, measure
-from m2l_bench.embedding_runner import EmbeddingRunner, embedding_availability, load_embedding
+from m2l_bench.embedding_runner import EmbeddingRunner, load_embedding
 from m2l_bench.errors import UserError
 from m2l_bench.folder_vectors import folder_vectors
 from m2l_bench.metrics.frechet import GaussianStatistics, clip_distance, statistics
@@ -46,7 +47,7 @@ def compare_all(
     Raises:
         UserError: none is available, or as `compare`.
     """
-    states = {card.name: embedding_availability(card, weights_dir) for card in embeddings}
+    states = {card.name: adapter_availability(card, weights_dir) for card in embeddings}
     absent = {name: f"{state.reason}: {state.command}" for name, state in states.items() if not state}
     if len(absent) == len(embeddings):
         raise UserError("; ".join(f"{name}: {reason}" for name, reason in absent.items()) or "no embedding is named")

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from m2l_bench.adapters import Availability, adapter_availability
 from m2l_bench.cards import EmbeddingCard, SystemCard, TaskCard, import_attribute
 from m2l_bench.datasets.base import Clip, Dataset
-from m2l_bench.embedding_runner import embedding_availability
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED, SetMetric, set_metric
-from m2l_bench.systems import Availability, availability
+from m2l_bench.systems import availability
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def make_plan(
         else:
             clips[clip.id] = clip
     selected = tuple(clips.values())[: settings.limit]
-    states = [(card, availability(card)) for card in systems]
+    states = [(card, availability(card, settings.weights_dir)) for card in systems]
     unavailable = tuple((card, state) for card, state in states if not state)
     if unavailable and not skip_unavailable:
         card, state = unavailable[0]
@@ -104,7 +104,7 @@ def _set_metrics(
             names = [*PAIRED, "fad", *(f"fad_{embedding}" for embedding in embeddings)]
             raise UserError(f"{task.path}: no metric '{name}'; there are {', '.join(names)}")
         card = embeddings[metric.embedding]
-        state = embedding_availability(card, weights_dir)
+        state = adapter_availability(card, weights_dir)
         if state:
             measured.append((metric, card))
         else:

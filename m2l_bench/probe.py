@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from m2l_bench.adapters import Availability
 from m2l_bench.cards import ProbeSettings, ProbeTaskCard, import_attribute
 from m2l_bench.codec_runner import torch_device
 from m2l_bench.datasets.labelled import SPLITS, LabelledClip, LabelledDataset, Split, empty_classes
@@ -28,7 +29,6 @@ from m2l_bench.probes.neighbours import neighbour_scores
 from m2l_bench.probes.targets import Part, encode, subset
 from m2l_bench.probes.training import fit
 from m2l_bench.progress import Progress, Quiet
-from m2l_bench.systems import Availability
 from m2l_bench.weights import cache_folder
 
 VERSION = "1"

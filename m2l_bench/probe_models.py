@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from m2l_bench.adapters import Availability, adapter_availability
 from m2l_bench.cards import Cards, EmbeddingCard, SystemCard, import_attribute
 from m2l_bench.codec_features import load_codec_features
-from m2l_bench.embedding_runner import EmbeddingRunner, embedding_availability, load_embedding
+from m2l_bench.embedding_runner import EmbeddingRunner, load_embedding
 from m2l_bench.errors import UserError
-from m2l_bench.systems import Availability, availability
+from m2l_bench.systems import availability
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,10 @@ class Model:
     def availability(self, weights_dir: Path | None) -> Availability:
         """Whether it can run here, told without loading it."""
         if isinstance(self.card, EmbeddingCard):
-            return embedding_availability(self.card, weights_dir)
+            return adapter_availability(self.card, weights_dir)
         if not _has_features(self.card):
             return Availability("its encoder is not part of this package", "name a codec whose adapter has `features`")
-        return availability(self.card)
+        return availability(self.card, weights_dir)
 
     def load(self, device: str, weights_dir: Path | None) -> EmbeddingRunner:
         """Ready to run.
@@ -39,7 +40,7 @@ class Model:
         """
         if isinstance(self.card, EmbeddingCard):
             return load_embedding(self.card, device=device, weights_dir=weights_dir)
-        return load_codec_features(self.card, device=device)
+        return load_codec_features(self.card, device=device, weights_dir=weights_dir)
 
 
 def models_to_probe(cards: Cards, names: Sequence[str]) -> list[Model]:

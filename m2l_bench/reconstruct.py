@@ -76,11 +76,17 @@ def _run_system(
     key = _key(plan, card, settings, embedders)
     clips = {clip.id: clip for clip in plan.dataset.clips}
     try:
-        system = load_system(card, steps=key.steps, seed=settings.seed, device=torch_device(settings.device))
+        system = load_system(
+            card,
+            steps=key.steps,
+            seed=settings.seed,
+            device=torch_device(settings.device),
+            weights_dir=settings.weights_dir,
+        )
     except UserError as error:
         return Outcome(card.name, settings.out / key.dataset / key.folder, problem=str(error))
     if isinstance(system, CodecRunner):
-        key = replace(key, weights_sha256=getattr(system.codec, "weights_sha256", ""))
+        key = replace(key, weights_sha256=system.weights_sha256)
     sources = {id: [clip.path, *_recordings(system, id)] for id, clip in clips.items()}
 
     def unchanged(row: Row) -> bool:

@@ -2,7 +2,7 @@
 
 In order: the package itself, `--weights-dir`, the hub's cache for files of the hub, this package's folder in the user's
 cache for other addresses. In `--weights-dir` a file lies under its own name, one of the hub also in a folder named like
-its repository: `clap/config.json` for `laion/clap`.
+its repository, as there or under its own name: `clap/config.json` for `laion/clap`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def find(file: WeightFile, weights_dir: Path | None = None) -> Path | None:
     if file.shipped:
         return PACKAGE / file.shipped
     if weights_dir is not None:
-        for path in (weights_dir / _repository_folder(file) / file.name, weights_dir / file.name):
+        folder = weights_dir / _repository_folder(file)
+        for path in (folder / file.filename, folder / file.name, weights_dir / file.name):
             if path.is_file():
                 return path
     if file.url:

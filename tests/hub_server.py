@@ -25,8 +25,8 @@ class Hub:
 
 
 @contextlib.contextmanager
-def serve(repository: str, files: dict[str, Path]) -> Iterator[Hub]:
-    """Serve files of one repository at revision `main` and at its commit."""
+def serve(repository: str, files: dict[str, Path], gated: bool = False) -> Iterator[Hub]:
+    """Serve files of one repository at revision `main` and at its commit; `gated`, only to those with a token."""
     known = {
         f"/{repository}/resolve/{revision}/{name}": path
         for name, path in files.items()
@@ -47,6 +47,12 @@ def serve(repository: str, files: dict[str, Path]) -> Iterator[Hub]:
         def _answer(self) -> Path | None:
             hub.requests.append((self.command, self.path))
             path = known.get(self.path)
+            if gated and "Authorization" not in self.headers:
+                self.send_response(401)
+                self.send_header("X-Error-Code", "GatedRepo")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return None
             self.send_response(200 if path else 404)
             if path is None:
                 self.send_header("X-Error-Code", "EntryNotFound")

@@ -38,6 +38,8 @@ def test_shipped_cards_are_valid_and_complete() -> None:
     [
         (GOOD + "adaptor: x\n", "unknown key 'adaptor': did you mean 'adapter'?"),
         (GOOD + "licence: {cod: MIT}\n", "unknown key 'licence.cod': did you mean 'code'?"),
+        (GOOD + "latents: {with: 64}\n", "unknown key 'latents.with': did you mean 'width'?"),
+        (GOOD + "weights: {a: {url: x, sha: b}}\n", "unknown key 'weights.a.sha': did you mean 'sha256'?"),
         (GOOD + "zzz: 1\n", "unknown key 'zzz': known keys are name, title"),
         (GOOD.replace("kind: neural", "kind: deep"), "key 'kind': Input should be 'neural', 'classical' or 'anchor'"),
         (GOOD.replace("title: Mine\n", ""), "key 'title' is missing"),

@@ -59,6 +59,25 @@ def test_from_the_hub_into_its_cache_or_a_folder(cli: Cli, tmp_path: Path, conte
     assert listed(cli, M2L_BENCH_WEIGHTS="weights", HF_HOME=str(tmp_path / "none"))["present"]
 
 
+def test_a_licence_to_accept_says_where_and_a_folder_of_the_repository_is_kept(
+    cli: Cli, tmp_path: Path, content: Path
+) -> None:
+    write_card(tmp_path, "{repository: lab/net, filename: part/number.txt}")
+    get = ("weights", "get", "net", "--cards", "cards", "--weights-dir", "weights")
+    with serve_hub("lab/net", {"part/number.txt": content}, gated=True) as hub:
+        environment = hub.environment(tmp_path / "home") | {"PYTHONPATH": TESTS}
+        result = cli(*get, **environment)
+        assert result.returncode == 1 and len(result.stderr.strip().splitlines()) == 1
+        assert "accepted its licence: do so at https://huggingface.co/lab/net, then log in" in result.stderr
+        done = cli(*get, **environment | {"HF_TOKEN": "hf_accepted"})
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "weights" / "net" / "part" / "number.txt").read_text() == "2.5"
+        asked = len(hub.requests)
+        assert listed(cli, M2L_BENCH_WEIGHTS="weights", HF_HOME=str(tmp_path / "none"))["present"]
+        assert cli(*get, **environment).returncode == 0
+        assert len(hub.requests) == asked
+
+
 def test_from_any_address(cli: Cli, tmp_path: Path, content: Path) -> None:
     with serve_file(FileServer(content.read_bytes())) as server:
         write_card(tmp_path, f"{{url: '{server.url}', sha256: '00000000'}}")

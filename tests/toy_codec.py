@@ -1,4 +1,6 @@
-"""A codec whose noise halves with each doubling of its denoising steps, for tests."""
+"""Codecs for tests: noise that halves with each doubling of the denoising steps, and a gain read from a file."""
+
+from pathlib import Path
 
 from torch import Generator, Tensor, randn
 
@@ -16,3 +18,20 @@ class Denoiser:
 
 
 CARD = "name: denoiser\ntitle: Denoiser\nkind: neural\nadapter: toy_codec:Denoiser\nsteps: 1\n"
+
+
+class Gain:
+    """Hands its input on times the number in a file."""
+
+    sample_rate, channels = 44_100, 1
+
+    def __init__(self, gain: Path) -> None:
+        self.gain = float(gain.read_text())
+
+    def encode(self, audio: Tensor) -> Tensor:
+        return audio
+
+    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
+        return self.gain * latents
+
+    features = encode

@@ -14,7 +14,9 @@ class Codec(Protocol):
     """An autoencoder or coder. `codec_runner` does resampling, channels, chunks, length, device and seed around it.
 
     A class that does not run everywhere has a static method `unavailable(**options)`: why not here and the command
-    that changes it, or two empty strings. One with weights has `weights_sha256`: a run is of one set of weights.
+    that changes it, or two empty strings. Files of weights that its card names are handed to it by name; one that
+    finds its weights itself has `weights_sha256`: a run is of one set of weights.
+    One whose latents take another space than that of their type has a method `transmitted(latents)`: numbers, bytes.
     A codec that is a `torch.nn.Module`, or has a method `to(device)`, is moved to the device of the run.
     """
 

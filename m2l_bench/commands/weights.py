@@ -10,16 +10,16 @@ import typer
 from m2l_bench.commands.common import CardsOption, JsonOption, WeightsDirOption, consoles
 
 if TYPE_CHECKING:
-    from m2l_bench.cards import EmbeddingCard
+    from m2l_bench.cards import AdapterCard, Cards
 
 
 def list_weights(weights_dir: WeightsDirOption = None, cards: CardsOption = None, json: JsonOption = False) -> None:
-    """List the networks that make vectors: their weights' size, licence, and whether they are on this machine."""
+    """List the networks that make vectors, and the systems: their weights' size, licence, and whether they are here."""
     from m2l_bench.cards import load_cards
     from m2l_bench.terminal import print_json, table
 
     stdout, _ = consoles()
-    described = [_described(card, weights_dir) for card in load_cards(cards or ()).embeddings.values()]
+    described = [_described(card, weights_dir) for card in _with_weights(load_cards(cards or ()))]
     if json:
         print_json(described)
         return
@@ -42,7 +42,7 @@ def get(
 
     Examples:
 
-        m2l-bench weights get vggish clap
+        m2l-bench weights get vggish clap dac
 
         m2l-bench weights get mert --weights-dir /data/weights
     """
@@ -52,20 +52,34 @@ def get(
 
     stdout, stderr = consoles()
     found = load_cards(cards or ())
-    for card in [found.embedding(name) for name in names]:
+    for card in [card for name in names for card in _called(found, name)]:
         for file in card.weights.values():
             with DownloadBar(stderr, file.name) as bar:
                 path = fetch(file, weights_dir, bar.advance)
             stdout.print(str(path), markup=False, soft_wrap=True)
 
 
-def _described(card: EmbeddingCard, weights_dir: Path | None) -> dict[str, Any]:
-    from m2l_bench.embedding_runner import embedding_availability
+def _with_weights(cards: Cards) -> list[AdapterCard]:
+    systems = [card for card in cards.systems.values() if card.weights]
+    return [*cards.embeddings.values(), *systems]
+
+
+def _called(cards: Cards, name: str) -> list[AdapterCard]:
+    """The embedding of this name, the system, or both.
+
+    Raises:
+        UserError: there is neither.
+    """
+    return [card for card in _with_weights(cards) if card.name == name] or [cards.embedding(name)]
+
+
+def _described(card: AdapterCard, weights_dir: Path | None) -> dict[str, Any]:
+    from m2l_bench.adapters import adapter_availability
     from m2l_bench.weights import find
 
     files = card.weights.values()
     there = [find(file, weights_dir) for file in files]
-    state = embedding_availability(card, weights_dir)
+    state = adapter_availability(card, weights_dir)
     return {
         "name": card.name,
         "title": card.title,

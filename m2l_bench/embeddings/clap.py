@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from m2l_bench.embeddings.files import fill, missing, read_torch
 from m2l_bench.embeddings.laion import Tower, audio_tower, configuration
 from m2l_bench.errors import UserError
+from m2l_bench.network_files import fill, missing, read_torch
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from m2l_bench.embeddings.files import fill, missing, read_config, read_safetensors
 from m2l_bench.errors import UserError, one_line
+from m2l_bench.network_files import fill, missing, read_config, read_safetensors
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,8 +11,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from m2l_bench.embeddings.files import fill, missing, read_config, read_torch
 from m2l_bench.errors import UserError, one_line
+from m2l_bench.network_files import fill, missing, read_config, read_torch
 
 if TYPE_CHECKING:
     from torch import Tensor

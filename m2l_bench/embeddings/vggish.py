@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from m2l_bench.embeddings.files import fill, missing, read_torch
+from m2l_bench.network_files import fill, missing, read_torch
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -41,13 +41,25 @@ class HubFile:
         """Where it is, fetched if need be; into `folder` in place of the hub's cache if one is named.
 
         Raises:
-            CheckpointError: no connection and not in the cache, or a file with another hash.
+            CheckpointError: no connection and not in the cache, a licence not yet accepted, or a file with another
+                hash.
         """
         from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+        from huggingface_hub.errors import (
+            EntryNotFoundError,
+            GatedRepoError,
+            HfHubHTTPError,
+            LocalEntryNotFoundError,
+        )
 
         try:
             path = Path(hf_hub_download(self.repository, self.filename, revision=self.revision, local_dir=folder))
+        except GatedRepoError as error:
+            raise CheckpointError(
+                f"{self.repository}/{self.filename}: only for those who have accepted its licence: do so at "
+                f"https://huggingface.co/{self.repository}, then log in with `hf auth login` or set HF_TOKEN, and run "
+                "it again"
+            ) from error
         except (LocalEntryNotFoundError, EntryNotFoundError, HfHubHTTPError, OSError) as error:
             reason = " ".join(str(error).split())[:200]
             raise CheckpointError(

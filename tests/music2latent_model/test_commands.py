@@ -16,7 +16,7 @@ from conftest import Cli, music, write
 from safetensors import safe_open
 
 from m2l_bench.datasets import bundled
-from m2l_bench.music2latent import checkpoint
+from m2l_bench.music2latent import Music2Latent, checkpoint
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.music2latent.networks import Networks
 
@@ -136,3 +136,18 @@ def test_in_the_benchmark(
     assert not card["available"]
     assert card["command"] == "hf download SonyCSLParis/music2latent music2latent.pt --revision main"
     assert np.isfinite(soundfile.read(next((tmp_path / "runs").rglob("*.flac")))[0]).all()
+
+
+def test_models_check_runs_it(cli: Cli, quick_cards: Path, checkpoint_folder: Path, model: Music2Latent) -> None:
+    config = model.config
+    (quick_cards / "random.yaml").write_text(
+        "name: random\ntitle: Random weights\nkind: neural\n"
+        "adapter: m2l_bench.codecs.music2latent:Music2LatentCodec\n"
+        f"options: {{weights: {checkpoint_folder}}}\nsteps: 1\n"
+        f"latents: {{sample_rate: 44100, channels: 1, width: {config.latent_channels}, "
+        f"samples: {config.samples_per_latent}}}\n"
+    )
+    result = cli("models", "check", "random", "--cards", quick_cards, "--json")
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["latents"] == [1, config.latent_channels, model.latents_for(44_100)]

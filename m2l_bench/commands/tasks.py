@@ -1,4 +1,4 @@
-"""`m2l-bench models` and `m2l-bench tasks`."""
+"""`m2l-bench tasks`."""
 
 from __future__ import annotations
 
@@ -10,34 +10,6 @@ from m2l_bench.commands.common import CardsOption, JsonOption, consoles
 
 if TYPE_CHECKING:
     from m2l_bench.cards import ProbeTaskCard, TaskCard
-
-
-def models(cards: CardsOption = None, json: JsonOption = False) -> None:
-    """List the systems, and how to make available those that are not."""
-    from m2l_bench.cards import load_cards
-    from m2l_bench.systems import availability
-    from m2l_bench.terminal import print_json, table
-
-    stdout, _ = consoles()
-    states = [(card, availability(card)) for card in load_cards(cards or ()).systems.values()]
-    if json:
-        print_json(
-            [
-                {
-                    **card.model_dump(mode="json"),
-                    "available": bool(state),
-                    "reason": state.reason,
-                    "command": state.command,
-                }
-                for card, state in states
-            ]
-        )
-        return
-    rows = [[card.name, card.title, card.kind, "yes" if state else state.reason] for card, state in states]
-    stdout.print(table("", ["Name", "System", "Kind", "Available"], rows))
-    for card, state in states:
-        if not state:
-            stdout.print(f"{card.name}: {state.command}", markup=False, soft_wrap=True)
 
 
 def tasks(

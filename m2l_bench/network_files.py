@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-INSTALL = "pip install 'm2l-bench[embeddings]'"
 
+def missing(package: str, extra: str = "embeddings") -> tuple[str, str]:
+    """What an adapter's `unavailable` answers: why not and the command that helps, or two empty strings.
 
-def missing(package: str) -> tuple[str, str]:
-    """What an adapter's `unavailable` answers: why not and the command that helps, or two empty strings."""
+    Args:
+        extra: of this package, that brings the other one.
+    """
     if importlib.util.find_spec(package) is None:
-        return f"the package {package} is not installed", INSTALL
+        return f"the package {package} is not installed", f"pip install 'm2l-bench[{extra}]'"
     return "", ""
 
 
@@ -77,13 +79,15 @@ def read_config(path: Path, expected: str) -> dict[str, Any]:
 def fill(module: Module, tensors: Mapping[str, Tensor], path: Path, expected: str) -> None:
     """Copy `tensors` into `module`, which must have just these, and make it ready for use.
 
-    Names of normalised weights may be the older `weight_g` and `weight_v`.
+    Names of normalised weights may be the older `weight_g` and `weight_v`, in the file or in the module.
 
     Raises:
         UserError: a tensor is missing, unknown, of another shape or not finite.
     """
     tensors = {_current_name(name): tensor for name, tensor in tensors.items()}
-    wanted = module.state_dict()
+    state = module.state_dict()
+    own_names = {_current_name(name): name for name in state}
+    wanted = {name: state[own] for name, own in own_names.items()}
     for names, what in ((wanted.keys() - tensors.keys(), "lacks"), (tensors.keys() - wanted.keys(), "also holds")):
         if names:
             raise UserError(f"{path}: not {expected}: it {what} {len(names)} tensors, first {min(names)}")
@@ -93,7 +97,7 @@ def fill(module: Module, tensors: Mapping[str, Tensor], path: Path, expected: st
             raise UserError(f"{path}: not {expected}: {name} has the shape {found} instead of {right}")
         if not tensor.isfinite().all():
             raise UserError(f"{path}: {name} holds NaN or infinity")
-    module.load_state_dict(tensors)
+    module.load_state_dict({own_names[name]: tensor for name, tensor in tensors.items()})
     module.eval().requires_grad_(False)
 
 

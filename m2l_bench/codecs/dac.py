@@ -1,0 +1,54 @@
+"""Descript Audio Codec at 44.1 kHz.
+
+Source: Kumar et al., High-Fidelity Audio Compression with Improved RVQGAN, NeurIPS 2023; the network of `transformers`,
+which is that of the authors' package `descript-audio-codec`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from m2l_bench.codecs.pretrained import read_model
+from m2l_bench.codecs.residual import ResidualCodec
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+EXPECTED = "DAC 44.1 kHz, as descript/dac_44khz on the hub"
+
+
+class Dac(ResidualCodec):
+    """One channel; a frame of codes for every 512 samples, a frame begun counting as one.
+
+    Args:
+        config: the model's `config.json`.
+        checkpoint: its `model.safetensors`.
+        codebooks: of 9, each of 10 bits a frame: 0.86 kb/s.
+    """
+
+    sample_rate = 44_100
+
+    def __init__(self, config: Path, checkpoint: Path, codebooks: int = 9) -> None:
+        from transformers import DacModel
+
+        model = read_model(DacModel, config, checkpoint, {"sampling_rate": self.sample_rate}, EXPECTED)
+        super().__init__(model, codebooks, model.config.n_codebooks, model.config.codebook_size)
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """(batch, 1, samples) -> codes (batch, codebooks, frames), int16."""
+        return self.model.encode(self._whole_frames(audio), n_quantizers=self.codebooks).audio_codes.short()
+
+    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
+        """(batch, codebooks, frames) -> (batch, 1, frames * 512). Deterministic: steps and generator are ignored."""
+        return self.model.decode(audio_codes=latents.long()).audio_values[:, None]
+
+    def features(self, audio: Tensor) -> Tensor:
+        """(batch, 1, samples) -> (batch, 1024, frames): the encoder's output, which is also its widest layer."""
+        return self.model.encoder(self._whole_frames(audio))
+
+    def _whole_frames(self, audio: Tensor) -> Tensor:
+        """Zeros at the end up to a whole frame, as the authors' package does."""
+        from torch.nn.functional import pad
+
+        return pad(audio, (0, -audio.shape[-1] % self.model.config.hop_length))

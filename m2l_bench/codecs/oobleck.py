@@ -1,0 +1,75 @@
+"""The variational autoencoder of Stable Audio Open.
+
+Source: Evans et al., Stable Audio Open, arXiv:2407.14358, 2024; the network of `diffusers`, `AutoencoderOobleck`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from m2l_bench.errors import UserError, one_line
+from m2l_bench.network_files import fill, missing, read_config, read_safetensors
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+EXPECTED = "the autoencoder of Stable Audio Open 1.0, as stabilityai/stable-audio-open-1.0, vae/, on the hub"
+
+
+class Oobleck:
+    """Two channels; 64 numbers for every 2,048 samples, a frame begun counting as one.
+
+    The latents are the mean of the posterior, so that a reconstruction is always the same; training draws from it.
+
+    Args:
+        config: the model's `vae/config.json`.
+        checkpoint: its `vae/diffusion_pytorch_model.safetensors`.
+    """
+
+    sample_rate = 44_100
+    channels = 2
+
+    def __init__(self, config: Path, checkpoint: Path) -> None:
+        from diffusers import AutoencoderOobleck
+
+        content = read_config(config, EXPECTED)
+        found = tuple(content.get(name) for name in ("_class_name", "sampling_rate", "audio_channels"))
+        if found != ("AutoencoderOobleck", self.sample_rate, self.channels):
+            raise UserError(f"{config}: _class_name, sampling_rate, audio_channels are {found}; expected {EXPECTED}")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # of torch, about how diffusers normalises weights
+                self.model = AutoencoderOobleck.from_config(content)
+        except Exception as error:  # sizes that do not go together fail anywhere in torch
+            raise UserError(f"{config}: cannot be used ({one_line(error)}); expected {EXPECTED}") from error
+        fill(self.model, read_safetensors(checkpoint, EXPECTED), checkpoint, EXPECTED)
+
+    @staticmethod
+    def unavailable(**_: object) -> tuple[str, str]:
+        return missing("diffusers", "codecs")
+
+    def to(self, device: str) -> None:
+        self.model.to(device)
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """(batch, 2, samples) -> (batch, 64, frames)."""
+        return self.model.encode(self._whole_frames(audio)).latent_dist.mode()
+
+    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
+        """(batch, 64, frames) -> (batch, 2, frames * 2048). Deterministic: steps and generator are ignored."""
+        return self.model.decode(latents).sample
+
+    def features(self, audio: Tensor) -> Tensor:
+        """(batch, 2, samples) -> (batch, 2048, frames): the encoder's widest layer, the output of its last block."""
+        maps = self.model.encoder.conv1(self._whole_frames(audio))
+        for block in self.model.encoder.block:
+            maps = block(maps)
+        return maps
+
+    def _whole_frames(self, audio: Tensor) -> Tensor:
+        """Zeros at the end up to a whole frame, without which the network gives fewer samples than it takes."""
+        from torch.nn.functional import pad
+
+        return pad(audio, (0, -audio.shape[-1] % self.model.hop_length))

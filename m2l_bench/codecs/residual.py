@@ -1,0 +1,51 @@
+"""What codecs with residual vector quantisation share.
+
+Their `encode` gives what is transmitted, the indices into the codebooks, so that the rates of a table are the codec's
+own and its reconstructions those of the quantised codec. What a probe or a generative model sees, the encoder's output
+before quantisation, is their `features`. The number of codebooks is an option of the card: one network can appear at
+several rates, and its features are the same at all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from m2l_bench.network_files import missing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class ResidualCodec:
+    """Base of the adapters.
+
+    Args:
+        model: the network, with `encode`, `decode` and `encoder` as in `transformers`.
+        codebooks: how many are used, the first that many.
+        of: how many there are.
+        codebook_size: entries of each.
+
+    Raises:
+        ValueError: there are not that many codebooks.
+    """
+
+    channels = 1
+
+    def __init__(self, model: Any, codebooks: int, of: int, codebook_size: int) -> None:
+        if not 1 <= codebooks <= of:
+            raise ValueError(f"codebooks is {codebooks}: expected 1 to {of}")
+        self.model = model
+        self.codebooks = codebooks
+        self.bits = math.ceil(math.log2(codebook_size))
+
+    @staticmethod
+    def unavailable(**_: object) -> tuple[str, str]:
+        return missing("transformers", "codecs")
+
+    def to(self, device: str) -> None:
+        self.model.to(device)
+
+    def transmitted(self, latents: Tensor) -> tuple[int, int]:
+        """Numbers and bytes of the codes, which have no need of the 16 bits they are held in."""
+        return latents.numel(), math.ceil(latents.numel() * self.bits / 8)

@@ -1,0 +1,167 @@
+"""Published codecs with random weights: their files, what every adapter keeps, and what it must refuse."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import music
+from safetensors.torch import load_file, save_file
+from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel, MimiConfig, MimiModel
+
+from m2l_bench.codec_runner import CodecRunner
+from m2l_bench.codecs.base import Codec
+from m2l_bench.errors import UserError
+
+Make = Callable[[Path, Path], Codec]
+"""An adapter around a configuration and a file of weights."""
+
+LENGTHS = (1, 100, 511, 512, 513, 5000)
+
+
+def random_network(name: str) -> Any:
+    """The network of a system with its published structure, narrow, and the same random weights each time."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return NETWORKS[name]().eval()
+
+
+def _dac() -> torch.nn.Module:
+    return DacModel(DacConfig(encoder_hidden_size=4, decoder_hidden_size=32, sampling_rate=44_100))
+
+
+def _encodec() -> torch.nn.Module:
+    config = EncodecConfig(
+        sampling_rate=48_000,
+        audio_channels=2,
+        normalize=True,
+        chunk_length_s=1.0,
+        overlap=0.01,
+        norm_type="time_group_norm",
+        use_causal_conv=False,
+        target_bandwidths=[3.0, 6.0, 12.0, 24.0],
+        num_filters=4,
+        hidden_size=16,
+    )
+    network = EncodecModel(config)
+    for layer in network.quantizer.layers:
+        layer.codebook.embed.normal_()  # zero until trained
+    return network
+
+
+def _mimi() -> torch.nn.Module:
+    config = MimiConfig(
+        num_filters=4,
+        hidden_size=64,
+        num_hidden_layers=1,
+        intermediate_size=32,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        codebook_dim=16,
+        vector_quantization_hidden_dimension=16,
+        upsample_groups=64,
+    )
+    network = MimiModel(config)
+    for name, buffer in network.named_buffers():
+        if name.endswith("embed_sum"):
+            buffer.normal_()  # zero until trained
+    return network
+
+
+def _oobleck() -> torch.nn.Module:
+    from diffusers import AutoencoderOobleck
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of torch, about how diffusers normalises weights
+        return AutoencoderOobleck(encoder_hidden_size=8, decoder_channels=8, decoder_input_channels=4)
+
+
+NETWORKS: dict[str, Callable[[], torch.nn.Module]] = {
+    "dac": _dac,
+    "encodec": _encodec,
+    "mimi": _mimi,
+    "oobleck": _oobleck,
+}
+
+
+def audio(codec: Codec, samples: int, seed: int = 0) -> torch.Tensor:
+    """(1, channels, samples) at the codec's rate."""
+    clip = music(samples / codec.sample_rate + 0.1, codec.sample_rate, codec.channels, seed)
+    return torch.from_numpy(clip[None, :, :samples])
+
+
+def check_contract(codec: Codec, features: int) -> None:
+    """Any length, repeatability, silence, streams of a batch by themselves, features of `features` channels."""
+    with torch.inference_mode():
+        for samples in LENGTHS:
+            clip = audio(codec, samples)
+            latents = codec.encode(clip)
+            assert latents.ndim == 3 and len(latents) == 1
+            made = codec.decode(latents, samples)
+            assert made.shape[:2] == clip.shape[:2] and made.shape[2] >= samples
+            assert made.isfinite().all()
+            assert torch.equal(codec.encode(clip), latents) and torch.equal(codec.decode(latents, samples), made)
+            assert codec.features(clip).shape[:2] == (1, features)
+        assert codec.decode(codec.encode(torch.zeros_like(clip)), samples).isfinite().all()
+        pair = torch.cat([clip, audio(codec, samples, seed=1)])
+        both = codec.decode(codec.encode(pair), samples)
+        torch.testing.assert_close(both[:1], made, rtol=0, atol=1e-5)
+        assert not torch.equal(both[0], both[1])
+
+
+def check_runner(codec: Codec) -> None:
+    """In the harness: the clip's own length, rate and channels, in one piece and in chunks."""
+    clip = music(0.5, 32_000, channels=3)
+    for chunks in ({}, {"chunk_seconds": 0.2, "overlap_seconds": 0.05, "batch_size": 2}):
+        runner = CodecRunner(codec, **chunks)  # type: ignore[arg-type]
+        made = runner.reconstruct("clip", clip, 32_000)
+        assert made.audio.shape == clip.shape
+        np.testing.assert_array_equal(runner.reconstruct("clip", clip, 32_000).audio, made.audio)
+
+
+def refused(make: Make, config: Path, checkpoint: Path, *messages: str) -> None:
+    """One line that says each of `messages`."""
+    with pytest.raises(UserError) as caught:
+        make(config, checkpoint)
+    for message in messages:
+        assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def check_bad_files(make: Make, config: Path, checkpoint: Path, expected: str, capfd: Any) -> None:
+    """No file, a file cut short, one of another network, one that lacks a tensor, one of other sizes, one with NaN."""
+    capfd.readouterr()
+    other = checkpoint.with_name("other.safetensors")
+    tensors = load_file(checkpoint)
+    # A bias, since some models keep count of their codebooks in tensors of one number.
+    name = next(name for name, tensor in tensors.items() if name.endswith(".bias") and tensor.numel() > 1)
+    refused(make, config, checkpoint.with_name("none"), "none: no such file", expected)
+    other.write_bytes(checkpoint.read_bytes()[:-100])
+    refused(make, config, other, f"{other}: not a whole safetensors file", expected)
+    save_file({"a.weight": torch.zeros(1)}, other)
+    refused(make, config, other, f"{other}: not {expected}: it lacks")
+    save_file({key: tensor for key, tensor in tensors.items() if key != name}, other)
+    refused(make, config, other, "it lacks 1 tensors")
+    save_file(tensors | {"zzz": torch.zeros(1)}, other)
+    refused(make, config, other, "it also holds 1 tensors, first zzz")
+    save_file(tensors | {name: torch.zeros(1)}, other)
+    refused(make, config, other, "has the shape (1,) instead of")
+    save_file(tensors | {name: torch.full_like(tensors[name], torch.nan)}, other)
+    refused(make, config, other, f"{name} holds NaN or infinity")
+    said = capfd.readouterr()
+    assert said.out + said.err == ""
+
+
+def check_bad_configurations(
+    make: Make, config: Path, checkpoint: Path, expected: str, *wrong: tuple[str, str]
+) -> None:
+    """What is not JSON or not a mapping, and each text of `wrong`, with what is said of it."""
+    other = config.with_name("other.json")
+    for text, message in (("{", "not readable as JSON"), ("[]", "not a mapping"), *wrong):
+        other.write_text(text)
+        refused(make, other, checkpoint, str(other), message, expected)

@@ -1,0 +1,77 @@
+"""Stable Audio Open's autoencoder with random weights in the hub's format."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from checkpoints import audio, check_bad_configurations, check_bad_files, check_contract, check_runner, random_network
+from safetensors import safe_open
+
+from m2l_bench.codecs.oobleck import EXPECTED, Oobleck
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    return random_network("oobleck")
+
+
+@pytest.fixture
+def files(model: Any, tmp_path: Path) -> tuple[Path, Path]:
+    model.save_pretrained(tmp_path)
+    return tmp_path / "config.json", tmp_path / "diffusion_pytorch_model.safetensors"
+
+
+def test_the_names_are_the_published_ones(files: tuple[Path, Path]) -> None:
+    """With the weight normalisation of training, under the names of before PyTorch 2.1."""
+    with safe_open(files[1], "pt") as file:
+        names = set(file.keys())
+    assert {"encoder.conv1.weight_g", "encoder.conv1.weight_v", "decoder.block.0.conv_t1.weight_g"} <= names
+    assert json.loads(files[0].read_text())["_class_name"] == "AutoencoderOobleck"
+
+
+def test_nothing_is_said(files: tuple[Path, Path], recwarn: pytest.WarningsRecorder) -> None:
+    Oobleck(*files)
+    assert not recwarn.list
+
+
+def test_contract(files: tuple[Path, Path]) -> None:
+    check_contract(Oobleck(*files), features=128)
+    check_runner(Oobleck(*files))
+
+
+def test_equal_to_diffusers(files: tuple[Path, Path], model: Any) -> None:
+    """Its own call, end to end, of a length of whole frames: of others it gives too few samples."""
+    codec = Oobleck(*files)
+    clip = audio(codec, 5 * 2048)
+    with torch.no_grad():
+        theirs = model(clip).sample
+        posterior = model.encode(clip).latent_dist
+    latents = codec.encode(clip)
+    assert latents.shape == (1, 4, 5)
+    torch.testing.assert_close(latents, posterior.mean, rtol=0, atol=1e-6)
+    torch.testing.assert_close(codec.decode(latents, clip.shape[-1]), theirs, rtol=0, atol=1e-5)
+
+
+def test_features_lead_to_the_latents(files: tuple[Path, Path], model: Any) -> None:
+    codec = Oobleck(*files)
+    clip = audio(codec, 5 * 2048)
+    with torch.no_grad():
+        parameters = model.encoder.conv2(model.encoder.snake1(codec.features(clip)))
+    torch.testing.assert_close(parameters[:, :4], codec.encode(clip), rtol=0, atol=1e-6)
+
+
+def test_bad_files(files: tuple[Path, Path], capfd: Any) -> None:
+    check_bad_files(Oobleck, *files, EXPECTED, capfd)
+    other = '{"_class_name": "AutoencoderOobleck", "sampling_rate": 44100, "audio_channels": %s}'
+    check_bad_configurations(
+        Oobleck,
+        *files,
+        EXPECTED,
+        ('{"_class_name": "AutoencoderKL"}', "('AutoencoderKL', None, None)"),
+        (other % 1, "('AutoencoderOobleck', 44100, 1)"),
+        (other.replace("}", ', "channel_multiples": [1]}') % 2, "cannot be used"),
+    )
