@@ -14,6 +14,7 @@ from toy_codec import CARD, Denoiser
 from m2l_bench.cards import Latents, SystemCard, load_cards
 from m2l_bench.codec_check import check_codec
 from m2l_bench.codec_runner import CodecRunner
+from m2l_bench.systems import load_codec
 
 TESTS = str(Path(__file__).parent)
 LATENTS = Latents(sample_rate=44_100, channels=1, width=1, samples=1)
@@ -92,6 +93,12 @@ def test_a_codec_that_breaks_its_word() -> None:
     broken = check_codec(card(None), CodecRunner(Broken()))
     assert broken.features is None
     assert broken.problems[:2] == ["gives (1, 1, 44099) for audio of (1, 1, 44100)", "gives NaN or infinite samples"]
+
+
+@pytest.mark.parametrize("name", ["opus-12k", "mp3-32k"])
+def test_a_stream_may_carry_a_serial_number(name: str) -> None:
+    found = check_codec(load_cards().system(name), load_codec(name))
+    assert not found.problems and found.features is None
 
 
 def test_from_the_command_line(cli: Cli, tmp_path: Path) -> None:

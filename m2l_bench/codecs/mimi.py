@@ -46,4 +46,10 @@ class Mimi(ResidualCodec):
 
     def features(self, audio: Tensor) -> Tensor:
         """(batch, 1, samples) -> (batch, 512, frames): the encoder's output."""
-        return self.model.encoder(audio).latents
+        from torch import Tensor
+
+        encoded = self.model.encoder(audio)
+        if isinstance(encoded, Tensor):  # transformers 4: its convolutions alone
+            encoded = self.model.encoder_transformer(encoded.transpose(1, 2))[0].transpose(1, 2)
+            return self.model.downsample(encoded)
+        return encoded.latents

@@ -54,8 +54,8 @@ def read_model(model: type, config: Path, checkpoint: Path, wanted: dict[str, An
                 f"{checkpoint}: not {expected}: it {what} {len(report[key])} tensors, first {min(report[key])}"
             )
     if report["mismatched_keys"]:
-        name, has, right = min(report["mismatched_keys"])
-        raise UserError(f"{checkpoint}: not {expected}: {name} has the shape {tuple(has)} instead of {tuple(right)}")
+        names = [key if isinstance(key, str) else key[0] for key in report["mismatched_keys"]]  # transformers 4 or 5
+        raise UserError(f"{checkpoint}: not {expected}: {min(names)} has not the shape that {config.name} gives it")
     return network.float().eval().requires_grad_(False)
 
 

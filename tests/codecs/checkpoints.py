@@ -150,7 +150,7 @@ def check_bad_files(make: Make, config: Path, checkpoint: Path, expected: str, c
     save_file(tensors | {"zzz": torch.zeros(1)}, other)
     refused(make, config, other, "it also holds 1 tensors, first zzz")
     save_file(tensors | {name: torch.zeros(1)}, other)
-    refused(make, config, other, "has the shape (1,) instead of")
+    refused(make, config, other, f"not {expected}: ", "the shape")
     save_file(tensors | {name: torch.full_like(tensors[name], torch.nan)}, other)
     refused(make, config, other, f"{name} holds NaN or infinity")
     said = capfd.readouterr()

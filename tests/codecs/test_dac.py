@@ -79,6 +79,6 @@ def test_bad_files(files: tuple[Path, Path], capfd: Any) -> None:
         EXPECTED,
         ('{"model_type": "dac", "sampling_rate": 24000}', "sampling_rate is 24000 instead of 44100"),
         ('{"model_type": "encodec", "sampling_rate": 44100}', "model_type is 'encodec' instead of 'dac'"),
-        ('{"model_type": "dac", "n_codebooks": "many"}', "cannot be used"),
+        ('{"model_type": "dac", "sampling_rate": 44100, "n_codebooks": "many"}', "cannot be used"),
         ('{"model_type": "dac", "sampling_rate": 44100, "codebook_size": 1000}', "cannot be used"),
     )

@@ -58,6 +58,13 @@ def test_equal_to_transformers(files: tuple[Path, Path], model: Any, codebooks: 
     torch.testing.assert_close(ours, theirs.audio_values, rtol=0, atol=1e-6)
 
 
+def test_features_lead_to_the_codes(files: tuple[Path, Path], model: Any) -> None:
+    codec = Mimi(*files)
+    clip = audio(codec, 10_000)
+    codes = model.quantizer.encode(codec.features(clip), 8).transpose(0, 1)
+    assert torch.equal(codes, codec.encode(clip).long())
+
+
 def test_rate(files: tuple[Path, Path]) -> None:
     """8 codebooks of 11 bits, 12.5 times a second: 1.1 kb/s."""
     cost = CodecRunner(Mimi(*files)).reconstruct("clip", music(2.0, 24_000), 24_000).cost
