@@ -79,11 +79,12 @@ class Run:
     def append(self, row: Row) -> None:
         """Add a finished clip; it is on the disk when this returns."""
         line = json.dumps(row, allow_nan=True) + "\n"
+        # First in memory: an interrupt that comes once the line is written must not make `compact` forget it.
+        self.rows[row["id"]] = row
         with full_disk_is_clear(self.folder), (self.folder / "rows.jsonl").open("ab") as journal:
             journal.write(line.encode())
             journal.flush()
             os.fsync(journal.fileno())
-        self.rows[row["id"]] = row
 
     def forget_failures_outside(self, ids: Collection[str]) -> None:
         """Drop rows of failed clips that are no longer in the dataset: a bad file was taken away."""

@@ -174,5 +174,5 @@ def test_cards_say_which_codec_can_be_probed() -> None:
     for name in ("mel-mean", "chroma", "music2latent-untrained"):
         assert load_embedding(cards.embedding(name)).dim in (128, 12, 4096)
     recorded = SystemCard(name="x", title="X", kind="anchor", adapter="m2l_bench.codecs.anchors:HiddenReference")
-    with pytest.raises(UserError, match="no encoder features"):
+    with pytest.raises(UserError, match="x has no encoder and decoder to load"):
         load_codec_features(recorded)

@@ -66,3 +66,17 @@ def test_a_foreign_or_damaged_run_is_named(tmp_path: Path) -> None:
     (run.folder / "manifest.json").write_text("{")
     with pytest.raises(UserError, match="not a run's manifest"):
         read_manifest(run.folder)
+
+
+def test_an_interrupt_right_after_a_row_is_written_does_not_lose_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(descriptor: int) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), open_run(tmp_path, KEY, {}, lambda _: True) as run:
+        run.append(row("a"))
+        monkeypatch.setattr("m2l_bench.run.os.fsync", interrupted)
+        run.append(row("b"))
+    assert [kept["id"] for kept in read_rows(run.folder)] == ["a", "b"]
