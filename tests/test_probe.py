@@ -23,7 +23,7 @@ from m2l_bench.errors import UserError
 from m2l_bench.probe import ProbeOptions, ProbeOutcome, make_probe_plan, probe
 from m2l_bench.probe_models import models_to_probe
 from m2l_bench.probe_run import ProbeRun
-from m2l_bench.probe_scoring import paired_difference
+from m2l_bench.probe_scoring import interval, paired_difference
 from m2l_bench.run import find_runs
 
 TESTS = str(Path(__file__).parent)
@@ -236,6 +236,12 @@ def test_models_on_the_same_clips_are_compared_pairwise(cards: Cards, data: Path
     chroma.__dict__["items"], chroma.__dict__["scores"] = shorter, chroma.scores[:, 1:]
     fewer = paired_difference("macro_f1", toy, chroma)
     assert fewer is not None and fewer["clips"] == 8
+
+
+def test_intervals_lie_around_the_value_whatever_resampling_does_to_it() -> None:
+    drawn = 0.5 + 0.1 * np.random.default_rng(0).standard_normal(4000)
+    low, high = interval(drawn, 0.4)
+    assert (low, high) == pytest.approx((0.4 - 0.196, 0.4 + 0.196), abs=0.01)
 
 
 def test_tables_of_the_papers_tasks_and_of_others_are_never_one(cards_folder: Path, data: Path, tmp_path: Path) -> None:
