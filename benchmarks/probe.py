@@ -72,7 +72,8 @@ def keras_model(settings: ProbeSettings, dim: int, classes: int) -> Any:
 
     layers = [dense(units, "relu") for units in settings.hidden]
     model = keras.Sequential([keras.Input((dim,)), *layers, dense(classes, "softmax")])
-    model.compile(keras.optimizers.Adam(settings.learning_rate), "categorical_crossentropy", ["categorical_accuracy"])
+    adam = keras.optimizers.Adam(settings.learning_rate)
+    model.compile(adam, "categorical_crossentropy", metrics=["categorical_accuracy"])
     return model
 
 
