@@ -45,7 +45,7 @@ def bootstrap_interval(values: np.ndarray, resamples: int = RESAMPLES, seed: int
 
 
 @dataclass(frozen=True)
-class _MeasuredRun:
+class MeasuredRun:
     """A run as a table needs it."""
 
     name: str
@@ -58,6 +58,32 @@ class _MeasuredRun:
         """Metrics of its task, measured or not."""
         sessions = self.manifest.get("sessions", [])
         return {*self.manifest["metric_versions"], *(name for one in sessions for name in one.get("not_measured", {}))}
+
+
+@dataclass(frozen=True)
+class MeasuredRuns:
+    """The runs of one dataset that a table shows, and what is to be said of the others."""
+
+    dataset: str
+    runs: list[MeasuredRun]
+    notes: list[str]
+
+
+def measured_runs(
+    out: Path, dataset: str | None = None, only: set[Path] | None = None, reference: str = ORIGINALS
+) -> MeasuredRuns:
+    """The newest run of each system over one dataset below `out`; arguments and errors as `reconstruction_table`."""
+    folders = [folder for folder in find_runs(out) if only is None or folder in only]
+    if not folders:
+        raise UserError(f"{out}: no runs there; `m2l-bench reconstruct` makes them")
+    datasets = sorted({folder.parent.name for folder in folders})
+    if dataset is None and len(datasets) > 1:
+        raise UserError(f"{out} holds runs over {', '.join(datasets)}: choose one with --task")
+    dataset = dataset or datasets[0]
+    if dataset not in datasets:
+        raise UserError(f"{out}: no runs over '{dataset}'; there are {', '.join(datasets)}")
+    runs, notes = _current_runs([folder for folder in folders if folder.parent.name == dataset], reference)
+    return MeasuredRuns(dataset, runs, notes)
 
 
 def reconstruction_table(
@@ -73,16 +99,8 @@ def reconstruction_table(
     Raises:
         UserError: no runs there, or several datasets and none named.
     """
-    folders = [folder for folder in find_runs(out) if only is None or folder in only]
-    if not folders:
-        raise UserError(f"{out}: no runs there; `m2l-bench reconstruct` makes them")
-    datasets = sorted({folder.parent.name for folder in folders})
-    if dataset is None and len(datasets) > 1:
-        raise UserError(f"{out} holds runs over {', '.join(datasets)}: choose one with --task")
-    dataset = dataset or datasets[0]
-    if dataset not in datasets:
-        raise UserError(f"{out}: no runs over '{dataset}'; there are {', '.join(datasets)}")
-    runs, notes = _current_runs([folder for folder in folders if folder.parent.name == dataset], reference)
+    measured = measured_runs(out, dataset, only, reference)
+    dataset, runs, notes = measured.dataset, measured.runs, list(measured.notes)
     paper = _paper()
     columns = [*COLUMNS, *sorted({name for run in runs for name in run.asked} - set(COLUMNS))]
     records, titles = [], {}
@@ -123,14 +141,14 @@ def _column(name: str) -> Column:
     return Column(name, f"{described.title}{unit} {'↑' if described.higher_is_better else '↓'}", described.decimals)
 
 
-def _current_runs(folders: list[Path], reference: str) -> tuple[list[_MeasuredRun], list[str]]:
+def _current_runs(folders: list[Path], reference: str) -> tuple[list[MeasuredRun], list[str]]:
     """The newest run of each system and setting; older ones, and those on other audio, are named in notes."""
     notes: list[str] = []
     found = [(read_manifest(folder), folder) for folder in folders]
     found.sort(key=lambda pair: pair[0].get("sessions", [{"started": ""}])[-1]["started"], reverse=True)
     if len({manifest["key"]["root"] for manifest, _ in found}) > 1:
         notes.append(f"only runs over {found[0][0]['key']['root']} are shown")
-    runs: dict[str, _MeasuredRun] = {}
+    runs: dict[str, MeasuredRun] = {}
     audio: dict[str, str] = {}
     for manifest, folder in found:
         name = folder.name.split("~")[0]
@@ -144,7 +162,7 @@ def _current_runs(folders: list[Path], reference: str) -> tuple[list[_MeasuredRu
             notes.append(f"{folder.name}: measured on other versions of the clips, not shown; run it again")
         else:
             audio |= hashes
-            runs[name] = _MeasuredRun(name, manifest, rows, read_distances(folder, reference))
+            runs[name] = MeasuredRun(name, manifest, rows, read_distances(folder, reference))
     return list(runs.values()), notes
 
 
@@ -192,7 +210,7 @@ def _distance_figures(distance: dict[str, Any], keys: dict[str, str], name: str)
     return {column: float("nan") if value is None else value for column, value in figures.items()}
 
 
-def _distance_notes(runs: list[_MeasuredRun]) -> list[str]:
+def _distance_notes(runs: list[MeasuredRun]) -> list[str]:
     """What must be known of distances, once for all systems that it holds for."""
     systems: dict[str, list[str]] = {}
     for run in runs:
@@ -202,7 +220,7 @@ def _distance_notes(runs: list[_MeasuredRun]) -> list[str]:
     return [note if len(names) == len(runs) else f"{', '.join(names)}: {note}" for note, names in systems.items()]
 
 
-def _why_empty(name: str, runs: list[_MeasuredRun]) -> str:
+def _why_empty(name: str, runs: list[MeasuredRun]) -> str:
     """Why a metric was measured on no system, as the newest command on a run knew it."""
     sessions = [session for run in runs for session in run.manifest.get("sessions", [])]
     sessions.sort(key=lambda session: session["started"])
