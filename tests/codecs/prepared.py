@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 from checkpoints import random_network
 
 from m2l_bench.cards import SystemCard, load_cards
-from m2l_bench.music2latent import PRESETS, checkpoint
+from m2l_bench.music2latent import PRESETS, Config, checkpoint
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.systems import RECORDED
 
 CARDS = load_cards().systems
 CODECS = [name for name, card in CARDS.items() if card.kind != "anchor" and card.adapter != RECORDED]
 WITH_WEIGHTS = [name for name in CODECS if CARDS[name].weights]
+FAMILIES = [*{CARDS[name].adapter: name for name in reversed(CODECS)}.values()]
+"""A card of each adapter, where one is enough."""
 NARROW_LATENTS = {"oobleck": 4}
 """Their width where the narrow network has other latents than the published one."""
 
@@ -49,7 +50,7 @@ def network_of(card: SystemCard) -> str:
 
 def _music2latent(card: SystemCard, folder: Path, published: bool) -> SystemCard:
     """Tensors that start at zero are filled, or most of the network would do nothing."""
-    config = PRESETS["official"] if published else replace(PRESETS["tiny"], hop=PRESETS["official"].hop)
+    config = PRESETS["official"] if published else Config(base_channels=4, bottleneck_channels=32, noise_channels=32)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         networks = Networks(config).eval()

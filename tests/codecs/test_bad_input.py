@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import Cli, music
 from hub_server import serve
-from prepared import CARDS, CODECS, WITH_WEIGHTS, prepared
+from prepared import CARDS, FAMILIES, WITH_WEIGHTS, prepared
 
 from m2l_bench.cards import SystemCard
 from m2l_bench.codec_runner import CodecRunner
@@ -18,8 +18,6 @@ from m2l_bench.systems import load_runner
 from m2l_bench.weights import find
 
 REPOSITORIES = sorted({file.repository for name in WITH_WEIGHTS for file in CARDS[name].weights.values()})
-FAMILIES = {CARDS[name].adapter: name for name in reversed(WITH_WEIGHTS)}
-"""A card of each adapter."""
 
 
 def files_of(card: SystemCard, folder: Path) -> dict[str, Path]:
@@ -33,10 +31,10 @@ def refused(card: SystemCard, folder: Path, path: Path, message: str = "") -> No
     assert str(path) in str(caught.value) and message in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", FAMILIES.values())
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name in WITH_WEIGHTS])
 def test_files_that_are_cut_short_empty_or_of_another_system(name: str, tmp_path: Path) -> None:
     card = prepared(name, tmp_path)
-    other = prepared(next(one for one in FAMILIES.values() if one != name), tmp_path / "other")
+    other = prepared(next(one for one in FAMILIES if one in WITH_WEIGHTS and one != name), tmp_path / "other")
     others = sorted(files_of(other, tmp_path / "other").values(), key=lambda path: path.stat().st_size)
     files = files_of(card, tmp_path)
     assert files.keys() == card.weights.keys()
@@ -72,12 +70,11 @@ def test_without_a_connection_the_command_for_later_is_said_of_every_repository(
 @pytest.fixture(scope="module")
 def runners(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CodecRunner]:
     folder = tmp_path_factory.mktemp("weights")
-    cards = [prepared(name, folder) for name in FAMILIES.values()]
-    cards += [prepared(name, folder) for name in CODECS if name not in WITH_WEIGHTS]
+    cards = [prepared(name, folder) for name in FAMILIES]
     return {card.name: load_runner(card, weights_dir=folder) for card in cards}
 
 
-@pytest.mark.parametrize("name", [*FAMILIES.values(), *(name for name in CODECS if name not in WITH_WEIGHTS)])
+@pytest.mark.parametrize("name", FAMILIES)
 def test_any_channels_and_lengths_below_a_frame(name: str, runners: dict[str, CodecRunner]) -> None:
     """Mono into stereo systems, stereo into mono ones, one sample, silence; and noise depends on the clip alone."""
     for channels, samples in ((1, 1), (2, 1), (2, 100), (1, 3000), (2, 3000)):

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from prepared import CODECS
+from prepared import FAMILIES
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
 from run_every_codec import run
@@ -14,4 +14,4 @@ from run_every_codec import run
 
 @pytest.mark.slow
 def test_two_clips_of_the_bundled(tmp_path: Path) -> None:
-    assert not run(CODECS, tmp_path, clips=2)
+    assert not run(FAMILIES, tmp_path, clips=2)
