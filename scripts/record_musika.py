@@ -8,8 +8,8 @@
 Writes into `tests/codecs/data/`:
 
 - `musika_parity.npz`: networks of hop 8, 8 numbers a vector, whose every weight is random, as the four files that the
-  authors' code saves; a stereo file; the latents that `compress_whole_files` makes of it; the noise of the decoders in the
-  order in which they draw it; the audio of `decode_waveform`.
+  authors' code saves; a stereo file; the latents that `compress_whole_files` makes of it; the noise of the decoders in
+  the order in which they draw it; the audio of `decode_waveform`.
 - `musika_layers.json`: layers, shapes and size in bytes of the four files at the published size.
 
 Keras 2 (TensorFlow 2.15 or older) is what the authors used; Keras 3 does not write this format.
@@ -84,7 +84,7 @@ def record_layers(folder: Path) -> None:
         layers[f"{name}.h5"] = {"bytes": path.stat().st_size, "layers": listed}
     tf.keras.backend.clear_session()
     text = json.dumps(layers)
-    (TARGET / "musika_layers.json").write_text(text.replace(" [[", "\n[[").replace(" [\"", "\n[\"") + "\n")
+    (TARGET / "musika_layers.json").write_text(text.replace(" [[", "\n[[").replace(' ["', '\n["') + "\n")
 
 
 def record_parity(folder: Path) -> None:
@@ -99,8 +99,8 @@ def record_parity(folder: Path) -> None:
     audio = test_audio((WINDOWS * 128 + 3) * HOP, generator)
     (folder / "audio").mkdir()
     wavfile.write(folder / "audio" / "clip.wav", args.sr, audio)
-    in_their_order = (None, None, models["enc"], models["dec"], models["enc2"], models["dec2"], None, [None, None], None)
-    UtilsEncode_functions(args).compress_whole_files(in_their_order)
+    encoders_and_decoders = [models[name] for name in ("enc", "dec", "enc2", "dec2")]
+    UtilsEncode_functions(args).compress_whole_files([None, None, *encoders_and_decoders, None, [None, None], None])
     latents = np.load(folder / "latents" / "clip.npy")
     drawn: list[np.ndarray] = []
 
@@ -117,7 +117,7 @@ def record_parity(folder: Path) -> None:
     noise = {f"noise{number:02}": value[:, 0, :, 0] for number, value in enumerate(drawn)}
     described = {"hop": HOP, "width": WIDTH, "audio": audio, "latents": latents, "decoded": decoded}
     np.savez_compressed(TARGET / "musika_parity.npz", **described, **noise, **files)
-    print(f"latents {latents.shape}, between {latents.min():.2f} and {latents.max():.2f}, deviation {latents.std():.2f}")
+    print(f"latents {latents.shape}, {latents.min():.2f} to {latents.max():.2f}, deviation {latents.std():.2f}")
     print(f"decoded {decoded.shape}, level {decoded.std():.2f}, at full scale {np.mean(abs(decoded) == 1):.1%}")
     print(f"noise of {len(drawn)} layers; {(TARGET / 'musika_parity.npz').stat().st_size:,} bytes")
 

@@ -52,15 +52,15 @@ def read_keras(path: Path, expected: str) -> dict[str, Tensor]:
     must_exist(path, expected)
     try:
         with h5py.File(path) as file:
-            # `Model.save` has the weights beside the model's description.
-            content = file["model_weights"] if "model_weights" in file else file
+            content = file.get("model_weights", file)  # where `Model.save` puts them
             return {
                 f"{layer}/{name}": _tensor(content[layer][name])
                 for layer in _names(content, "layer_names")
                 for name in _names(content[layer], "weight_names")
             }
-    except (OSError, KeyError, AttributeError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: not a whole file of Keras weights ({one_line(error)}); expected {expected}") from error
+    except (OSError, KeyError, AttributeError, TypeError, ValueError) as error:  # h5py's, of what is not there
+        what = f"not a whole file of Keras weights ({one_line(error)})"
+        raise UserError(f"{path}: {what}; expected {expected}") from error
 
 
 def _names(group: Any, attribute: str) -> list[str]:

@@ -104,10 +104,10 @@ class Musika:
         return audio.clamp(-1, 1)
 
     def features(self, audio: Tensor) -> Tensor:
-        """(batch, 1, samples) -> (batch, 1024, frames of 256 samples): the first encoder's last layer before its output.
+        """(batch, 1, samples) -> (batch, 1024, frames), a frame for every 256 samples.
 
-        With its predecessors the widest of both encoders; the widest of the second has 768 channels. Frames that hold
-        nothing but padding are left out.
+        Of the first encoder, whose layers are the widest (the second's are at most 768), the last before its output.
+        Frames that hold nothing but padding are left out.
         """
         import torch
 

@@ -18,7 +18,7 @@ NAMES = ("enc.h5", "enc2.h5", "dec.h5", "dec2.h5")
 
 
 def recorded() -> dict[str, Any]:
-    """hop, width; audio (samples, 2); latents (frames, 2 * width); decoded (samples, 2); noise00...; the files' bytes."""
+    """hop, width; audio and decoded (samples, 2); latents (frames, 2 * width); noise00 and on; the files' bytes."""
     with np.load(DATA / "musika_parity.npz") as content:
         return dict(content)
 

@@ -1,4 +1,7 @@
-"""Musika held against the authors' own code, which ran on TensorFlow with the same weights and noise (musika_files.py)."""
+"""Musika held against what the authors' own code made, on TensorFlow, with the same weights and noise.
+
+`scripts/record_musika.py` recorded it; `musika_files.py` reads the recording.
+"""
 
 from __future__ import annotations
 
@@ -153,8 +156,16 @@ def test_bad_files(files: list[Path], tmp_path: Path) -> None:
     refused(with_other, f"{other}: not a whole file of Keras weights", expected)
     refused([*files[:2], files[3], files[2]], f"dec2.h5: not {expected}: it lacks 8 tensors")
     refused([files[1], files[0], *files[2:]], f"enc2.h5: not {EXPECTED.format('enc.h5')}: it also holds 4 tensors")
-    with pytest.raises(UserError, match=r"enc.h5: not .*: convolutions.0.weight has the shape \(32, 17, 1\) instead of"):
+    with pytest.raises(UserError, match=r"enc.h5: not .*: convolutions.0.weight has the shape \(32, 17, 1\)"):
         Musika(*files)
+
+
+def test_weights_inside_a_saved_model(codec: Musika, files: list[Path], tmp_path: Path) -> None:
+    other = tmp_path / "other.h5"
+    with h5py.File(files[2]) as file, h5py.File(other, "w") as target:
+        file.copy(file, target, "model_weights")
+    again = Musika(*files[:2], other, files[3], hop=HOP, width=WIDTH)
+    assert all(map(torch.equal, again.decoder1.state_dict().values(), codec.decoder1.state_dict().values()))
 
 
 def test_damaged_values(files: list[Path], tmp_path: Path) -> None:
