@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 EXPECTED = "{} of Musika's autoencoder for 44.1 kHz, as marcop/musika_ae on the hub"
 KINDS = {"kernel": "weight", "bias": "bias", "noise_weight": "strength"}
 WINDOWS_AT_ONCE = 32
+"""Of one stream, for memory's sake. Noise is drawn in their order: another number is other noise."""
 
 
 class Musika:
@@ -29,7 +30,7 @@ class Musika:
     the output of neighbours is added where they overlap. So any length is done in one piece and in flat memory. As
     upstream, frames begin with the first sample: the first 768 samples come back faded in. Upstream's windows are two
     of these, of which nothing depends on the other; its last one is lost when their number is one more than a multiple
-    of 32, here it is not.
+    of 32, here it is not. In float32, as upstream does without a GPU.
 
     Args:
         encoder1, encoder2, decoder1, decoder2: the published `enc.h5`, `enc2.h5`, `dec.h5`, `dec2.h5`.
@@ -91,9 +92,15 @@ class Musika:
         return torch.stack([self.decode_stream(stream, noise) for stream in latents])[:, None, :samples]
 
     def decode_stream(self, latents: Tensor, noise: Noise) -> Tensor:
-        """(64, frames) -> (frames * 4096 + 768,)."""
+        """(64, frames) -> (frames * 4096 + 768,).
+
+        Raises:
+            ValueError: the frames are not whole windows of four.
+        """
         from m2l_bench.codecs.musika_spectrogram import waveform
 
+        if latents.shape[1] % self.vectors:
+            raise ValueError(f"{latents.shape[1]} frames of latents: expected a multiple of {self.vectors}")
         windows = latents.unflatten(1, (-1, self.vectors)).transpose(0, 1)
         audio = latents.new_zeros(len(windows) * self.step + self.shared)
         for first in range(0, len(windows), WINDOWS_AT_ONCE):

@@ -52,4 +52,4 @@ def write(path: Path, layers: list[Any], generator: np.random.Generator) -> None
             group.attrs["weight_names"] = list(weights)
             for weight, shape in weights.items():
                 deviation = (2 / np.prod(shape[:3])) ** 0.5 if len(shape) == 4 else 0.1
-                group[weight] = deviation * generator.standard_normal(shape, np.float32)
+                group[weight] = np.float32(deviation) * generator.standard_normal(shape, np.float32)

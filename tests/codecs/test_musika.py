@@ -121,6 +121,11 @@ def test_no_window_is_lost(codec: Musika) -> None:
     torch.testing.assert_close(whole[: len(first) - SHARED], first[:-SHARED], rtol=0, atol=1e-5)
 
 
+def test_part_of_a_window_is_refused(codec: Musika) -> None:
+    with pytest.raises(ValueError, match="6 frames of latents: expected a multiple of 4"):
+        codec.decode(torch.zeros(1, WIDTH, 6), 1)
+
+
 def test_noise_is_the_generator_s(codec: Musika) -> None:
     latents = codec.encode(audio(codec, 3 * STEP))
     made = [codec.decode(latents, STEP, generator=torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
