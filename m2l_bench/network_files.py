@@ -40,7 +40,7 @@ def read_torch(path: Path, expected: str) -> dict[str, Tensor]:
     from m2l_bench.music2latent.errors import CheckpointError
     from m2l_bench.music2latent.pickles import read_pickle
 
-    _must_exist(path, expected)
+    must_exist(path, expected)
     try:
         content = read_pickle(path, lazy=True)
     except CheckpointError as error:
@@ -57,7 +57,7 @@ def read_safetensors(path: Path, expected: str) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    _must_exist(path, expected)
+    must_exist(path, expected)
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
@@ -66,7 +66,7 @@ def read_safetensors(path: Path, expected: str) -> dict[str, Tensor]:
 
 def read_config(path: Path, expected: str) -> dict[str, Any]:
     """The mapping in a `config.json`."""
-    _must_exist(path, expected)
+    must_exist(path, expected)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -111,6 +111,6 @@ def _current_name(name: str) -> str:
     return name
 
 
-def _must_exist(path: Path, expected: str) -> None:
+def must_exist(path: Path, expected: str) -> None:
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected {expected}")

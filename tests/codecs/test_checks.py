@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from checkpoints import random_network
+from musika_files import write_published_size
 
 from m2l_bench.cards import SystemCard, load_cards
 from m2l_bench.codec_check import check_codec
@@ -13,14 +14,23 @@ from m2l_bench.errors import UserError
 from m2l_bench.systems import load_runner
 
 SYSTEMS = {name: card for name, card in load_cards().systems.items() if card.weights}
-FOLDERS = {"dac": "dac_44khz", "encodec": "encodec_48khz", "mimi": "mimi", "oobleck": "stable-audio-open-1.0/vae"}
+FOLDERS = {
+    "dac": "dac_44khz",
+    "encodec": "encodec_48khz",
+    "mimi": "mimi",
+    "musika": "musika_ae",
+    "oobleck": "stable-audio-open-1.0/vae",
+}
 
 
 def prepared(name: str, folder: Path) -> SystemCard:
     """The card without the hashes of the published files; its files are in `folder`."""
     card = SYSTEMS[name]
     network = card.adapter.split(":")[0].rpartition(".")[2]
-    random_network(network).save_pretrained(folder / FOLDERS[network])
+    if network == "musika":
+        write_published_size(folder / FOLDERS[network])
+    else:
+        random_network(network).save_pretrained(folder / FOLDERS[network])
     weights = {key: file.model_copy(update={"sha256": ""}) for key, file in card.weights.items()}
     latents = card.latents
     if latents is not None and network == "oobleck":  # narrow in the tests, in its latents too
