@@ -1,11 +1,13 @@
 """SAME, the autoencoder of Stable Audio 3, small and large.
 
-Source: Stability AI, SAME, arXiv:2605.18613, 2026; the network is that of `diffusers`, see `same_network.py`.
+Source: Parker et al., SAME: A Semantically-Aligned Music Autoencoder, arXiv:2605.18613, 2026; the network is that of
+`diffusers` where it has it, see `same_network.py`.
 """
 
 from __future__ import annotations
 
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ EXPECTED = "the autoencoder of Stable Audio 3, as stabilityai/SAME-S or stabilit
 
 
 class Same:
-    """Two channels; 256 numbers for every 4,096 samples; those of SAME-S come in pairs, 512 for every 8,192 begun.
+    """Two channels; 256 numbers for every 4,096 samples, a frame begun counting as one. SAME-S makes frames in pairs.
 
     The authors' package adds noise inside, a thousandth of the latents' level before it decodes and a hundredth to
     learned tokens. Here, as in `diffusers`, there is none, so that a reconstruction is always the same.
@@ -51,7 +53,10 @@ class Same:
 
     @staticmethod
     def unavailable(**_: object) -> tuple[str, str]:
-        return missing("diffusers", "codecs")
+        reason, command = missing("diffusers", "codecs")
+        if not reason and tuple(map(int, version("diffusers").split(".")[:2])) < (0, 40):
+            return "diffusers is older than 0.40, the first with this network", "pip install 'diffusers>=0.40'"
+        return reason, command
 
     def to(self, device: str) -> None:
         self.model.to(device)

@@ -1,8 +1,9 @@
 """The network of SAME: that of `diffusers`, which knows one of the two forms of attention, and here the other.
 
-Source: Stability AI, SAME, arXiv:2605.18613, 2026, and the configurations that their package `stable-audio-3` reads. In
-SAME-L a token attends to its neighbours (`sliding_window`), as in `diffusers`. In SAME-S tokens attend to each other
-inside chunks; the second half of the layers sees the chunks moved by half (`chunk_midpoint_shift`).
+Source: Parker et al., SAME: A Semantically-Aligned Music Autoencoder, arXiv:2605.18613, 2026, and their package
+`stable-audio-3`, whose configurations are read. In SAME-L a token attends to its neighbours (`sliding_window`), as in
+`diffusers`. In SAME-S tokens attend to each other inside chunks; the second half of the layers sees the chunks moved by
+half of one (`chunk_midpoint_shift`).
 """
 
 from __future__ import annotations
