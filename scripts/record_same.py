@@ -1,4 +1,4 @@
-"""Record what the authors' code makes of SAME's two forms, narrow and with random weights, for tests/codecs/test_same.py.
+"""Record what the authors' code makes of SAME's two forms, narrow, with random weights, for tests/codecs/test_same.py.
 
     git clone https://github.com/Stability-AI/stable-audio-3
     python scripts/record_same.py stable-audio-3

@@ -142,7 +142,9 @@ def renamed(tensors: dict[str, Tensor], levels: int) -> dict[str, Tensor]:
                 break
         for old, new in RENAMED:
             name = name.replace(f".{old}", f".{new}")
-        if name.endswith(".to_qkv.weight") and len(tensor) == 5 * tensor.shape[1]:  # differential: two of each but values
+        if (
+            name.endswith(".to_qkv.weight") and len(tensor) == 5 * tensor.shape[1]
+        ):  # differential: two of each but values
             query, key, value, second_query, second_key = tensor.chunk(5)
             tensor = torch.cat([query, second_query, key, second_key, value])
         result[name] = tensor
