@@ -27,8 +27,8 @@ RENAMED = (
 """Parts of the published names, and what `diffusers` calls them."""
 
 
-def build(model: dict[str, Any]) -> AutoencoderSAME:
-    """The network, with random weights, that the `model` of a published `model_config.json` describes.
+def build(model: dict[str, Any]) -> Any:
+    """An `AutoencoderSAME`, with random weights, that the `model` of a published `model_config.json` describes.
 
     Raises:
         KeyError, TypeError, ValueError: a key is missing, or a value is none that this network can have.
@@ -44,7 +44,7 @@ def build(model: dict[str, Any]) -> AutoencoderSAME:
     windows = encoder.get("sliding_window") or [1, 1]
     if windows[0] != windows[1]:
         raise ValueError(f"sliding_window is {windows}")
-    network = AutoencoderSAME(
+    network: Any = AutoencoderSAME(
         audio_channels=patches["channels"],
         patch_size=patches["patch_size"],
         encoder_channels=encoder["channels"],

@@ -55,7 +55,7 @@ class Clmr:
         device = next(self.network.parameters()).device
         windows = pad(audio, (0, -len(audio) % WINDOW)).view(-1, 1, WINDOW)
         with torch.inference_mode():
-            return torch.cat([self.network(batch.to(device))[..., 0] for batch in windows.split(BATCH)])
+            return torch.cat([self.network(batch.to(device))[..., 0] for batch in torch.split(windows, BATCH)])
 
 
 def sample_cnn() -> Sequential:
