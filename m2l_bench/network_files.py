@@ -44,7 +44,7 @@ def read_torch(path: Path, expected: str, inside: str = "") -> dict[str, Tensor]
     from m2l_bench.music2latent.errors import CheckpointError
     from m2l_bench.music2latent.pickles import read_pickle
 
-    _must_exist(path, expected)
+    must_exist(path, expected)
     try:
         content = read_pickle(path, lazy=True, stream=_member(path, inside, expected) if inside else None)
     except CheckpointError as error:
@@ -61,7 +61,7 @@ def read_safetensors(path: Path, expected: str) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    _must_exist(path, expected)
+    must_exist(path, expected)
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
@@ -70,7 +70,7 @@ def read_safetensors(path: Path, expected: str) -> dict[str, Tensor]:
 
 def read_config(path: Path, expected: str) -> dict[str, Any]:
     """The mapping in a `config.json`."""
-    _must_exist(path, expected)
+    must_exist(path, expected)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -129,6 +129,6 @@ def _member(path: Path, name: str, expected: str) -> IO[bytes] | None:
     return None
 
 
-def _must_exist(path: Path, expected: str) -> None:
+def must_exist(path: Path, expected: str) -> None:
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected {expected}")

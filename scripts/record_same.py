@@ -3,7 +3,8 @@
     git clone https://github.com/Stability-AI/stable-audio-3
     python scripts/record_same.py stable-audio-3
 
-Needs what that package needs. Its noise is switched off; weights and audio are those of tests/upstream_weights.py.
+Needs what that package needs. Its noise is off in the configurations of tests/codecs/same_files.py; weights and audio are
+those of tests/upstream_weights.py.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
-RECORDED = TESTS / "codecs" / "same_parity" / "original.npz"
+RECORDED = TESTS / "codecs" / "data" / "same_parity.npz"
 SAMPLES = 1000
 """Neither whole frames nor, in the small form, whole chunks."""
 

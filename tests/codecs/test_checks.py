@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from checkpoints import random_network
+from musika_files import write_published_size
 
 from m2l_bench.cards import SystemCard, load_cards
 from m2l_bench.codec_check import check_codec
@@ -23,8 +24,12 @@ def prepared(name: str, folder: Path) -> SystemCard:
     network = card.adapter.split(":")[0].rpartition(".")[2]
     if network == "same":
         network = {"same-s": "same-small", "same-l": "same-large"}[name]
-    config = card.weights["config"]
-    random_network(network).save_pretrained(folder / config.repository.split("/")[1] / Path(config.filename).parent)
+    file = next(iter(card.weights.values()))
+    files = folder / file.repository.split("/")[1] / Path(file.filename).parent
+    if network == "musika":
+        write_published_size(files)
+    else:
+        random_network(network).save_pretrained(files)
     weights = {key: file.model_copy(update={"sha256": ""}) for key, file in card.weights.items()}
     latents = card.latents
     if latents is not None and network in NARROW:
