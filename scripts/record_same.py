@@ -3,8 +3,8 @@
     git clone https://github.com/Stability-AI/stable-audio-3
     python scripts/record_same.py stable-audio-3
 
-Needs what that package needs. Its noise is off in the configurations of tests/codecs/same_files.py; weights and audio are
-those of tests/upstream_weights.py.
+Needs what that package needs. Its noise is off in the configurations of tests/codecs/same_files.py; weights and audio
+are those of tests/upstream_weights.py.
 """
 
 from __future__ import annotations

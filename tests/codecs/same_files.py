@@ -17,7 +17,7 @@ WINDOW = {"sliding_window": [1, 1]}
 
 
 def config(small: bool, patch_size: int = 256, depth: int = 2) -> dict[str, Any]:
-    """A `model_config.json`. SAME-S and SAME-L have the same keys, widths of 768 and 1,536, and 6 and 12 layers."""
+    """A `model_config.json`."""
     both = {
         "channels": 64,
         "c_mults": [2],
@@ -46,6 +46,15 @@ def config(small: bool, patch_size: int = 256, depth: int = 2) -> dict[str, Any]
             "io_channels": 2,
         },
     }
+
+
+def config_of_published_size(small: bool) -> dict[str, Any]:
+    """That of SAME-S or SAME-L, as `diffusers` documents their sizes."""
+    content = config(small)
+    sizes = {"channels": 128, "transformer_depths": [6]} if small else {"channels": 256, "transformer_depths": [12]}
+    for part in ("encoder", "decoder"):
+        content["model"][part]["config"].update(c_mults=[6], latent_dim=256, **sizes)
+    return content
 
 
 def published(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

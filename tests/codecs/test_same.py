@@ -12,14 +12,14 @@ import pytest
 import torch
 from checkpoints import audio, check_bad_configurations, check_bad_files, check_contract, check_runner, random_network
 from safetensors.torch import load_file, save_file
-from same_files import config, published
+from same_files import config, config_of_published_size, published
 from upstream_weights import upstream_audio, upstream_weights
 
 from m2l_bench.codecs.same import EXPECTED, Same
 
 PARITY = np.load(Path(__file__).parent / "data" / "same_parity.npz")
-"""What the authors' code (commit 636f906), without the noise that it adds, makes of 1,000 samples in stereo: `latents` and
-`audio`, with the configuration and the shapes of the tensors. Made by `scripts/record_same.py` on PyTorch 2.13."""
+"""What the authors' code (commit 636f906), without the noise that it adds, makes of 1,000 samples in stereo: `latents`
+and `audio`, with the configuration and the shapes of the tensors. Made by `scripts/record_same.py` on PyTorch 2.13."""
 FORMS = pytest.mark.parametrize("form", ["same-small", "same-large"])
 
 
@@ -108,13 +108,23 @@ def test_features_lead_to_the_latents(files: tuple[Path, Path]) -> None:
 
 
 @FORMS
-def test_the_names_are_the_published_ones(files: tuple[Path, Path]) -> None:
-    """As in the published files: 19 tensors a layer, four of the bottleneck, and the ends of encoder and decoder."""
-    names = load_file(files[1]).keys()
-    recorded = json.loads(str(PARITY["small_shapes"]))
-    assert len(recorded) == 2 * (4 * 19 + 6) + 4
+def test_the_names_are_those_of_the_authors(files: tuple[Path, Path], form: str) -> None:
     deeper = (".transformers.2.", ".transformers.3.")
-    assert names == {name for name in recorded if not any(part in name for part in deeper)}
+    recorded = json.loads(str(PARITY[f"{form.removeprefix('same-')}_shapes"]))
+    assert load_file(files[1]).keys() == {name for name in recorded if not any(part in name for part in deeper)}
+
+
+@pytest.mark.parametrize(("small", "tensors", "size"), [(True, 244, 433_007_588), (False, 472, 3_408_566_892)])
+def test_the_published_files_have_room_for_these_tensors_and_no_others(small: bool, tensors: int, size: int) -> None:
+    """Their number and the files' sizes as public repositories on GitHub record them; a header takes 117 to 121 bytes
+    a tensor. Nothing is allocated."""
+    from m2l_bench.codecs.same_network import build
+
+    with warnings.catch_warnings(), torch.device("meta"):
+        warnings.simplefilter("ignore", FutureWarning)  # of torch, about how diffusers normalises weights
+        state = published(build(config_of_published_size(small)["model"]).state_dict())
+    header = size - 4 * sum(tensor.numel() for tensor in state.values())
+    assert len(state) == tensors and 117 < header / tensors < 121
 
 
 def test_an_older_diffusers_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
