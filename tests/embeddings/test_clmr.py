@@ -16,6 +16,7 @@ from m2l_bench.cards import load_cards
 from m2l_bench.embedding_runner import load_embedding
 from m2l_bench.embeddings import clmr
 from m2l_bench.embeddings.clmr import INSIDE, WINDOW, Clmr
+from m2l_bench.probe_models import models_to_probe
 
 from .checkpoints import Malicious, audio, check_bad_pickles, check_contract, refused
 
@@ -115,7 +116,9 @@ def test_bad_archives(checkpoint: Path, tmp_path: Path) -> None:
 
 
 def test_through_its_card(checkpoint: Path, embedding: Clmr) -> None:
-    card = load_cards().embedding("clmr")
+    cards = load_cards()
+    assert "clmr" in [model.name for model in models_to_probe(cards, [])]
+    card = cards.embedding("clmr")
     assert card.paper_row == "CLMR" and card.weights["checkpoint"].name == ARCHIVE
     runner = load_embedding(card, weights_dir=checkpoint.parent)
     clip = audio(embedding, 3.0)
