@@ -6,10 +6,13 @@ Every error is a line that names the file and what was expected of it.
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING, Any
 
 from m2l_bench.errors import UserError, one_line
 
@@ -29,11 +32,12 @@ def missing(package: str, extra: str = "embeddings") -> tuple[str, str]:
     return "", ""
 
 
-def read_torch(path: Path, expected: str) -> dict[str, Tensor]:
+def read_torch(path: Path, expected: str, inside: str = "") -> dict[str, Tensor]:
     """Tensors by name from a `.pt`, `.pth` or `.bin`, alone or under `state_dict`; `module.` before names is removed.
 
     Args:
         expected: what the file should be, for the message when it is not.
+        inside: name of the checkpoint where `path` may be a zip archive that holds it, in whatever folder.
     """
     from torch import Tensor
 
@@ -42,7 +46,7 @@ def read_torch(path: Path, expected: str) -> dict[str, Tensor]:
 
     must_exist(path, expected)
     try:
-        content = read_pickle(path, lazy=True)
+        content = read_pickle(path, lazy=True, stream=_member(path, inside, expected) if inside else None)
     except CheckpointError as error:
         raise UserError(f"{error}; expected {expected}") from error
     if isinstance(content, Mapping):
@@ -109,6 +113,20 @@ def _current_name(name: str) -> str:
         if name.endswith(old):
             return name.removesuffix(old) + new
     return name
+
+
+def _member(path: Path, name: str, expected: str) -> IO[bytes] | None:
+    """Content of the member of this name, whole, in the archive at `path`; None if it is no archive or has none."""
+    if not zipfile.is_zipfile(path):
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                if PurePosixPath(member.filename).name == name:
+                    return io.BytesIO(archive.read(member))
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+        raise UserError(f"{path}: not a whole zip archive ({one_line(error)}); expected {expected}") from error
+    return None
 
 
 def must_exist(path: Path, expected: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from conftest import music
 from safetensors.torch import load_file, save_file
+from same_files import RandomSame
 from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel, MimiConfig, MimiModel
 
 from m2l_bench.codec_runner import CodecRunner
@@ -81,11 +82,13 @@ def _oobleck() -> torch.nn.Module:
         return AutoencoderOobleck(encoder_hidden_size=8, decoder_channels=8, decoder_input_channels=4)
 
 
-NETWORKS: dict[str, Callable[[], torch.nn.Module]] = {
+NETWORKS: dict[str, Callable[[], Any]] = {
     "dac": _dac,
     "encodec": _encodec,
     "mimi": _mimi,
     "oobleck": _oobleck,
+    "same-small": lambda: RandomSame(small=True),
+    "same-large": lambda: RandomSame(small=False),
 }
 
 
