@@ -102,16 +102,21 @@ def check_contract(codec: Codec, features: int) -> None:
             clip = audio(codec, samples)
             latents = codec.encode(clip)
             assert latents.ndim == 3 and len(latents) == 1
-            made = codec.decode(latents, samples)
+            made = _decoded(codec, latents, samples)
             assert made.shape[:2] == clip.shape[:2] and made.shape[2] >= samples
             assert made.isfinite().all()
-            assert torch.equal(codec.encode(clip), latents) and torch.equal(codec.decode(latents, samples), made)
+            assert torch.equal(codec.encode(clip), latents) and torch.equal(_decoded(codec, latents, samples), made)
             assert codec.features(clip).shape[:2] == (1, features)
-        assert codec.decode(codec.encode(torch.zeros_like(clip)), samples).isfinite().all()
+        assert _decoded(codec, codec.encode(torch.zeros_like(clip)), samples).isfinite().all()
         pair = torch.cat([clip, audio(codec, samples, seed=1)])
-        both = codec.decode(codec.encode(pair), samples)
+        both = _decoded(codec, codec.encode(pair), samples)
         torch.testing.assert_close(both[:1], made, rtol=0, atol=1e-5)
         assert not torch.equal(both[0], both[1])
+
+
+def _decoded(codec: Codec, latents: torch.Tensor, samples: int) -> torch.Tensor:
+    """With the same noise each time, for codecs that start from noise."""
+    return codec.decode(latents, samples, generator=torch.Generator().manual_seed(0))
 
 
 def check_runner(codec: Codec) -> None:
@@ -135,23 +140,71 @@ def refused(make: Make, config: Path, checkpoint: Path, *messages: str) -> None:
 
 def check_bad_files(make: Make, config: Path, checkpoint: Path, expected: str, capfd: Any) -> None:
     """No file, a file cut short, one of another network, one that lacks a tensor, one of other sizes, one with NaN."""
+    _check_bad_files(make, config, checkpoint, expected, capfd, load_file, save_file, "not a whole safetensors file")
+
+
+def check_bad_pickles(
+    make: Callable[[Path], Codec], checkpoint: Path, expected: str, capfd: Any, key: str | None = None
+) -> None:
+    """The same of a file of `torch.save`, whose tensors may be under `key`, and one that runs code when unpickled."""
+
+    def load(path: Path) -> dict[str, torch.Tensor]:
+        content: dict[str, Any] = torch.load(path, weights_only=True)
+        return content[key] if key else content
+
+    def save(tensors: dict[str, torch.Tensor], path: Path) -> None:
+        torch.save({key: tensors} if key else tensors, path)
+
+    def make_one(_: Path, checkpoint: Path) -> Codec:
+        return make(checkpoint)
+
+    unreadable = "cannot be read as a PyTorch checkpoint without running code"
+    _check_bad_files(make_one, checkpoint, checkpoint, expected, capfd, load, save, unreadable)
+    other = checkpoint.with_name("other.pt")
+    torch.save({key or "a.weight": _Touch(other.with_name("touched"))}, other)
+    refused(make_one, checkpoint, other, f"{other}: {unreadable}", expected)
+    assert not other.with_name("touched").exists()
+    torch.save([1, 2], other)
+    refused(make_one, checkpoint, other, f"{other}: does not hold tensors by name", expected)
+
+
+class _Touch:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.path,)
+
+
+def _check_bad_files(
+    make: Make,
+    config: Path,
+    checkpoint: Path,
+    expected: str,
+    capfd: Any,
+    load: Callable[[Path], dict[str, torch.Tensor]],
+    save: Callable[[dict[str, torch.Tensor], Path], None],
+    cut_short: str,
+) -> None:
     capfd.readouterr()
-    other = checkpoint.with_name("other.safetensors")
-    tensors = load_file(checkpoint)
+    other = checkpoint.with_name(f"other{checkpoint.suffix}")
+    tensors = load(checkpoint)
     # A bias, since some models keep count of their codebooks in tensors of one number.
     name = next(name for name, tensor in tensors.items() if name.endswith(".bias") and tensor.numel() > 1)
     refused(make, config, checkpoint.with_name("none"), "none: no such file", expected)
     other.write_bytes(checkpoint.read_bytes()[:-100])
-    refused(make, config, other, f"{other}: not a whole safetensors file", expected)
-    save_file({"a.weight": torch.zeros(1)}, other)
+    refused(make, config, other, f"{other}: {cut_short}", expected)
+    save({"a.weight": torch.zeros(1)}, other)
     refused(make, config, other, f"{other}: not {expected}: it lacks")
-    save_file({key: tensor for key, tensor in tensors.items() if key != name}, other)
+    save({key: tensor for key, tensor in tensors.items() if key != name}, other)
     refused(make, config, other, "it lacks 1 tensors")
-    save_file(tensors | {"zzz": torch.zeros(1)}, other)
+    save(tensors | {"zzz": torch.zeros(1)}, other)
     refused(make, config, other, "it also holds 1 tensors, first zzz")
-    save_file(tensors | {name: torch.zeros(1)}, other)
+    save(tensors | {name: torch.zeros(1)}, other)
     refused(make, config, other, f"not {expected}: ", "the shape")
-    save_file(tensors | {name: torch.full_like(tensors[name], torch.nan)}, other)
+    save(tensors | {name: torch.full_like(tensors[name], torch.nan)}, other)
     refused(make, config, other, f"{name} holds NaN or infinity")
     said = capfd.readouterr()
     assert said.out + said.err == ""

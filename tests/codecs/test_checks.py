@@ -1,4 +1,5 @@
-"""`models check` of every system with files of weights, from random weights where `weights get` would put them."""
+"""`models check` of every system with a configuration and weights on the hub, from random weights where `weights get`
+would put them."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from m2l_bench.codec_check import check_codec
 from m2l_bench.errors import UserError
 from m2l_bench.systems import load_runner
 
-SYSTEMS = {name: card for name, card in load_cards().systems.items() if card.weights}
+SYSTEMS = {name: card for name, card in load_cards().systems.items() if "config" in card.weights}
 FOLDERS = {"dac": "dac_44khz", "encodec": "encodec_48khz", "mimi": "mimi", "oobleck": "stable-audio-open-1.0/vae"}
 
 
