@@ -17,6 +17,7 @@ from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel, MimiC
 from m2l_bench.codec_runner import CodecRunner
 from m2l_bench.codecs.base import Codec
 from m2l_bench.errors import UserError
+from m2l_bench.music2latent.pickles import read_pickle
 
 Make = Callable[[Path, Path], Codec]
 """An adapter around a configuration and a file of weights."""
@@ -149,7 +150,7 @@ def check_bad_pickles(
     """The same of a file of `torch.save`, whose tensors may be under `key`, and one that runs code when unpickled."""
 
     def load(path: Path) -> dict[str, torch.Tensor]:
-        content: dict[str, Any] = torch.load(path, weights_only=True)
+        content: dict[str, Any] = read_pickle(path)
         return content[key] if key else content
 
     def save(tensors: dict[str, torch.Tensor], path: Path) -> None:
