@@ -74,7 +74,7 @@ class CoDiCodec:
         frames = -(-(samples + HOP) // (BLOCK * HOP))
         self._choose_precision()
         latents = self.model.encode(pad(audio, (HOP, BLOCK * HOP * frames - samples)))
-        return latents.flatten(2).transpose(1, 2)
+        return latents.float().flatten(2).transpose(1, 2)
 
     def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
         """(batch, 512, frames) -> (batch, 2, frames * 32768 - 1024)."""

@@ -1,7 +1,7 @@
 """The networks of Moûsai's two published autoencoders, put together from the authors' packages.
 
 Source: Schneider et al., Moûsai, arXiv:2301.11757, 2023; `audio-diffusion-pytorch`, `audio-encoders-pytorch` and
-`a-unet`. Sizes are those of the models' own code on the hub; the tensors take up what the published files do.
+`a-unet`. The sizes are those of the models on the hub; their tensors take up what the published files do.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Architecture:
 
     @property
     def multiple(self) -> int:
-        """Samples that the diffusion network takes come in multiples of this, and so do those of a frame of latents."""
+        """The diffusion network takes multiples of this many samples, which are whole frames of latents."""
         return self.stride * 2 ** (len(self.channels) - 1)
 
     @property
