@@ -43,7 +43,7 @@ class CoDiCodec:
     def __init__(self, checkpoint: Path) -> None:
         import torch
 
-        tensors = read_torch(checkpoint, EXPECTED, "gen_state_dict")
+        tensors = read_torch(checkpoint, EXPECTED, key="gen_state_dict")
         with _settings_kept():
             from codicodec import EncoderDecoder, inference, models, utils
 
