@@ -105,7 +105,7 @@ UPSTREAM: dict[str, Callable[[Any], Upstream]] = {
     "oobleck": _oobleck,
     "music2latent": _music2latent,
 }
-"""By module of the adapter; those that are not here call nothing else, or nothing that can be installed beside this."""
+"""By network; those that are not here are networks of this package, or call a library that has no networks."""
 
 
 def measure_all(names: str, seconds: float, rounds: int, device: str) -> list[dict[str, Any]]:
@@ -117,7 +117,7 @@ def measure_all(names: str, seconds: float, rounds: int, device: str) -> list[di
     rows = []
     for name in chosen:
         with tempfile.TemporaryDirectory() as folder:
-            published = network_of(CARDS[name]) in {*PUBLISHED, "music2latent", "lossy"}
+            published = network_of(CARDS[name]) in {*PUBLISHED, "music2latent", "musika", "lossy"}
             row: dict[str, Any] = {"system": name, "width": "published" if published else "narrow"}
             try:
                 card = _in_a_process(prepared, name, Path(folder), published)
