@@ -214,7 +214,7 @@ def _seed_for(seed: int, clip_id: str) -> int:
 def _to_streams(audio: Audio, width: int) -> list[Audio]:
     """Groups of `width` channels; a last group that is short repeats its last channel."""
     groups = [audio[first : first + width] for first in range(0, len(audio), width)]
-    return [np.pad(group, ((0, width - len(group)), (0, 0)), mode="edge") for group in groups]
+    return [group if len(group) == width else np.pad(group, ((0, 1), (0, 0)), mode="edge") for group in groups]
 
 
 def _from_streams(streams: Audio, channels: int) -> Audio:
