@@ -36,7 +36,7 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = ()) -> Figure:
     systems = sorted({system(run) for run in swept})
     look = looks(systems)
     titles = {system(run): run.manifest["card"]["title"] for run in swept}
-    drawing, axes = panels(len(metrics), height=2.3)
+    drawing, axes = panels(len(metrics), height=2.1, extra=0.4)
     notes = []
     for axis, name in zip(axes, metrics, strict=True):
         for one in systems:
@@ -60,7 +60,7 @@ def _line(axis: Axes, runs: Sequence[MeasuredRun], name: str, look: Look) -> Non
         [(run.manifest["key"]["steps"], *run.figure(name)) for run in runs], columns=["steps", "value", "low", "high"]
     ).sort_values("steps")
     axis.plot(points["steps"], points["value"], color=look.colour, marker=look.marker)
-    axis.fill_between(points["steps"], points["low"], points["high"], color=look.colour, alpha=0.2, linewidth=0)
+    axis.fill_between(points["steps"], points["low"], points["high"], color=look.colour, alpha=0.15, linewidth=0)
 
 
 def _paper(axis: Axes, run: MeasuredRun, name: str, look: Look) -> bool:

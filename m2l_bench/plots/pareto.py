@@ -62,7 +62,7 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = (), costs: Sequ
     if not costs:
         raise UserError(f"{', '.join(data['name'])}: no rate and no speed is known of any")
     look = looks(data["name"])
-    drawing, axes = panels(len(metrics) * len(costs), height=2.0, columns=len(costs), share=True)
+    drawing, axes = panels(len(metrics) * len(costs), height=2.0, columns=len(costs), share=True, extra=1.0)
     handles: dict[str, Look] = {}
     for place, axis in enumerate(axes):
         name, cost = metrics[place // len(costs)], costs[place % len(costs)]

@@ -65,17 +65,20 @@ def styled(draw: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     return wrapper
 
 
-def panels(count: int, height: float, columns: int = 3, share: bool = False) -> tuple[Figure, list[Axes]]:
+def panels(
+    count: int, height: float, columns: int = 3, share: bool = False, extra: float = 0.0
+) -> tuple[Figure, list[Axes]]:
     """A figure of `count` panels: as wide as a column for one beside the other, as a page for more.
 
     Args:
         height: of a row, inches.
         columns: at most so many panels beside each other.
         share: horizontal axes by column, vertical ones by row.
+        extra: height for what stands above and below all panels, inches.
     """
     columns = min(count, columns)
     rows = -(-count // columns)
-    figure = Figure(figsize=(COLUMN_INCHES if columns == 1 else PAGE_INCHES, height * rows))
+    figure = Figure(figsize=(COLUMN_INCHES if columns == 1 else PAGE_INCHES, height * rows + extra))
     shared: Any = {"sharex": "col", "sharey": "row"} if share else {}
     axes = figure.subplots(rows, columns, squeeze=False, **shared).ravel()
     for spare in axes[count:]:
