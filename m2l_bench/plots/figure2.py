@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from m2l_bench.errors import UserError
 from m2l_bench.plots.looks import Look, looks
-from m2l_bench.plots.runs import choose_metrics, system
+from m2l_bench.plots.runs import choose_metrics, system, unequal_clips
 from m2l_bench.plots.style import QUIET, footnote, legend, metric_label, panels, styled
 from m2l_bench.tables import MeasuredRun, published
 
@@ -37,7 +37,7 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = ()) -> Figure:
     look = looks(systems)
     titles = {system(run): run.manifest["card"]["title"] for run in swept}
     drawing, axes = panels(len(metrics), height=2.1, extra=0.4)
-    notes = []
+    notes = unequal_clips(swept)
     for axis, name in zip(axes, metrics, strict=True):
         for one in systems:
             members = [run for run in swept if system(run) == one]
@@ -51,7 +51,7 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = ()) -> Figure:
         axis.set_xlabel("Denoising steps")
         axis.set_ylabel(metric_label(name))
     legend(drawing, {titles[one]: look[one] for one in systems})
-    footnote(drawing, sorted(set(notes)))
+    footnote(drawing, list(dict.fromkeys(notes)))
     return drawing
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -21,6 +22,8 @@ COLUMN_INCHES = 3.35
 """Width of a column of a two-column paper."""
 PAGE_INCHES = 7.0
 SUFFIXES = (".pdf", ".svg", ".png")
+LETTERS_AN_INCH = 20
+"""Of a footnote, whose lines are as long as the figure is wide."""
 QUIET = "#666666"
 """Of what stands behind the data: notes, lines between clips."""
 
@@ -109,7 +112,8 @@ def legend(figure: Figure, entries: Mapping[str, Look]) -> None:
 def footnote(figure: Figure, notes: list[str]) -> None:
     """What a reader must know of the figure, small, below it."""
     if notes:
-        figure.supxlabel("\n".join(notes), fontsize=6, color=QUIET)
+        lines = [textwrap.fill(note, int(figure.get_figwidth() * LETTERS_AN_INCH)) for note in notes]
+        figure.supxlabel("\n".join(lines), fontsize=6, color=QUIET)
 
 
 @styled
