@@ -30,7 +30,8 @@ def distribution(
 ) -> None:
     """Every clip's score for each system, the same clip joined by a line.
 
-    Points are clips, boxes quartiles; beside each the mean with its 95 % bootstrap interval.
+    Points are clips, boxes quartiles; beside each the mean with its 95 % bootstrap interval. From low means to high, or
+    in the order of --models.
 
     Examples:
 
@@ -41,7 +42,8 @@ def distribution(
     from m2l_bench.plots import distribution
     from m2l_bench.plots.runs import load_runs
 
-    _write(distribution.figure(load_runs(_paths(runs), task, _names(models)), _names(metrics)), out)
+    chosen = load_runs(_paths(runs), task, _names(models))
+    _write(distribution.figure(chosen, _names(metrics), ordered=bool(models)), out)
 
 
 def pareto(

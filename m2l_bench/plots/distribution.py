@@ -26,22 +26,24 @@ ASIDE = 0.34
 
 
 @styled
-def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = ()) -> Figure:
+def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = (), ordered: bool = False) -> Figure:
     """A panel a metric: points are clips, boxes quartiles, markers means with their 95 % bootstrap interval.
 
     Args:
         runs: over one dataset; see `runs.load_runs`.
         metrics: with a value for each clip; by default all of these that were measured.
+        ordered: keep the order of the runs; by default the mean of the first metric decides.
 
     Raises:
         UserError: there is no such metric, or no run has it.
     """
     metrics = choose_metrics(runs, metrics, paired=True)
+    order = runs if ordered else sorted(runs, key=lambda run: _mean(run, metrics[0]))
     look = looks(run.name for run in runs)
     drawing, axes = panels(len(metrics), height=3.0, columns=2)
     notes = unequal_clips(runs)
     for axis, name in zip(axes, metrics, strict=True):
-        shown = sorted((run for run in runs if has(run, name)), key=lambda run: _order(run, metrics[0]))
+        shown = [run for run in order if has(run, name)]
         _lines(axis, shown, name)
         for place, run in enumerate(shown):
             _system(axis, place, run, name, look[run.name])
@@ -56,7 +58,7 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = ()) -> Figure:
     return drawing
 
 
-def _order(run: MeasuredRun, name: str) -> float:
+def _mean(run: MeasuredRun, name: str) -> float:
     values = list(run.values(name).values())
     return float(np.mean(values)) if values else -np.inf
 

@@ -41,7 +41,9 @@ def load_runs(
         if name not in known:
             raise UserError(f"{shown}: no run of '{name}'; there are {', '.join(sorted(run.name for run in runs))}")
     if not models:
-        return sorted(runs, key=lambda run: run.title)
+        return sorted(
+            runs, key=lambda run: (run.manifest["card"]["title"], run.manifest["key"]["steps"] or 0, run.name)
+        )
     return [run for name in models for run in runs if name in (run.name, system(run))]
 
 

@@ -6,6 +6,7 @@ difference: a decoder that makes up phases is far from the original sample by sa
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ ERROR_DB = 20.0
 SILENCE = 1e-12
 """Power that counts as the loudest band of a clip without any."""
 FREQUENCIES_KHZ = (0.5, 1, 2, 4, 8, 16)
+LETTERS = 80
+"""Of all titles of a row together."""
 LEVELS, ERRORS = "magma", "PuOr_r"
 
 Levels = NDArray[np.float64]
@@ -72,7 +75,7 @@ def figure(runs: Sequence[MeasuredRun], clips: Sequence[str] = (), data: Path | 
         for run, one, audio, column in zip(runs, rows, made, axes.T[1:], strict=True):
             level, _ = levels(audio, rate, loudest)
             _show(column[0], level, rate, LEVELS, -RANGE_DB, 0.0)
-            column[0].set_title(run.title)
+            column[0].set_title(textwrap.fill(run.title, LETTERS // (1 + len(runs))))
             frames = min(level.shape[1], reference.shape[1])
             error = _show(column[1], level[:, :frames] - reference[:, :frames], rate, ERRORS, -ERROR_DB, ERROR_DB)
             column[1].set_title(_scores(one[id]), fontsize=6, color=QUIET)

@@ -59,6 +59,9 @@ class TestDistribution:
             assert {KNOWN["dac"].colour, KNOWN["musika"].colour} <= colours
         assert "SI-SDR (dB)\nhigher is better →" in texts(drawn)
 
+        turned = distribution.figure(load_runs([tmp_path / "runs"], models=["musika", "dac"]), ordered=True)
+        assert [tick.get_text() for tick in turned.axes[0].get_xticklabels()] == ["Musika", "Dac"]
+
     def test_exact_copies_and_missing_metrics_are_said(self, tmp_path: Path, make_run: MakeRun, scores: Scores) -> None:
         make_run("copy", {"si_sdr_db": dict.fromkeys(scores["si_sdr_db"], float("inf"))})
         make_run("dac", scores)
