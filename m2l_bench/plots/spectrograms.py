@@ -33,6 +33,7 @@ ERROR_DB = 20.0
 SILENCE = 1e-12
 """Power that counts as the loudest band of a clip without any."""
 FREQUENCIES_KHZ = (0.5, 1, 2, 4, 8, 16)
+MOST_SYSTEMS = 7
 LETTERS = 80
 """Of all titles of a row together."""
 LEVELS, ERRORS = "magma", "PuOr_r"
@@ -51,8 +52,11 @@ def figure(runs: Sequence[MeasuredRun], clips: Sequence[str] = (), data: Path | 
         data: where the originals lie, if the runs do not say.
 
     Raises:
-        UserError: no such clip, or its audio cannot be read.
+        UserError: too many systems, no such clip, or its audio cannot be read.
     """
+    if len(runs) > MOST_SYSTEMS:
+        names = ", ".join(run.name for run in runs)
+        raise UserError(f"{len(runs)} systems, but {MOST_SYSTEMS} stand side by side at most: choose of {names}")
     known = originals(runs[0], data)
     rows = [{row["id"]: row for row in run.measured} for run in runs]
     everywhere = [id for id in rows[0] if id in known and all(id in one for one in rows)]
@@ -75,10 +79,10 @@ def figure(runs: Sequence[MeasuredRun], clips: Sequence[str] = (), data: Path | 
         for run, one, audio, column in zip(runs, rows, made, axes.T[1:], strict=True):
             level, _ = levels(audio, rate, loudest)
             _show(column[0], level, rate, LEVELS, -RANGE_DB, 0.0)
-            column[0].set_title(textwrap.fill(run.title, LETTERS // (1 + len(runs))))
+            column[0].set_title(textwrap.fill(run.title, LETTERS // (1 + len(runs)), break_long_words=False))
             frames = min(level.shape[1], reference.shape[1])
             error = _show(column[1], level[:, :frames] - reference[:, :frames], rate, ERRORS, -ERROR_DB, ERROR_DB)
-            column[1].set_title(_scores(one[id]), fontsize=6, color=QUIET)
+            column[1].set_title(_scores(one[id]), fontsize=6 if len(runs) < 6 else 5, color=QUIET)
             column[1].set_xlabel("Time (s)")
         _frequencies(axes, rate)
         axes[0, 0].set_xlim(0, original.shape[1] / rate)
