@@ -26,12 +26,9 @@ def make_run(out: Path, system: str, card: dict[str, Any], channels: int = 2, **
     with open_run(out, key, card, lambda _: True) as run:
         run.add_session({"started": "2026-01-01", "device": "cpu", "cores": 2})
         for id, seconds in (("a", 10), ("b", 5)):
-            row = {
-                **{"id": id, "status": "measured", "reason": None, "source_sha256": id, "si_sdr_db": seconds},
-                **{"sample_rate": 16_000, "channels": channels, "reference_samples": 16_000 * seconds},
-                **{name: seconds * each for name, each in cost.items()},
-            }
-            run.append(row)
+            row = {"id": id, "status": "measured", "reason": None, "source_sha256": id, "si_sdr_db": seconds}
+            row |= {"sample_rate": 16_000, "channels": channels, "reference_samples": 16_000 * seconds}
+            run.append(row | {name: seconds * each for name, each in cost.items()})
 
 
 def pareto(out: Path) -> Table:

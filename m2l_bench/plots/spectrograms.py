@@ -75,7 +75,8 @@ def figure(runs: Sequence[MeasuredRun], clips: Sequence[str] = (), data: Path | 
         image = _show(axes[0, 0], reference, rate, LEVELS, -RANGE_DB, 0.0)
         axes[0, 0].set_title("Original")
         axes[1, 0].axis("off")
-        axes[1, 0].text(0.5, 0.5, id, transform=axes[1, 0].transAxes, ha="center", va="center", wrap=True, fontsize=7)
+        name = axes[1, 0].text(0.5, 0.5, textwrap.fill(id, 20), transform=axes[1, 0].transAxes, ha="center", va="center")
+        name.set(fontsize=6, in_layout=False)
         for run, one, audio, column in zip(runs, rows, made, axes.T[1:], strict=True):
             level, _ = levels(audio, rate, loudest)
             _show(column[0], level, rate, LEVELS, -RANGE_DB, 0.0)
@@ -122,7 +123,8 @@ def _frequencies(axes: Any, rate: int) -> None:
 
 def _scores(row: Row) -> str:
     found = [(PAIRED[name], row[name]) for name in PAIRED if row.get(name) is not None]
-    return "\n".join(f"{metric.title} {value:.{metric.decimals}f} {metric.unit}" for metric, value in found)
+    values = ["∞" if np.isinf(value) else f"{value:.{metric.decimals}f}" for metric, value in found]
+    return "\n".join(f"{metric.title} {value} {metric.unit}" for (metric, _), value in zip(found, values, strict=True))
 
 
 def _typical(run: MeasuredRun, ids: Sequence[str]) -> str:
