@@ -50,5 +50,3 @@ def test_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest
     printed = "".join(output["text"] for output in outputs if output.output_type == "stream")
     assert "error" not in printed.lower(), printed  # a failed `!command` does not stop a notebook
     assert any("image/png" in output.get("data", {}) for output in outputs)
-    if os.environ.get("M2L_BENCH_KEEP_NOTEBOOKS"):
-        nbformat.write(notebook, Path(os.environ["M2L_BENCH_KEEP_NOTEBOOKS"]) / path.name)

@@ -28,14 +28,15 @@ def figure(probes: Sequence[ProbeRun]) -> Figure:
     """
     for run in probes:
         if run.results["confusion"] is None:
-            raise UserError(f"{run.folder}: clips of this task have several tags each, so there is no confusion matrix")
+            raise UserError(
+                f"{run.folder}: its clips have several tags each, so it has no confusion matrix: use --task"
+            )
     columns = 1 if len(probes) == 1 else 2
     width = COLUMN_INCHES if columns == 1 else PAGE_INCHES
     drawing, axes = panels(len(probes), height=0.95 * width / columns, columns=columns)
-    for axis, run in zip(axes, probes, strict=True):
-        image = _matrix(axis, run)
     several = len({run.key["task"] for run in probes}) > 1
     for axis, run in zip(axes, probes, strict=True):
+        image = _matrix(axis, run)
         axis.set_title(model_title(run) + (f"\n{run.manifest['task']['title']}" if several else ""))
     drawing.colorbar(image, ax=axes, label="of the true class (%)", shrink=0.6, pad=0.02)
     return drawing

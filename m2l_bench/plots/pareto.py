@@ -25,6 +25,7 @@ COSTS = {
     "real_time_factor": "Speed, encoding and decoding\n(times real time)  higher is better →",
 }
 CONTINUOUS_BITS = 32
+"""Of a latent value that is a number; fewer are an index."""
 
 
 def frame(runs: Sequence[MeasuredRun], metrics: Sequence[str]) -> pd.DataFrame:

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MultipleLocator
 from numpy.typing import NDArray
 
 from m2l_bench.audio import Audio, to_mono
+from m2l_bench.datasets.base import Clip
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED
 from m2l_bench.plots.style import PAGE_INCHES, QUIET, styled
@@ -68,28 +69,32 @@ def figure(runs: Sequence[MeasuredRun], clips: Sequence[str] = (), data: Path | 
     chosen = list(clips) or [_typical(runs[0], everywhere)]
     drawing = Figure(figsize=(PAGE_INCHES, 2.7 * len(chosen)))
     for part, id in zip(drawing.subfigures(len(chosen), 1, squeeze=False).flat, chosen, strict=True):
-        original, rate = read_original(known[id], rows[0][id])
-        made = [read_reconstruction(run, one[id], original, rate) for run, one in zip(runs, rows, strict=True)]
-        axes = part.subplots(2, 1 + len(runs), sharex=True, sharey=True, squeeze=False)
-        reference, loudest = levels(original, rate)
-        image = _show(axes[0, 0], reference, rate, LEVELS, -RANGE_DB, 0.0)
-        axes[0, 0].set_title("Original")
-        axes[1, 0].axis("off")
-        name = axes[1, 0].text(0.5, 0.5, textwrap.fill(id, 20), transform=axes[1, 0].transAxes, ha="center", va="center")
-        name.set(fontsize=6, in_layout=False)
-        for run, one, audio, column in zip(runs, rows, made, axes.T[1:], strict=True):
-            level, _ = levels(audio, rate, loudest)
-            _show(column[0], level, rate, LEVELS, -RANGE_DB, 0.0)
-            column[0].set_title(textwrap.fill(run.title, LETTERS // (1 + len(runs)), break_long_words=False))
-            frames = min(level.shape[1], reference.shape[1])
-            error = _show(column[1], level[:, :frames] - reference[:, :frames], rate, ERRORS, -ERROR_DB, ERROR_DB)
-            column[1].set_title(_scores(one[id]), fontsize=6 if len(runs) < 6 else 5, color=QUIET)
-            column[1].set_xlabel("Time (s)")
-        _frequencies(axes, rate)
-        axes[0, 0].set_xlim(0, original.shape[1] / rate)
-        part.colorbar(image, ax=list(axes[0]), label="Level (dB)", aspect=12, pad=0.01, ticks=MultipleLocator(20))
-        part.colorbar(error, ax=list(axes[1]), label="Too loud by (dB)", aspect=12, pad=0.01, ticks=MultipleLocator(10))
+        _clip(part, known[id], [(run, one[id]) for run, one in zip(runs, rows, strict=True)])
     return drawing
+
+
+def _clip(part: SubFigure, clip: Clip, made: Sequence[tuple[MeasuredRun, Row]]) -> None:
+    """Both rows of one clip, from its row in each run."""
+    original, rate = read_original(clip, made[0][1])
+    axes = part.subplots(2, 1 + len(made), sharex=True, sharey=True, squeeze=False)
+    reference, loudest = levels(original, rate)
+    image = _show(axes[0, 0], reference, rate, LEVELS, -RANGE_DB, 0.0)
+    axes[0, 0].set_title("Original")
+    axes[1, 0].axis("off")
+    name = axes[1, 0].text(0.9, 0.5, textwrap.fill(clip.id, 20), transform=axes[1, 0].transAxes)
+    name.set(ha="right", va="center", fontsize=6, in_layout=False)
+    for (run, row), (above, below) in zip(made, axes.T[1:], strict=True):
+        level, _ = levels(read_reconstruction(run, row, original, rate), rate, loudest)
+        _show(above, level, rate, LEVELS, -RANGE_DB, 0.0)
+        above.set_title(textwrap.fill(run.title, LETTERS // (1 + len(made)), break_long_words=False))
+        frames = min(level.shape[1], reference.shape[1])
+        error = _show(below, level[:, :frames] - reference[:, :frames], rate, ERRORS, -ERROR_DB, ERROR_DB)
+        below.set_title(_scores(row), fontsize=6 if len(made) < 6 else 5, color=QUIET)
+        below.set_xlabel("Time (s)")
+    _frequencies(axes, rate)
+    axes[0, 0].set_xlim(0, original.shape[1] / rate)
+    part.colorbar(image, ax=list(axes[0]), label="Level (dB)", aspect=12, pad=0.01, ticks=MultipleLocator(20))
+    part.colorbar(error, ax=list(axes[1]), label="Too loud by (dB)", aspect=12, pad=0.01, ticks=MultipleLocator(10))
 
 
 def levels(audio: Audio, rate: int, loudest: float | None = None) -> tuple[Levels, float]:

@@ -27,7 +27,7 @@ LETTERS_AN_INCH = 20
 QUIET = "#666666"
 """Of what stands behind the data: notes, lines between clips."""
 
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.labelsize": 8,
@@ -49,6 +49,7 @@ SETTINGS = {
     "savefig.dpi": 300,
     "svg.fonttype": "none",
     "svg.hashsalt": "m2l-bench",  # equal figures are equal files
+    "text.parse_math": False,  # a title with dollars is no formula
     "xtick.labelsize": 7,
     "ytick.labelsize": 7,
 }
@@ -62,7 +63,7 @@ def styled(draw: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
 
     @functools.wraps(draw)
     def wrapper(*arguments: Parameters.args, **named: Parameters.kwargs) -> Result:
-        with matplotlib.rc_context(SETTINGS):  # type: ignore[arg-type]
+        with matplotlib.rc_context(SETTINGS):
             return draw(*arguments, **named)
 
     return wrapper

@@ -63,8 +63,8 @@ def figure(logs: Mapping[str, Log]) -> Figure:
 
 def _read(path: Path) -> Log:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        rows = [json.loads(line) for line in lines]
+        whole_lines = path.read_text(encoding="utf-8").split("\n")[:-1]  # the last one may still be written
+        rows = [json.loads(line) for line in whole_lines]
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not the log of a training run ({error})") from error
     return {name: sorted({row["iteration"]: row[name] for row in rows if name in row}.items()) for name in PANELS}

@@ -163,7 +163,9 @@ class TestTraining:
             str(tmp_path / "b/run"),
         ]
 
-    @pytest.mark.parametrize(("content", "said"), [(None, "not the log"), ("{", "not the log"), ("", "nothing logged")])
+    @pytest.mark.parametrize(
+        ("content", "said"), [(None, "not the log"), ("{\n", "not the log"), ("{", "nothing logged")]
+    )
     def test_no_log(self, tmp_path: Path, content: str | None, said: str) -> None:
         if content is not None:
             (tmp_path / "log.jsonl").write_text(content)
@@ -188,5 +190,5 @@ class TestConfusion:
 
     def test_tags_have_none(self, tmp_path: Path, make_probe: MakeProbe) -> None:
         make_probe("mine", None)
-        with pytest.raises(UserError, match="several tags each, so there is no confusion matrix"):
+        with pytest.raises(UserError, match="several tags each, so it has no confusion matrix: use --task"):
             confusion.figure(load_probes([tmp_path / "runs"]))

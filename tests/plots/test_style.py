@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import re
 from pathlib import Path
@@ -30,9 +31,12 @@ DICHROMATS = {
 """Viénot, Brettel and Mollon 1999, Digital video colourmaps for checking the legibility of displays by dichromats."""
 
 
+TITLE = r"<script> $\frac{$ & more"
+
+
 @pytest.fixture
 def figure(tmp_path: Path, make_run: MakeRun, scores: dict[str, dict[str, float]]) -> Figure:
-    make_run("dac", {"visqol": scores["visqol"]})
+    make_run("dac", {"visqol": scores["visqol"]}, card={"title": TITLE})
     return distribution.figure(load_runs([tmp_path / "runs"]))
 
 
@@ -44,6 +48,7 @@ def test_pdf_text_is_text(figure: Figure, tmp_path: Path) -> None:
 def test_svg_text_is_text(figure: Figure, tmp_path: Path) -> None:
     content = save(figure, tmp_path / "figure.svg").read_text(encoding="utf-8")
     assert content == to_svg(figure)
+    assert "<script" not in content and html.escape(TITLE, quote=False) in content
     assert re.search(r"<text[^>]*>[^<]*ViSQOL \(MOS\)", content) or "ViSQOL (MOS)</tspan>" in content
 
 
