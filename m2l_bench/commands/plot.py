@@ -18,6 +18,9 @@ RunsArgument = Annotated[
 OutOption = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="A .pdf, .svg or .png to write.")]
 TaskOption = Annotated[str | None, typer.Option(help="The dataset or probing task, where there are several.")]
 ModelsOption = Annotated[str, typer.Option(help="Only these, in this order, separated by commas.")]
+ReferenceOption = Annotated[
+    str, typer.Option(help="What Fréchet distances are against: `originals`, or a name given as --reference.")
+]
 MetricsOption = Annotated[str, typer.Option(help="Separated by commas; default: all that were measured.")]
 
 
@@ -52,6 +55,7 @@ def pareto(
     task: TaskOption = None,
     models: ModelsOption = "",
     metrics: MetricsOption = "",
+    reference: ReferenceOption = "originals",
 ) -> None:
     """Quality against rate (kb/s, latent values a second) and against speed, the figures of pareto.csv.
 
@@ -66,7 +70,7 @@ def pareto(
     from m2l_bench.plots import pareto
     from m2l_bench.plots.runs import load_runs
 
-    _write(pareto.figure(load_runs(_paths(runs), task, _names(models)), _names(metrics)), out)
+    _write(pareto.figure(load_runs(_paths(runs), task, _names(models), reference), _names(metrics)), out)
 
 
 def figure2(
@@ -75,6 +79,7 @@ def figure2(
     task: TaskOption = None,
     models: ModelsOption = "",
     metrics: MetricsOption = "",
+    reference: ReferenceOption = "originals",
 ) -> None:
     """Quality against the number of denoising steps, Figure 2 of the paper, from the runs of `m2l-bench sweep`.
 
@@ -87,7 +92,7 @@ def figure2(
     from m2l_bench.plots import figure2
     from m2l_bench.plots.runs import load_runs
 
-    _write(figure2.figure(load_runs(_paths(runs), task, _names(models)), _names(metrics)), out)
+    _write(figure2.figure(load_runs(_paths(runs), task, _names(models), reference), _names(metrics)), out)
 
 
 def spectrograms(

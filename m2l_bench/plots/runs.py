@@ -89,7 +89,9 @@ def choose_metrics(runs: Sequence[MeasuredRun], asked: Sequence[str], paired: bo
             kind = " with a value for each clip" if paired else ""
             raise UserError(f"no metric '{name}'{kind}; there are {', '.join(possible)}")
         if name not in measured:
-            raise UserError(f"{name}: on {', '.join(run.name for run in runs)} {why_empty(name, list(runs))}")
+            asked_for = any(name in run.manifest["metric_versions"] for run in runs)
+            reason = "no value, or none against this reference" if asked_for else why_empty(name, list(runs))
+            raise UserError(f"{name}: on {', '.join(run.name for run in runs)} {reason}")
     if not measured:
         raise UserError(f"nothing was measured on {', '.join(run.name for run in runs)}")
     return list(asked) or measured

@@ -15,6 +15,8 @@ from m2l_bench.errors import UserError
 from m2l_bench.plots import confusion, distribution, figure2, pareto, training
 from m2l_bench.plots.looks import KNOWN
 from m2l_bench.plots.runs import load_probes, load_runs
+from m2l_bench.run import read_rows
+from m2l_bench.set_metrics import _digest
 from m2l_bench.tables import bootstrap_interval
 from plots.conftest import MakeProbe, MakeRun
 
@@ -104,6 +106,19 @@ class TestPareto:
         front = by_values.lines[0]
         assert front.get_xydata().tolist() == [[10, 1.0], [40, 2.0]]
         assert "Anchor: transmits nothing, so it has no rate" in texts(drawn)
+
+    def test_distances_are_those_to_the_reference(self, tmp_path: Path, make_run: MakeRun) -> None:
+        cost = {"latent_values": 10, "latent_bytes": 40}
+        frames = {id: {"fad_frames": 3} for id in "ab"}
+        folder = make_run("mine", {"fad": dict.fromkeys("ab")}, cost=cost, rows=frames)
+        stored = {"reference_digest": "r", "digest": _digest("fad", "1", "r", read_rows(folder)), "notes": []}
+        distances = {"fma": {"fad": {**stored, "value": 3.0, "low": 2.0, "high": 5.0}}}
+        (folder / "distances.json").write_text(json.dumps(distances))
+        drawn = pareto.figure(load_runs([tmp_path / "runs"], reference="fma"))
+        assert bars(drawn.axes[0]) == [(pytest.approx(0.32), 3.0, 2.0, 5.0)]
+        assert "FAD\n← lower is better" in texts(drawn)
+        with pytest.raises(UserError, match="fad: on mine no value, or none against this reference"):
+            pareto.figure(load_runs([tmp_path / "runs"]), ["fad"])
 
     def test_nothing_known_of_any(self, tmp_path: Path, make_run: MakeRun, scores: Scores) -> None:
         make_run("anchor", scores, card={"kind": "anchor"})
