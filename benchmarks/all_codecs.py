@@ -40,7 +40,7 @@ from m2l_bench.systems import load_runner
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS / "codecs")]  # where the random weights of published formats are made
 from checkpoints import PUBLISHED  # noqa: E402
-from prepared import CARDS, CODECS, network_of, prepared  # noqa: E402
+from prepared import CARDS, CODECS, NOT_NARROW, network_of, prepared  # noqa: E402
 
 SLOWER = 0.97
 
@@ -105,7 +105,7 @@ UPSTREAM: dict[str, Callable[[Any], Upstream]] = {
     "oobleck": _oobleck,
     "music2latent": _music2latent,
 }
-"""By module of the adapter; those that are not here call nothing else, or nothing that can be installed beside this."""
+"""By network; those that are not here are networks of this package, or call a library that has no networks."""
 
 
 def measure_all(names: str, seconds: float, rounds: int, device: str) -> list[dict[str, Any]]:
@@ -117,7 +117,7 @@ def measure_all(names: str, seconds: float, rounds: int, device: str) -> list[di
     rows = []
     for name in chosen:
         with tempfile.TemporaryDirectory() as folder:
-            published = network_of(CARDS[name]) in {*PUBLISHED, "music2latent", "lossy"}
+            published = network_of(CARDS[name]) in {*PUBLISHED, "music2latent", "musika", "lossy"}
             row: dict[str, Any] = {"system": name, "width": "published" if published else "narrow"}
             try:
                 card = _in_a_process(prepared, name, Path(folder), published)
@@ -128,6 +128,9 @@ def measure_all(names: str, seconds: float, rounds: int, device: str) -> list[di
                 row["problem"] = f"{type(error).__name__}: {' '.join(str(error).split())}"
             rows.append(row)
             print(row, file=sys.stderr)
+    if names == "all":
+        why = "no random weights of its size are made here"
+        rows += [{"system": name, "width": "", "problem": why} for name in NOT_NARROW]
     return rows
 
 
