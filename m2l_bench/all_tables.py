@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from m2l_bench import probe_tables, table_formats
+from m2l_bench import probe_tables, significance, table_formats
 from m2l_bench.probe_run import ProbeRun, find_probes
+from m2l_bench.progress import Progress
 from m2l_bench.references import ORIGINALS
 from m2l_bench.run import find_runs
 from m2l_bench.table_formats import Table
-from m2l_bench.tables import reconstruction_table
+from m2l_bench.tables import in_table_order, measured_runs, reconstruction_table
 
 
 @dataclass
@@ -21,8 +22,10 @@ class Tables:
     paths: list[Path] = field(default_factory=list)
 
 
-def regenerate(out: Path, task: str | None, results: Path, reference: str = ORIGINALS) -> Tables:
-    """Table 2 from reconstructions below `out`, Table 1 from probes.
+def regenerate(
+    out: Path, task: str | None, results: Path, reference: str = ORIGINALS, progress: Progress | None = None
+) -> Tables:
+    """Table 2 and the differences of its systems from reconstructions below `out`, Table 1 from probes.
 
     Args:
         task: only of this dataset or probing task.
@@ -36,6 +39,9 @@ def regenerate(out: Path, task: str | None, results: Path, reference: str = ORIG
         table = reconstruction_table(out, task, reference=reference)
         made.tables["table2"] = table
         made.paths += table_formats.write(table, results, "table2")
+        runs = in_table_order(measured_runs(out, task, reference=reference).runs, table)
+        differences = significance.differences(runs, progress)
+        made.paths += probe_tables.write_csv(differences, results / "significance.csv", "%.6g")
     for name, folder, of_paper in (("table1", results, True), ("mini/table1", results / "mini", False)):
         chosen = {run.folder for run in probes if probe_tables.has_paper_columns(run) == of_paper}
         if chosen:

@@ -21,6 +21,7 @@ from m2l_bench.codec_runner import torch_device
 from m2l_bench.datasets.labelled import SPLITS, LabelledClip, LabelledDataset, Split, empty_classes
 from m2l_bench.errors import UserError
 from m2l_bench.features import Features, content_hashes, extract
+from m2l_bench.machine import processor
 from m2l_bench.metrics.classification import METRICS, Truth, accuracy, roc_auc
 from m2l_bench.probe_models import Model
 from m2l_bench.probe_run import ProbeKey, open_probe
@@ -237,5 +238,6 @@ def _made_with(device: str) -> dict[str, Any]:
         "platform": platform.platform(),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
+        "processor": processor(device),
         "packages": {package: version(package) for package in packages},
     }

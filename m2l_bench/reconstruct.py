@@ -25,6 +25,7 @@ from m2l_bench.engine import default_jobs, map_unordered
 from m2l_bench.errors import BadClip, MissingRecording, UserError, one_line
 from m2l_bench.metrics import PAIRED
 from m2l_bench.music2latent.hashes import file_checksum
+from m2l_bench.machine import processor
 from m2l_bench.plan import Plan, Settings
 from m2l_bench.progress import Progress, Quiet
 from m2l_bench.references import load_references
@@ -103,6 +104,7 @@ def _run_system(
                 for row in _measure(run, system, todo, sources, plan, settings, embedders):
                     run.append(row)
                     advance()
+            run.finish_session(_now())
         for id in clips:
             row = run.rows[id]
             if row["status"] == "measured":
@@ -250,6 +252,10 @@ def _same_sources(row: Row, paths: Sequence[Path]) -> bool:
     return all(columns[name] == row.get(name) for name in ("source_sha256", "recording_sha256"))
 
 
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
 def _session(plan: Plan, settings: Settings) -> dict[str, Any]:
     packages = {}
     for package in ("m2l-bench", "torch", "numpy", "scipy", "soundfile", "soxr", "visqol-python"):
@@ -258,7 +264,7 @@ def _session(plan: Plan, settings: Settings) -> dict[str, Any]:
         except PackageNotFoundError:
             continue
     return {
-        "started": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        "started": _now(),
         "clips": len(plan.dataset.clips),
         "not_measured": {name: f"{state.reason}: {state.command}" for name, state in plan.not_measured.items()},
         "device": torch_device(settings.device),
@@ -267,5 +273,6 @@ def _session(plan: Plan, settings: Settings) -> dict[str, Any]:
         "platform": platform.platform(),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
+        "processor": processor(torch_device(settings.device)),
         "packages": packages,
     }

@@ -33,7 +33,7 @@ def tables(
 ) -> None:
     """Regenerate the tables from runs: CSV files, and Markdown or LaTeX to paste.
 
-    DIR/table2 from reconstructions. DIR/table1 from probes of the paper's tasks, DIR/mini/table1 from those of other
+    DIR/table2 from reconstructions, with significance.csv: differences of each pair of systems. DIR/table1 from probes of the paper's tasks, DIR/mini/table1 from those of other
     tasks, which are never set beside its figures; each with table1_differences.csv, learning_curves.csv where there
     are several parts of a training set.
 
@@ -44,10 +44,10 @@ def tables(
         m2l-bench tables runs --task musiccaps --format latex
     """
     from m2l_bench import all_tables, summaries, table_formats
-    from m2l_bench.terminal import print_json
+    from m2l_bench.terminal import ProgressBars, print_json
 
     stdout, stderr = consoles()
-    made = all_tables.regenerate(runs, task, results, reference)
+    made = all_tables.regenerate(runs, task, results, reference, ProgressBars(stderr))
     if json:
         # Table 2 as it always was; Table 1 beside it.
         content = {name: table_formats.to_json(table) for name, table in made.tables.items()}

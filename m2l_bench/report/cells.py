@@ -1,0 +1,191 @@
+"""Tables and differences as a page shows them: text, exact figures beneath, and where a small drawing puts them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from m2l_bench.table_formats import Column, Table, cell, paper_cell, shown_columns, to_csv
+
+EXACT = ".4f"
+"""As in the CSV files."""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Places of a figure, its interval and the paper's, in percent of the column's range."""
+
+    value: float
+    low: float | None
+    high: float | None
+    paper: float | None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure: what is read, the CSV's number, and its difference from the paper's."""
+
+    text: str
+    interval: str
+    exact: str
+    paper: str
+    delta: str
+    strip: Strip | None
+
+
+@dataclass(frozen=True)
+class Head:
+    """Of a column; published ones have the paper's figure and the difference beside them."""
+
+    title: str
+    published: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row: title, name and counts of a system, and its cells."""
+
+    title: str
+    name: str
+    counts: list[str]
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of a page."""
+
+    caption: str
+    head: tuple[str, ...]
+    columns: list[Head]
+    lines: list[Line]
+    notes: list[str]
+    csv_name: str
+    csv: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The row's system minus the column's."""
+
+    text: str
+    interval: str
+    verdict: str
+    """better, worse, undecided; or none where the two cannot be compared."""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """The differences of all pairs in one metric."""
+
+    title: str
+    tested: bool
+    names: list[str]
+    titles: list[str]
+    rows: list[list[Difference | None]]
+    """None on the diagonal."""
+    pairs: list[list[str]]
+    """Each pair once, in words and with p."""
+
+
+def sheet(table: Table, csv_name: str) -> Sheet:
+    shown = shown_columns(table)
+    ranges = {column.name: _range(table.data, column.name) for column, _ in shown}
+    lines = [
+        Line(
+            table.titles[record["system"]],
+            record["system"],
+            [f"{int(record[name]):,}" for name in table.counts],
+            [_cell(record, column, published, ranges[column.name]) for column, published in shown],
+        )
+        for record in table.data.to_dict("records")
+    ]
+    columns = [Head(column.header, published) for column, published in shown]
+    return Sheet(table.caption, table.head, columns, lines, table.notes, csv_name, to_csv(table))
+
+
+def matrix(differences: pd.DataFrame, column: Column, titles: Mapping[str, str], order: Sequence[str]) -> Matrix:
+    """Of the differences in one metric; systems in this order, those without any left out.
+
+    Args:
+        differences: as `significance.differences` gives them.
+        column: of the metric: its header and decimals.
+    """
+    records: list[dict[str, Any]] = differences.to_dict("records")
+    by_pair = {(record["first"], record["second"]): record for record in records}
+    names = [name for name in order if any(name in pair for pair in by_pair)]
+
+    def between(row: str, other: str) -> Difference | None:
+        if row == other:
+            return None
+        sign = 1 if (row, other) in by_pair else -1
+        record = by_pair.get((row, other)) or by_pair.get((other, row))
+        if record is None or pd.isna(record["difference"]):
+            return Difference("", "", "none")
+        low, high = sorted((sign * record["low"], sign * record["high"]))
+        verdict = "undecided" if not record["better"] else "better" if record["better"] == row else "worse"
+        return Difference(
+            _signed(sign * record["difference"], column.decimals), _interval(low, high, column.decimals), verdict
+        )
+
+    rows = [[between(row, other) for other in names] for row in names]
+    tested = bool(differences["p"].notna().any())
+    pairs = [_pair(record, column.decimals, titles) for record in records]
+    return Matrix(column.header, tested, names, [titles[name] for name in names], rows, pairs)
+
+
+def p_text(p: float) -> str:
+    """ "0.021", "< 0.001", or empty for a pair without a test."""
+    return "" if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _cell(record: Mapping[str, Any], column: Column, published: bool, limits: tuple[float, float]) -> Cell:
+    value = record[column.name]
+    text, _, interval = cell(record, column).partition(" ")
+    paper = paper_cell(record, column) if published else ""
+    delta = _signed(value - record[f"{column.name}_paper"], column.decimals) if paper and text else ""
+    exact = format(value, EXACT) if text else ""
+    return Cell(text, interval, exact, paper, delta, _strip(record, column.name, limits))
+
+
+def _strip(record: Mapping[str, Any], name: str, limits: tuple[float, float]) -> Strip | None:
+    low, high = limits
+    if not high > low or not np.isfinite(record[name]):
+        return None
+
+    def place(suffix: str) -> float | None:
+        value = record.get(f"{name}{suffix}")
+        return None if value is None or not np.isfinite(value) else round(100 * (value - low) / (high - low), 2)
+
+    return Strip(place("") or 0.0, place("_low"), place("_high"), place("_paper"))
+
+
+def _range(data: pd.DataFrame, name: str) -> tuple[float, float]:
+    """Of all finite figures in a column, intervals and the paper's."""
+    present = [f"{name}{end}" for end in ("", "_low", "_high", "_paper") if f"{name}{end}" in data]
+    values = data[present].to_numpy(float)
+    values = values[np.isfinite(values)]
+    return (float(values.min()), float(values.max())) if len(values) else (math.nan, math.nan)
+
+
+def _pair(record: Mapping[str, Any], decimals: int, titles: Mapping[str, str]) -> list[str]:
+    first, second, better = (titles.get(record[key], record[key]) for key in ("first", "second", "better"))
+    difference = _signed(record["difference"], decimals)
+    interval = _interval(record["low"], record["high"], decimals)
+    clips = str(record["clips"])
+    return [first, second, clips, difference, interval, p_text(record["p"]), p_text(record["p_holm"]), better or "–"]
+
+
+def _signed(value: float, decimals: int) -> str:
+    if not np.isfinite(value):
+        return "" if np.isnan(value) else "+∞" if value > 0 else "-∞"
+    return f"{value:+.{decimals}f}"
+
+
+def _interval(low: float, high: float, decimals: int) -> str:
+    return f"[{low:+.{decimals}f}, {high:+.{decimals}f}]" if np.isfinite([low, high]).all() else ""
