@@ -204,6 +204,12 @@ def _paper() -> pd.DataFrame:
     return pd.read_csv(shipped("results/paper") / "table2.csv", index_col="model")
 
 
+def published(paper_row: str, name: str) -> float | None:
+    """The paper's figure of a metric, or None where Table 2 has none."""
+    paper = _paper()
+    return float(paper.loc[paper_row, name]) if name in paper.columns and paper_row in paper.index else None
+
+
 def _record(
     system: str,
     paper_row: str,

@@ -33,9 +33,10 @@ def tables(
 ) -> None:
     """Regenerate the tables from runs: CSV files, and Markdown or LaTeX to paste.
 
-    DIR/table2 from reconstructions, with significance.csv: differences of each pair of systems. DIR/table1 from probes of the paper's tasks, DIR/mini/table1 from those of other
-    tasks, which are never set beside its figures; each with table1_differences.csv, learning_curves.csv where there
-    are several parts of a training set.
+    From reconstructions DIR/table2, DIR/pareto, quality against rate, and DIR/significance.csv, the differences of
+    each pair of systems. From probes of the paper's tasks DIR/table1, of other tasks, which are never set beside its
+    figures, DIR/mini/table1; each with table1_differences.csv, learning_curves.csv where there are several parts of a
+    training set.
 
     Examples:
 
@@ -49,7 +50,7 @@ def tables(
     stdout, stderr = consoles()
     made = all_tables.regenerate(runs, task, results, reference, ProgressBars(stderr))
     if json:
-        # Table 2 as it always was; Table 1 beside it.
+        # Table 2 as it always was; the others beside it.
         content = {name: table_formats.to_json(table) for name, table in made.tables.items()}
         print_json({**content.pop("table2", {}), **content})
     for table in () if json else made.tables.values():
