@@ -23,9 +23,9 @@ from m2l_bench.datasets.base import Clip
 from m2l_bench.embedding_runner import load_embedding
 from m2l_bench.engine import default_jobs, map_unordered
 from m2l_bench.errors import BadClip, MissingRecording, UserError, one_line
+from m2l_bench.machine import processor
 from m2l_bench.metrics import PAIRED
 from m2l_bench.music2latent.hashes import file_checksum
-from m2l_bench.machine import processor
 from m2l_bench.plan import Plan, Settings
 from m2l_bench.progress import Progress, Quiet
 from m2l_bench.references import load_references

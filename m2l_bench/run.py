@@ -194,7 +194,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         )
     absent = {"key", "card", "metric_versions"} - manifest.keys()
     if absent:
-        raise UserError(f"{path}: not a run's manifest ('{min(absent)}' is missing); delete {folder} to measure it again")
+        raise UserError(
+            f"{path}: not a run's manifest ('{min(absent)}' is missing); delete {folder} to measure it again"
+        )
     return manifest
 
 

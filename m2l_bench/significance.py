@@ -1,14 +1,14 @@
 """Which differences between systems the clips decide: each pair of systems, on the clips that both were scored on.
 
-The figure is the difference of the means with its 95 % bootstrap interval over clips. The test is Wilcoxon's signed-rank
-test (1945; zeros as Pratt 1959): it takes each clip as its own control, wants no distribution (SI-SDR has long tails and
-is infinite for exact copies), and its p has no floor, as that of a permutation test has, which the correction would
-multiply. Holm's correction (1979) is over all pairs of one metric: the chance of one false difference or more stays below
-5 %. The test asks for the direction of most clips and the interval for the mean; a pair is only called different where
-both do.
+The figure is the difference of the means with its 95 % bootstrap interval over clips. The test is Wilcoxon's
+signed-rank test (1945; zeros as Pratt 1959): it takes each clip as its own control, wants no distribution (SI-SDR has
+long tails and is infinite for exact copies), and its p has no floor that a correction would multiply, as that of a
+permutation test has. Holm's correction (1979) is over all pairs of one metric: the chance of one false difference or
+more stays below 5 %. The test asks for the direction of most clips and the interval for the mean; a pair is only called
+different where both say so.
 
-A distance between sets has no figures by clip and so no test: its interval is of the difference on the same resamples of
-the clips, and decides alone, without a correction.
+A distance between sets has no figures by clip and so no test: its interval is of the difference on the same resamples
+of the clips, and decides alone, without a correction.
 """
 
 from __future__ import annotations

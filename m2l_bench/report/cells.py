@@ -55,6 +55,11 @@ class Line:
     counts: list[str]
     cells: list[Cell]
 
+    @property
+    def measured(self) -> bool:
+        """Whether any of its cells has a figure."""
+        return any(cell.text for cell in self.cells)
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -178,14 +183,14 @@ def _pair(record: Mapping[str, Any], decimals: int, titles: Mapping[str, str]) -
     difference = _signed(record["difference"], decimals)
     interval = _interval(record["low"], record["high"], decimals)
     clips = str(record["clips"])
-    return [first, second, clips, difference, interval, p_text(record["p"]), p_text(record["p_holm"]), better or "–"]
+    return [first, second, clips, difference, interval, p_text(record["p"]), p_text(record["p_holm"]), better]
 
 
 def _signed(value: float, decimals: int) -> str:
     if not np.isfinite(value):
         return "" if np.isnan(value) else "+∞" if value > 0 else "-∞"
-    return f"{value:+.{decimals}f}"
+    return f"{round(value, decimals) + 0.0:+.{decimals}f}"  # the sum makes zero of minus zero
 
 
 def _interval(low: float, high: float, decimals: int) -> str:
-    return f"[{low:+.{decimals}f}, {high:+.{decimals}f}]" if np.isfinite([low, high]).all() else ""
+    return f"[{_signed(low, decimals)}, {_signed(high, decimals)}]" if np.isfinite([low, high]).all() else ""

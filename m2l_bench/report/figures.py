@@ -37,8 +37,8 @@ def of_runs(runs: Sequence[MeasuredRun], swept: bool) -> list[Figure]:
     wanted: list[tuple[str, str, Callable[[], Drawing]]] = [
         (
             "Every clip",
-            "Each point is a clip and a thin line joins its scores. Boxes are quartiles; the marker beside a box is the "
-            "mean with its 95 % interval.",
+            "Each point is a clip and a thin line joins its scores. Boxes are quartiles; the marker beside a box is "
+            "the mean with its 95 % interval.",
             lambda: distribution.figure(runs),
         ),
         (

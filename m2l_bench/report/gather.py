@@ -1,4 +1,4 @@
-"""A folder of runs -> what its report says: a section a dataset, one for each kind of probing tasks, one for training."""
+"""A folder of runs -> what its report says: a section a dataset, a kind of probing tasks, and one for training."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ from m2l_bench.table_formats import Column
 from m2l_bench.tables import MeasuredRun, in_table_order, measured_runs, reconstruction_table
 
 
+NOT_COMPARED = (
+    "not compared, for want of resamples of the clips that the others were measured on. Fewer than eight clips have "
+    "none, nor have runs of an earlier version until m2l-bench reconstruct is called on them again."
+)
+
+
 @dataclass
 class Section:
     """A chapter of the report."""
@@ -31,6 +37,8 @@ class Section:
     """reconstruction, probes or training: which words stand around the tables."""
     sheets: list[Sheet] = field(default_factory=list)
     matrices: list[Matrix] = field(default_factory=list)
+    not_compared: list[str] = field(default_factory=list)
+    """Metrics and systems without differences, and why."""
     differences_csv: str = ""
     figures: list[Figure] = field(default_factory=list)
     provenance: list[Provenance] = field(default_factory=list)
@@ -86,6 +94,10 @@ def _reconstructions(out: Path, dataset: str, reference: str, progress: Progress
         of_metric = differences[differences["metric"] == column.name]
         if len(of_metric):
             section.matrices.append(cells.matrix(of_metric, column, table.titles, order))
+        measured = list(table.data["system"][table.data[column.name].notna()])
+        alone = [table.titles[name] for name in measured if name not in {*of_metric["first"], *of_metric["second"]}]
+        if alone and len(measured) > 1:
+            section.not_compared.append(f"{column.header}, {', '.join(alone)}: {NOT_COMPARED}")
     section.differences_csv = differences.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     section.figures = figures.of_runs([run for run in runs if run.measured], bool(swept))
     section.provenance = [provenance.of_runs(dataset, runs)]
@@ -144,5 +156,5 @@ def _times(section: Section) -> list[str]:
         for known in section.provenance
         for system in known.systems
         for time in (system.started, system.finished)
-        if time != provenance.NOT_RECORDED
+        if time not in ("", provenance.NOT_RECORDED)
     ]

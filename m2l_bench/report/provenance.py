@@ -87,7 +87,7 @@ def of_probes(task: dict[str, Any], runs: Sequence[ProbeRun]) -> Provenance:
     data = {
         "Task": task["title"],
         "Clips": ", ".join(f"{count} {split}" for split, count in counts.items()),
-        "Classifier": json.dumps(newest.key["settings"]),
+        "Classifier": "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in newest.key["settings"].items()),
         "Fingerprint": newest.key["dataset"],
     }
     return Provenance(data, [_model(run) for run in runs], [], _machines([run.manifest["made"] for run in runs]))
@@ -132,7 +132,7 @@ def _model(run: ProbeRun) -> SystemFact:
         clips=f"{run.results['clips']['test']} test",
         sha256="",
         started=_time(run.manifest["made"]["started"]),
-        finished=NOT_RECORDED,
+        finished="",
     )
 
 
