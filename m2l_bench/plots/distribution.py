@@ -7,6 +7,7 @@ clips differ, crossing ones that the systems do.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -44,7 +45,9 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = ()) -> Figure:
         _lines(axis, shown, name)
         for place, run in enumerate(shown):
             _system(axis, place, run, name, look[run.name])
-        axis.set_xticks(range(len(shown)), [run.title for run in shown], rotation=35, ha="right", rotation_mode="anchor")
+        axis.set_xticks(
+            range(len(shown)), [run.title for run in shown], rotation=35, ha="right", rotation_mode="anchor"
+        )
         axis.set_ylabel(metric_label(name))
         axis.grid(axis="x", visible=False)
         absent = [run.title for run in runs if run not in shown]
@@ -82,8 +85,8 @@ def _system(axis: Axes, place: int, run: MeasuredRun, name: str, look: Look) -> 
     if not len(values):
         return
     if len(values) > MOST_LINES:
-        (body,) = axis.violinplot(values, [place], widths=2.4 * HALF_WIDTH, showextrema=False)["bodies"]
-        body.set(facecolor=look.colour, alpha=0.25, linewidth=0)
+        violin: Any = axis.violinplot(values, [place], widths=2.4 * HALF_WIDTH, showextrema=False)
+        violin["bodies"][0].set(facecolor=look.colour, alpha=0.25, linewidth=0)
     else:
         axis.plot(np.full(len(values), place), values, ".", color=look.colour, markersize=3, alpha=0.6, zorder=2)
     axis.boxplot(

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from m2l_bench.errors import UserError
 from m2l_bench.plots.looks import Look, looks
 from m2l_bench.plots.runs import choose_metrics, system
-from m2l_bench.plots.style import QUIET, footnote, metric_label, panels, styled
+from m2l_bench.plots.style import QUIET, footnote, legend, metric_label, panels, styled
 from m2l_bench.tables import MeasuredRun, published
 
 PAPER = "dashed: the paper's Table 2, on all of MusicCaps; its Figure 2 states no numbers"
@@ -35,6 +35,7 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = ()) -> Figure:
     metrics = choose_metrics(swept, metrics)
     systems = sorted({system(run) for run in swept})
     look = looks(systems)
+    titles = {system(run): run.manifest["card"]["title"] for run in swept}
     drawing, axes = panels(len(metrics), height=2.3)
     notes = []
     for axis, name in zip(axes, metrics, strict=True):
@@ -49,9 +50,7 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = ()) -> Figure:
         axis.xaxis.set_minor_locator(NullLocator())
         axis.set_xlabel("Denoising steps")
         axis.set_ylabel(metric_label(name))
-    if len(systems) > 1:
-        handles, labels = axes[0].get_legend_handles_labels()
-        drawing.legend(handles, labels, loc="outside upper center", ncols=4)
+    legend(drawing, {titles[one]: look[one] for one in systems})
     footnote(drawing, sorted(set(notes)))
     return drawing
 
@@ -60,8 +59,7 @@ def _line(axis: Axes, runs: Sequence[MeasuredRun], name: str, look: Look) -> Non
     points = pd.DataFrame(
         [(run.manifest["key"]["steps"], *run.figure(name)) for run in runs], columns=["steps", "value", "low", "high"]
     ).sort_values("steps")
-    title = runs[0].manifest["card"]["title"]
-    axis.plot(points["steps"], points["value"], color=look.colour, marker=look.marker, label=title)
+    axis.plot(points["steps"], points["value"], color=look.colour, marker=look.marker)
     axis.fill_between(points["steps"], points["low"], points["high"], color=look.colour, alpha=0.2, linewidth=0)
 
 
@@ -72,6 +70,14 @@ def _paper(axis: Axes, run: MeasuredRun, name: str, look: Look) -> bool:
         return False
     steps = run.manifest["card"]["steps"]
     axis.axhline(value, color=look.colour, linestyle="--", linewidth=0.8, alpha=0.8)
-    axis.annotate(f"paper, {steps} step{'s' if steps > 1 else ''}", (1, value), xycoords=("axes fraction", "data"),
-                  xytext=(-2, 2), textcoords="offset points", ha="right", fontsize=6, color=QUIET)
+    axis.annotate(
+        f"paper, {steps} step{'s' if steps > 1 else ''}",
+        (1, value),
+        xycoords=("axes fraction", "data"),
+        xytext=(-2, 2),
+        textcoords="offset points",
+        ha="right",
+        fontsize=6,
+        color=QUIET,
+    )
     return True

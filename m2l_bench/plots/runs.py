@@ -9,7 +9,7 @@ from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED, set_metric
 from m2l_bench.probe_run import MANIFEST, ProbeRun
 from m2l_bench.references import ORIGINALS
-from m2l_bench.tables import COLUMNS, MeasuredRun, current_runs
+from m2l_bench.tables import COLUMNS, MeasuredRun, current_runs, why_empty
 
 
 def load_runs(
@@ -20,7 +20,7 @@ def load_runs(
     Args:
         paths: folders of runs (`runs`), of one dataset's (`runs/bundled`), or runs themselves.
         task: the dataset, where there are several.
-        models: only these systems; all by default.
+        models: only these systems, in this order; all by default.
         reference: what Fréchet distances are against.
 
     Raises:
@@ -40,7 +40,9 @@ def load_runs(
     for name in models:
         if name not in known:
             raise UserError(f"{shown}: no run of '{name}'; there are {', '.join(sorted(run.name for run in runs))}")
-    return [run for run in runs if not models or run.name in models or system(run) in models]
+    if not models:
+        return sorted(runs, key=lambda run: run.title)
+    return [run for name in models for run in runs if name in (run.name, system(run))]
 
 
 def load_probes(paths: Sequence[Path], task: str | None = None, models: Sequence[str] = ()) -> list[ProbeRun]:
@@ -82,9 +84,10 @@ def choose_metrics(runs: Sequence[MeasuredRun], asked: Sequence[str], paired: bo
     measured = [name for name in possible if any(has(run, name) for run in runs)]
     for name in asked:
         if name not in PAIRED and (paired or set_metric(name) is None):
-            raise UserError(f"no metric '{name}' to draw here; there are {', '.join(possible)}")
+            kind = " with a value for each clip" if paired else ""
+            raise UserError(f"no metric '{name}'{kind}; there are {', '.join(possible)}")
         if name not in measured:
-            raise UserError(f"{name} was measured on none of {', '.join(run.name for run in runs)}")
+            raise UserError(f"{name}: on {', '.join(run.name for run in runs)} {why_empty(name, list(runs))}")
     if not measured:
         raise UserError(f"nothing was measured on {', '.join(run.name for run in runs)}")
     return list(asked) or measured

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import metric
+from m2l_bench.plots.looks import Look
 
 COLUMN_INCHES = 3.35
 """Width of a column of a two-column paper."""
@@ -63,18 +65,19 @@ def styled(draw: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     return wrapper
 
 
-def panels(count: int, height: float = 2.4, columns: int = 3, width: float | None = None) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` panels: as wide as a column for one, as a page for more.
+def panels(count: int, height: float, columns: int = 3, share: bool = False) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels: as wide as a column for one beside the other, as a page for more.
 
     Args:
         height: of a row, inches.
         columns: at most so many panels beside each other.
-        width: of the figure, inches.
+        share: horizontal axes by column, vertical ones by row.
     """
     columns = min(count, columns)
     rows = -(-count // columns)
-    figure = Figure(figsize=(width or (COLUMN_INCHES if columns == 1 else PAGE_INCHES), height * rows))
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure = Figure(figsize=(COLUMN_INCHES if columns == 1 else PAGE_INCHES, height * rows))
+    shared: Any = {"sharex": "col", "sharey": "row"} if share else {}
+    axes = figure.subplots(rows, columns, squeeze=False, **shared).ravel()
     for spare in axes[count:]:
         spare.remove()
     return figure, list(axes[:count])
@@ -88,6 +91,16 @@ def metric_label(name: str) -> str:
     described = metric(name)
     unit = f" ({described.unit})" if described.unit else ""
     return f"{described.title}{unit}\n" + ("higher is better →" if described.higher_is_better else "← lower is better")
+
+
+def legend(figure: Figure, entries: Mapping[str, Look]) -> None:
+    """Above all panels, once: titles with their colours and markers."""
+    handles = [
+        Line2D([], [], color=look.colour, marker=look.marker, linestyle="", label=title)
+        for title, look in entries.items()
+    ]
+    columns = 3 if figure.get_figwidth() < PAGE_INCHES else 6
+    figure.legend(handles=handles, loc="outside upper center", ncols=min(columns, len(handles)), handletextpad=0.2)
 
 
 def footnote(figure: Figure, notes: list[str]) -> None:

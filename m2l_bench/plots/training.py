@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from m2l_bench.errors import UserError
 from m2l_bench.plots.looks import looks
-from m2l_bench.plots.style import panels, styled
+from m2l_bench.plots.style import legend, panels, styled
 
 PANELS = {
     "loss": "Training loss (Eq. 11)\n← lower is better",
@@ -53,12 +53,11 @@ def figure(logs: Mapping[str, Log]) -> Figure:
         for run, log in logs.items():
             if log.get(name):
                 marker = "" if name == "loss" else look[run].marker
-                axis.plot(*zip(*log[name], strict=True), color=look[run].colour, marker=marker, markersize=4, label=run)
+                axis.plot(*zip(*log[name], strict=True), color=look[run].colour, marker=marker, markersize=4)
         axis.set_xlabel("Iteration")
         axis.set_ylabel(PANELS[name])
     if len(logs) > 1:
-        handles, labels = axes[-1].get_legend_handles_labels()
-        drawing.legend(handles, labels, loc="outside upper center", ncols=4)
+        legend(drawing, look)
     return drawing
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,6 +101,7 @@ class Matrix:
 def sheet(table: Table, csv_name: str) -> Sheet:
     shown = shown_columns(table)
     ranges = {column.name: _range(table.data, column.name) for column, _ in shown}
+    records: Iterable[dict[Any, Any]] = table.data.to_dict("records")
     lines = [
         Line(
             table.titles[record["system"]],
@@ -108,7 +109,7 @@ def sheet(table: Table, csv_name: str) -> Sheet:
             [f"{int(record[name]):,}" for name in table.counts],
             [_cell(record, column, published, ranges[column.name]) for column, published in shown],
         )
-        for record in table.data.to_dict("records")
+        for record in records
     ]
     columns = [Head(column.header, published) for column, published in shown]
     return Sheet(table.caption, table.head, columns, lines, table.notes, csv_name, to_csv(table))
@@ -121,7 +122,7 @@ def matrix(differences: pd.DataFrame, column: Column, titles: Mapping[str, str],
         differences: as `significance.differences` gives them.
         column: of the metric: its header and decimals.
     """
-    records: list[dict[str, Any]] = differences.to_dict("records")
+    records: list[dict[Any, Any]] = differences.to_dict("records")
     by_pair = {(record["first"], record["second"]): record for record in records}
     names = [name for name in order if any(name in pair for pair in by_pair)]
 

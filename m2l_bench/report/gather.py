@@ -124,7 +124,8 @@ def _probes(out: Path, chosen: set[Path], title: str, name: str) -> Section:
     headers = {column.name: column for column in table.columns}
     frames = []
     differences = probe_tables.differences(shown)
-    for (task, metric), found in differences.groupby(["task", "metric"], sort=False) if len(differences) else ():
+    for pair, found in differences.groupby(["task", "metric"], sort=False) if len(differences) else ():
+        task, metric = map(str, pair)
         decided = significance.decide(found, higher_is_better=True)
         column = headers[probe_tables.column_name(shown.tasks[task], metric)]
         titled = Column(column.name, f"{task}: {METRICS[metric].title} (percentage points) ↑", column.decimals)
