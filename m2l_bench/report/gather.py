@@ -21,7 +21,6 @@ from m2l_bench.run import find_runs
 from m2l_bench.table_formats import Column
 from m2l_bench.tables import MeasuredRun, in_table_order, measured_runs, reconstruction_table
 
-
 NOT_COMPARED = (
     "not compared, for want of resamples of the clips that the others were measured on. Fewer than eight clips have "
     "none, nor have runs of an earlier version until m2l-bench reconstruct is called on them again."
@@ -136,7 +135,8 @@ def _probes(out: Path, chosen: set[Path], title: str, name: str) -> Section:
         section.differences_csv = every.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     for task, card in shown.tasks.items():
         runs = list(shown.of(task).values())
-        section.figures += figures.of_probes(runs)
+        confused = [run for run in runs if run.results["confusion"]]  # clips with several tags have none
+        section.figures += figures.of_probes(confused) if confused else []
         section.provenance.append(provenance.of_probes(card, runs))
     return section
 
