@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +19,19 @@ from m2l_bench.datasets.base import Clip
 from m2l_bench.embedding_runner import load_embedding
 from m2l_bench.engine import default_jobs, map_unordered
 from m2l_bench.errors import BadClip, MissingRecording, UserError, one_line
-from m2l_bench.machine import processor
 from m2l_bench.metrics import PAIRED
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.plan import Plan, Settings
 from m2l_bench.progress import Progress, Quiet
+from m2l_bench.provenance import made_with, now
 from m2l_bench.references import load_references
 from m2l_bench.run import Row, Run, RunKey, is_complete, open_run
 from m2l_bench.scoring import score
 from m2l_bench.set_metrics import Embedder, measure_distances
 from m2l_bench.systems import load_system
 from m2l_bench.weights import cache_folder
+
+PACKAGES = ("m2l-bench", "torch", "numpy", "scipy", "soundfile", "soxr", "visqol-python")
 
 
 @dataclass
@@ -104,7 +102,7 @@ def _run_system(
                 for row in _measure(run, system, todo, sources, plan, settings, embedders):
                     run.append(row)
                     advance()
-            run.finish_session(_now())
+            run.finish_session(now())
         for id in clips:
             row = run.rows[id]
             if row["status"] == "measured":
@@ -252,27 +250,10 @@ def _same_sources(row: Row, paths: Sequence[Path]) -> bool:
     return all(columns[name] == row.get(name) for name in ("source_sha256", "recording_sha256"))
 
 
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-
-
 def _session(plan: Plan, settings: Settings) -> dict[str, Any]:
-    packages = {}
-    for package in ("m2l-bench", "torch", "numpy", "scipy", "soundfile", "soxr", "visqol-python"):
-        try:
-            packages[package] = version(package)
-        except PackageNotFoundError:
-            continue
     return {
-        "started": _now(),
+        **made_with(PACKAGES, torch_device(settings.device)),
         "clips": len(plan.dataset.clips),
         "not_measured": {name: f"{state.reason}: {state.command}" for name, state in plan.not_measured.items()},
-        "device": torch_device(settings.device),
         "jobs": settings.jobs or default_jobs(),
-        "host": platform.node(),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        "processor": processor(torch_device(settings.device)),
-        "packages": packages,
     }

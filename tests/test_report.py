@@ -1,4 +1,4 @@
-"""The report: its numbers are the tables', it needs nothing from outside, and nothing in runs can break out of its text."""
+"""The report: its numbers are the tables', it needs nothing from outside, and no text of runs becomes more than text."""
 
 import base64
 import csv

@@ -12,6 +12,7 @@ import pytest
 import torch
 from conftest import music
 from safetensors.torch import load_file, save_file
+from same_files import RandomSame
 from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel, MimiConfig, MimiModel
 
 from m2l_bench.codec_runner import CodecRunner
@@ -81,11 +82,13 @@ def _oobleck() -> torch.nn.Module:
         return AutoencoderOobleck(encoder_hidden_size=8, decoder_channels=8, decoder_input_channels=4)
 
 
-NETWORKS: dict[str, Callable[[], torch.nn.Module]] = {
+NETWORKS: dict[str, Callable[[], Any]] = {
     "dac": _dac,
     "encodec": _encodec,
     "mimi": _mimi,
     "oobleck": _oobleck,
+    "same-small": lambda: RandomSame(small=True),
+    "same-large": lambda: RandomSame(small=False),
 }
 
 
@@ -95,6 +98,11 @@ def audio(codec: Codec, samples: int, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(clip[None, :, :samples])
 
 
+def decode(codec: Codec, latents: torch.Tensor, samples: int) -> torch.Tensor:
+    """With the same noise each time, where there is any."""
+    return codec.decode(latents, samples, generator=torch.Generator().manual_seed(0))
+
+
 def check_contract(codec: Codec, features: int) -> None:
     """Any length, repeatability, silence, streams of a batch by themselves, features of `features` channels."""
     with torch.inference_mode():
@@ -102,14 +110,14 @@ def check_contract(codec: Codec, features: int) -> None:
             clip = audio(codec, samples)
             latents = codec.encode(clip)
             assert latents.ndim == 3 and len(latents) == 1
-            made = codec.decode(latents, samples)
+            made = decode(codec, latents, samples)
             assert made.shape[:2] == clip.shape[:2] and made.shape[2] >= samples
             assert made.isfinite().all()
-            assert torch.equal(codec.encode(clip), latents) and torch.equal(codec.decode(latents, samples), made)
+            assert torch.equal(codec.encode(clip), latents) and torch.equal(decode(codec, latents, samples), made)
             assert codec.features(clip).shape[:2] == (1, features)
-        assert codec.decode(codec.encode(torch.zeros_like(clip)), samples).isfinite().all()
+        assert decode(codec, codec.encode(torch.zeros_like(clip)), samples).isfinite().all()
         pair = torch.cat([clip, audio(codec, samples, seed=1)])
-        both = codec.decode(codec.encode(pair), samples)
+        both = decode(codec, codec.encode(pair), samples)
         torch.testing.assert_close(both[:1], made, rtol=0, atol=1e-5)
         assert not torch.equal(both[0], both[1])
 

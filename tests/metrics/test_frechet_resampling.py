@@ -1,10 +1,12 @@
 """Intervals that hold what they promise, and an extrapolation that removes the bias of small sets."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from m2l_bench.metrics import frechet_resampling
-from m2l_bench.metrics.frechet import GaussianStatistics, frechet_distance, statistics
+from m2l_bench.metrics.frechet import frechet_distance, statistics
 from m2l_bench.metrics.frechet_resampling import (
     Reference,
     bootstrap_interval,
@@ -21,10 +23,10 @@ def clips(rng: np.random.Generator, count: int, mean: float = 0.0, frames: int =
     return list(mean + offsets + rng.standard_normal((count, frames, DIM)) * np.sqrt(0.5))
 
 
-def interval(reference: Reference, evaluated: list[np.ndarray], *, paired: bool) -> tuple[float, float]:
-    whole = reference if isinstance(reference, GaussianStatistics) else statistics(reference)
-    resampled = resampled_distances(reference, evaluated, paired=paired)
-    return bootstrap_interval(resampled, frechet_distance(whole, statistics(evaluated)))
+def interval(
+    reference: Reference, evaluated: list[np.ndarray], measured: float, *, paired: bool
+) -> tuple[float, float]:
+    return bootstrap_interval(resampled_distances(reference, evaluated, paired=paired), measured)
 
 
 def test_resampled_statistics_are_those_of_the_repeated_clips(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +47,7 @@ def test_the_interval_covers_the_distances_of_fresh_samples() -> None:
     rng = np.random.default_rng(1)
     reference = statistics(clips(rng, 4000))
     measured = [frechet_distance(reference, statistics(clips(rng, 60, 0.5))) for _ in range(200)]
-    low, high = interval(reference, clips(rng, 60, 0.5), paired=False)
+    low, high = interval(reference, clips(rng, 60, 0.5), measured[0], paired=False)
     spread = np.percentile(measured, 97.5) - np.percentile(measured, 2.5)
     assert 0.6 * spread < high - low < 1.6 * spread
 
@@ -53,8 +55,8 @@ def test_the_interval_covers_the_distances_of_fresh_samples() -> None:
 def test_paired_clips_are_drawn_together() -> None:
     rng = np.random.default_rng(2)
     originals = clips(rng, 40)
-    assert interval(originals, originals, paired=True) == pytest.approx((0, 0), abs=1e-9)
-    low, high = interval(originals, originals, paired=False)
+    assert interval(originals, originals, 0.0, paired=True) == pytest.approx((0, 0), abs=1e-9)
+    low, high = interval(originals, originals, 0.0, paired=False)
     assert high - low > 0.1
 
 
@@ -74,7 +76,7 @@ def test_the_extrapolation_removes_the_bias_of_few_clips() -> None:
 def test_the_same_seed_gives_the_same_figures_and_few_clips_none() -> None:
     rng = np.random.default_rng(4)
     originals, evaluated = clips(rng, 20), clips(rng, 20, 0.3)
-    for function in (interval, extrapolated_distance):
+    for function in (partial(interval, measured=1.0), extrapolated_distance):
         first = function(originals, evaluated, paired=False)
         assert first == function(originals, evaluated, paired=False)
         assert np.isnan(function(originals, evaluated[:7], paired=False)).all()
