@@ -1,4 +1,4 @@
-"""The report: its numbers are the tables', it needs nothing from outside, and no text of runs becomes more than text."""
+"""The report: its numbers are the tables', it needs nothing from outside, and text of runs stays text."""
 
 import base64
 import csv

@@ -23,7 +23,7 @@ def report(
     """Write one HTML file with everything that runs tell: tables beside the paper's figures, which differences are
     significant, figures, and where each number comes from.
 
-    The file needs no network and no other file. It names no machine and no folder: pass it on as it is.
+    The file needs no network and no other file: pass it on as it is.
 
     Examples:
 

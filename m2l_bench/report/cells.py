@@ -1,9 +1,9 @@
-"""Tables and differences as a page shows them: text, exact figures beneath, and where a small drawing puts them."""
+"""Tables as a page shows them: text, exact figures beneath, and where a small drawing puts them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,30 +74,6 @@ class Sheet:
     csv: str
 
 
-@dataclass(frozen=True)
-class Difference:
-    """The row's system minus the column's."""
-
-    text: str
-    interval: str
-    verdict: str
-    """better, worse, undecided; or none where the two cannot be compared."""
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """The differences of all pairs in one metric."""
-
-    title: str
-    tested: bool
-    names: list[str]
-    titles: list[str]
-    rows: list[list[Difference | None]]
-    """None on the diagonal."""
-    pairs: list[list[str]]
-    """Each pair once, in words and with p."""
-
-
 def sheet(table: Table, csv_name: str) -> Sheet:
     shown = shown_columns(table)
     ranges = {column.name: _range(table.data, column.name) for column, _ in shown}
@@ -115,46 +91,11 @@ def sheet(table: Table, csv_name: str) -> Sheet:
     return Sheet(table.caption, table.head, columns, lines, table.notes, csv_name, to_csv(table))
 
 
-def matrix(differences: pd.DataFrame, column: Column, titles: Mapping[str, str], order: Sequence[str]) -> Matrix:
-    """Of the differences in one metric; systems in this order, those without any left out.
-
-    Args:
-        differences: as `significance.differences` gives them.
-        column: of the metric: its header and decimals.
-    """
-    records: list[dict[Any, Any]] = differences.to_dict("records")
-    by_pair = {(record["first"], record["second"]): record for record in records}
-    names = [name for name in order if any(name in pair for pair in by_pair)]
-
-    def between(row: str, other: str) -> Difference | None:
-        if row == other:
-            return None
-        sign = 1 if (row, other) in by_pair else -1
-        record = by_pair.get((row, other)) or by_pair.get((other, row))
-        if record is None or pd.isna(record["difference"]):
-            return Difference("", "", "none")
-        low, high = sorted((sign * record["low"], sign * record["high"]))
-        verdict = "undecided" if not record["better"] else "better" if record["better"] == row else "worse"
-        return Difference(
-            _signed(sign * record["difference"], column.decimals), _interval(low, high, column.decimals), verdict
-        )
-
-    rows = [[between(row, other) for other in names] for row in names]
-    tested = bool(differences["p"].notna().any())
-    pairs = [_pair(record, column.decimals, titles) for record in records]
-    return Matrix(column.header, tested, names, [titles[name] for name in names], rows, pairs)
-
-
-def p_text(p: float) -> str:
-    """ "0.021", "< 0.001", or empty for a pair without a test."""
-    return "" if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
 def _cell(record: Mapping[str, Any], column: Column, published: bool, limits: tuple[float, float]) -> Cell:
     value = record[column.name]
     text, _, interval = cell(record, column).partition(" ")
     paper = paper_cell(record, column) if published else ""
-    delta = _signed(value - record[f"{column.name}_paper"], column.decimals) if paper and text else ""
+    delta = signed(value - record[f"{column.name}_paper"], column.decimals) if paper and text else ""
     exact = format(value, EXACT) if text else ""
     return Cell(text, interval, exact, paper, delta, _strip(record, column.name, limits))
 
@@ -179,19 +120,8 @@ def _range(data: pd.DataFrame, name: str) -> tuple[float, float]:
     return (float(values.min()), float(values.max())) if len(values) else (math.nan, math.nan)
 
 
-def _pair(record: Mapping[str, Any], decimals: int, titles: Mapping[str, str]) -> list[str]:
-    first, second, better = (titles.get(record[key], record[key]) for key in ("first", "second", "better"))
-    difference = _signed(record["difference"], decimals)
-    interval = _interval(record["low"], record["high"], decimals)
-    clips = str(record["clips"])
-    return [first, second, clips, difference, interval, p_text(record["p"]), p_text(record["p_holm"]), better]
-
-
-def _signed(value: float, decimals: int) -> str:
+def signed(value: float, decimals: int) -> str:
+    """ "+0.46", "-∞", or empty for NaN."""
     if not np.isfinite(value):
         return "" if np.isnan(value) else "+∞" if value > 0 else "-∞"
     return f"{round(value, decimals) + 0.0:+.{decimals}f}"  # the sum makes zero of minus zero
-
-
-def _interval(low: float, high: float, decimals: int) -> str:
-    return f"[{_signed(low, decimals)}, {_signed(high, decimals)}]" if np.isfinite([low, high]).all() else ""

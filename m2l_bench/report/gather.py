@@ -13,9 +13,10 @@ from m2l_bench.errors import UserError
 from m2l_bench.metrics.classification import METRICS
 from m2l_bench.probe_run import ProbeRun, find_probes
 from m2l_bench.progress import Progress
-from m2l_bench.report import cells, figures, provenance
-from m2l_bench.report.cells import Matrix, Sheet
+from m2l_bench.report import cells, figures, matrices, provenance
+from m2l_bench.report.cells import Sheet
 from m2l_bench.report.figures import Figure
+from m2l_bench.report.matrices import Matrix
 from m2l_bench.report.provenance import Provenance
 from m2l_bench.run import find_runs
 from m2l_bench.table_formats import Column
@@ -92,7 +93,7 @@ def _reconstructions(out: Path, dataset: str, reference: str, progress: Progress
     for column in table.columns:
         of_metric = differences[differences["metric"] == column.name]
         if len(of_metric):
-            section.matrices.append(cells.matrix(of_metric, column, table.titles, order))
+            section.matrices.append(matrices.matrix(of_metric, column, table.titles, order))
         measured = list(table.data["system"][table.data[column.name].notna()])
         alone = [table.titles[name] for name in measured if name not in {*of_metric["first"], *of_metric["second"]}]
         if alone and len(measured) > 1:
@@ -128,7 +129,7 @@ def _probes(out: Path, chosen: set[Path], title: str, name: str) -> Section:
         decided = significance.decide(found, higher_is_better=True)
         column = headers[probe_tables.column_name(shown.tasks[task], metric)]
         titled = Column(column.name, f"{task}: {METRICS[metric].title} (percentage points) ↑", column.decimals)
-        section.matrices.append(cells.matrix(decided, titled, table.titles, list(table.data["system"])))
+        section.matrices.append(matrices.matrix(decided, titled, table.titles, list(table.data["system"])))
         frames.append(decided)
     if frames:
         every = pd.concat(frames)
