@@ -27,7 +27,7 @@ def figure(probes: Sequence[ProbeRun]) -> Figure:
         UserError: a probe of tags, of which a clip may have several.
     """
     for run in probes:
-        if "confusion" not in run.results:
+        if run.results["confusion"] is None:
             raise UserError(f"{run.folder}: clips of this task have several tags each, so there is no confusion matrix")
     columns = 1 if len(probes) == 1 else 2
     width = COLUMN_INCHES if columns == 1 else PAGE_INCHES

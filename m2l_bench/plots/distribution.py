@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from m2l_bench.plots.looks import Look, looks
-from m2l_bench.plots.runs import choose_metrics, has
+from m2l_bench.plots.runs import choose_metrics, has, unequal_clips
 from m2l_bench.plots.style import QUIET, footnote, metric_label, panels, styled
 from m2l_bench.tables import MeasuredRun
 
@@ -39,7 +39,7 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = ()) -> Figure:
     metrics = choose_metrics(runs, metrics, paired=True)
     look = looks(run.name for run in runs)
     drawing, axes = panels(len(metrics), height=3.0, columns=2)
-    notes: list[str] = []
+    notes = unequal_clips(runs)
     for axis, name in zip(axes, metrics, strict=True):
         shown = sorted((run for run in runs if has(run, name)), key=lambda run: _order(run, metrics[0]))
         _lines(axis, shown, name)

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from m2l_bench.errors import UserError
 from m2l_bench.plots.looks import Look, looks
-from m2l_bench.plots.runs import choose_metrics, system
+from m2l_bench.plots.runs import choose_metrics, system, unequal_clips
 from m2l_bench.plots.style import QUIET, footnote, legend, metric_label, panels, styled
 from m2l_bench.tables import MeasuredRun, published
 
@@ -36,8 +36,8 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = ()) -> Figure:
     systems = sorted({system(run) for run in swept})
     look = looks(systems)
     titles = {system(run): run.manifest["card"]["title"] for run in swept}
-    drawing, axes = panels(len(metrics), height=2.3)
-    notes = []
+    drawing, axes = panels(len(metrics), height=2.1, extra=0.4)
+    notes = unequal_clips(swept)
     for axis, name in zip(axes, metrics, strict=True):
         for one in systems:
             members = [run for run in swept if system(run) == one]
@@ -51,7 +51,7 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = ()) -> Figure:
         axis.set_xlabel("Denoising steps")
         axis.set_ylabel(metric_label(name))
     legend(drawing, {titles[one]: look[one] for one in systems})
-    footnote(drawing, sorted(set(notes)))
+    footnote(drawing, list(dict.fromkeys(notes)))
     return drawing
 
 
@@ -60,7 +60,7 @@ def _line(axis: Axes, runs: Sequence[MeasuredRun], name: str, look: Look) -> Non
         [(run.manifest["key"]["steps"], *run.figure(name)) for run in runs], columns=["steps", "value", "low", "high"]
     ).sort_values("steps")
     axis.plot(points["steps"], points["value"], color=look.colour, marker=look.marker)
-    axis.fill_between(points["steps"], points["low"], points["high"], color=look.colour, alpha=0.2, linewidth=0)
+    axis.fill_between(points["steps"], points["low"], points["high"], color=look.colour, alpha=0.15, linewidth=0)
 
 
 def _paper(axis: Axes, run: MeasuredRun, name: str, look: Look) -> bool:

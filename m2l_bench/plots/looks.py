@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-BLACK, GREY, SILVER = "#000000", "#777777", "#AAAAAA"
+BLACK, GREY, SILVER = "#000000", "#666666", "#999999"
 BLUE, SKY, GREEN, ORANGE, VERMILLION, PINK = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7"
 INDIGO, TEAL, OLIVE, WINE, ROSE = "#332288", "#44AA99", "#999933", "#882255", "#CC6677"
 FREE_COLOURS = (INDIGO, ROSE, TEAL, WINE, OLIVE, BLUE, VERMILLION, GREEN)
@@ -57,16 +57,19 @@ KNOWN = {
 def looks(names: Iterable[str]) -> dict[str, Look]:
     """The look of each system of a figure, all different.
 
-    A system that is not listed gets a free look by its name alone; only where two such systems of one figure would
-    get the same, the later one in the alphabet takes the next.
+    A system that is not listed gets a free look by its name alone. Only where another one of the same figure, earlier
+    in the alphabet, has that colour already, it takes the next.
     """
     free = [Look(colour, marker) for marker in FREE_MARKERS for colour in FREE_COLOURS]
     chosen: dict[str, Look] = {}
+    own: dict[str, Look] = {}
     for name in sorted(names):
         if name in KNOWN:
             chosen[name] = KNOWN[name]
             continue
-        first = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
-        turns = (free[(first + turn) % len(free)] for turn in range(len(free)))
-        chosen[name] = next((look for look in turns if look not in chosen.values()), free[first % len(free)])
-    return chosen
+        first = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % len(free)
+        turns = free[first:] + free[:first]
+        colours = {look.colour for look in own.values()}
+        left = [look for look in turns if look not in own.values()] or turns
+        own[name] = next((look for look in left if look.colour not in colours), left[0])
+    return chosen | own

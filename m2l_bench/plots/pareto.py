@@ -14,7 +14,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import metric
 from m2l_bench.plots.looks import Look, looks
-from m2l_bench.plots.runs import choose_metrics
+from m2l_bench.plots.runs import choose_metrics, unequal_clips
 from m2l_bench.plots.style import QUIET, footnote, legend, metric_label, panels, styled
 from m2l_bench.rate_quality import latents_of, rates_of
 from m2l_bench.tables import MeasuredRun
@@ -62,7 +62,7 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = (), costs: Sequ
     if not costs:
         raise UserError(f"{', '.join(data['name'])}: no rate and no speed is known of any")
     look = looks(data["name"])
-    drawing, axes = panels(len(metrics) * len(costs), height=2.0, columns=len(costs), share=True)
+    drawing, axes = panels(len(metrics) * len(costs), height=2.0, columns=len(costs), share=True, extra=1.0)
     handles: dict[str, Look] = {}
     for place, axis in enumerate(axes):
         name, cost = metrics[place // len(costs)], costs[place % len(costs)]
@@ -106,4 +106,4 @@ def _notes(runs: Sequence[MeasuredRun], absent: Sequence[str]) -> list[str]:
             titles.setdefault(remark, []).append(run.title)
     notes = [f"{', '.join(named)}: {remark}" for remark, named in titles.items()]
     unsaid = [title for title in absent if not any(title in named for named in titles.values())]
-    return notes + ([f"no finite figure: {', '.join(unsaid)}"] if unsaid else [])
+    return [*unequal_clips(runs), *notes, *([f"no finite figure: {', '.join(unsaid)}"] if unsaid else [])]

@@ -98,6 +98,14 @@ def has(run: MeasuredRun, name: str) -> bool:
     return bool(run.values(name)) if name in PAIRED else run.distances.get(name, {}).get("value") is not None
 
 
+def unequal_clips(runs: Sequence[MeasuredRun]) -> list[str]:
+    """What a reader must know where systems were scored on different numbers of clips."""
+    counts = {run.title: len(run.measured) for run in runs}
+    most = max(counts.values())
+    fewer = [f"{title} on {count}" for title, count in counts.items() if count < most]
+    return [f"scored on {most} clips, {', '.join(fewer)}"] if fewer else []
+
+
 def _find(paths: Sequence[Path], manifest: str) -> list[Path]:
     """Folders that hold a file `manifest`: given, or one or two levels below."""
     found: dict[Path, None] = {}

@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import MultipleLocator
 from numpy.typing import NDArray
 
 from m2l_bench.audio import Audio, to_mono
@@ -77,8 +78,9 @@ def figure(runs: Sequence[MeasuredRun], clips: Sequence[str] = (), data: Path | 
             column[1].set_title(_scores(one[id]), fontsize=6, color=QUIET)
             column[1].set_xlabel("Time (s)")
         _frequencies(axes, rate)
-        part.colorbar(image, ax=list(axes[0]), label="Level (dB)", aspect=12, pad=0.01)
-        part.colorbar(error, ax=list(axes[1]), label="Too loud by (dB)", aspect=12, pad=0.01)
+        axes[0, 0].set_xlim(0, original.shape[1] / rate)
+        part.colorbar(image, ax=list(axes[0]), label="Level (dB)", aspect=12, pad=0.01, ticks=MultipleLocator(20))
+        part.colorbar(error, ax=list(axes[1]), label="Too loud by (dB)", aspect=12, pad=0.01, ticks=MultipleLocator(10))
     return drawing
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -21,6 +22,8 @@ COLUMN_INCHES = 3.35
 """Width of a column of a two-column paper."""
 PAGE_INCHES = 7.0
 SUFFIXES = (".pdf", ".svg", ".png")
+LETTERS_AN_INCH = 20
+"""Of a footnote, whose lines are as long as the figure is wide."""
 QUIET = "#666666"
 """Of what stands behind the data: notes, lines between clips."""
 
@@ -65,17 +68,20 @@ def styled(draw: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     return wrapper
 
 
-def panels(count: int, height: float, columns: int = 3, share: bool = False) -> tuple[Figure, list[Axes]]:
+def panels(
+    count: int, height: float, columns: int = 3, share: bool = False, extra: float = 0.0
+) -> tuple[Figure, list[Axes]]:
     """A figure of `count` panels: as wide as a column for one beside the other, as a page for more.
 
     Args:
         height: of a row, inches.
         columns: at most so many panels beside each other.
         share: horizontal axes by column, vertical ones by row.
+        extra: height for what stands above and below all panels, inches.
     """
     columns = min(count, columns)
     rows = -(-count // columns)
-    figure = Figure(figsize=(COLUMN_INCHES if columns == 1 else PAGE_INCHES, height * rows))
+    figure = Figure(figsize=(COLUMN_INCHES if columns == 1 else PAGE_INCHES, height * rows + extra))
     shared: Any = {"sharex": "col", "sharey": "row"} if share else {}
     axes = figure.subplots(rows, columns, squeeze=False, **shared).ravel()
     for spare in axes[count:]:
@@ -106,7 +112,8 @@ def legend(figure: Figure, entries: Mapping[str, Look]) -> None:
 def footnote(figure: Figure, notes: list[str]) -> None:
     """What a reader must know of the figure, small, below it."""
     if notes:
-        figure.supxlabel("\n".join(notes), fontsize=6, color=QUIET)
+        lines = [textwrap.fill(note, int(figure.get_figwidth() * LETTERS_AN_INCH)) for note in notes]
+        figure.supxlabel("\n".join(lines), fontsize=6, color=QUIET)
 
 
 @styled
