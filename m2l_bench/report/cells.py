@@ -40,10 +40,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Head:
-    """Of a column; published ones have the paper's figure and the difference beside them."""
+    """Of a column; beside published ones stands the paper's figure, and its difference where one was measured."""
 
     title: str
     published: bool
+    compared: bool
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,10 @@ def sheet(table: Table, csv_name: str) -> Sheet:
         )
         for record in records
     ]
-    columns = [Head(column.header, published) for column, published in shown]
+    columns = [
+        Head(column.header, published, any(line.cells[place].delta for line in lines))
+        for place, (column, published) in enumerate(shown)
+    ]
     return Sheet(table.caption, table.head, columns, lines, table.notes, csv_name, to_csv(table))
 
 
