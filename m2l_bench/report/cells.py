@@ -117,9 +117,9 @@ def _strip(record: Mapping[str, Any], name: str, limits: tuple[float, float]) ->
 
 
 def _range(data: pd.DataFrame, name: str) -> tuple[float, float]:
-    """Of all finite figures in a column, intervals and the paper's."""
+    """Of all finite figures in a column, of intervals, and of the paper's for what was measured."""
     present = [f"{name}{end}" for end in ("", "_low", "_high", "_paper") if f"{name}{end}" in data]
-    values = data[present].to_numpy(float)
+    values = data.loc[data[name].notna(), present].to_numpy(float)
     values = values[np.isfinite(values)]
     return (float(values.min()), float(values.max())) if len(values) else (math.nan, math.nan)
 

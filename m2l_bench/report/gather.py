@@ -23,7 +23,7 @@ from m2l_bench.table_formats import Column
 from m2l_bench.tables import MeasuredRun, in_table_order, measured_runs, reconstruction_table
 
 NOT_COMPARED = (
-    "not compared, for want of resamples of the clips that the others were measured on. Fewer than eight clips have "
+    "not compared: measured on other clips or, if it is a distance, without resamples. Fewer than eight clips have "
     "none, nor have runs of an earlier version until m2l-bench reconstruct is called on them again."
 )
 
@@ -76,7 +76,7 @@ def gather(out: Path, task: str | None, reference: str, progress: Progress) -> R
         there = [*datasets, *sorted({run.key["task"] for run in find_probes(out)})]
         hint = f"there are {', '.join(there)}" if there else "`m2l-bench reconstruct` makes them"
         raise UserError(f"{out}: no runs {'there' if task is None else f'over {task!r}'}; {hint}")
-    times = [machine for section in sections for machine in _times(section)]
+    times = [time for section in sections for time in _times(section)]
     return Report(sections, max(times, default=""))
 
 
