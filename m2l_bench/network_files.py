@@ -32,8 +32,8 @@ def missing(package: str, extra: str = "embeddings") -> tuple[str, str]:
     return "", ""
 
 
-def read_torch(path: Path, expected: str, inside: str = "") -> dict[str, Tensor]:
-    """Tensors by name from a `.pt`, `.pth` or `.bin`, alone or under `state_dict`; `module.` before names is removed.
+def read_torch(path: Path, expected: str, inside: str = "", key: str = "state_dict") -> dict[str, Tensor]:
+    """Tensors by name from a `.pt`, `.pth` or `.bin`, alone or under `key`; `module.` before names is removed.
 
     Args:
         expected: what the file should be, for the message when it is not.
@@ -50,7 +50,7 @@ def read_torch(path: Path, expected: str, inside: str = "") -> dict[str, Tensor]
     except CheckpointError as error:
         raise UserError(f"{error}; expected {expected}") from error
     if isinstance(content, Mapping):
-        content = content.get("state_dict", content)
+        content = content.get(key, content)
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
         raise UserError(f"{path}: does not hold tensors by name; expected {expected}")
     return {name.removeprefix("module."): tensor for name, tensor in content.items()}

@@ -1,13 +1,13 @@
-"""Rebuild the music that `music2latent-small` is trained on, from Debian's packages.
+"""Rebuild the music that trainings here were fed with, from Debian's packages.
 
     sudo apt-get update                                       # on Debian 12 or a relative of it
     python scripts/build_training_corpus.py -o corpus_audio   # 5 GB of packages pass through, one at a time
     m2l-bench pack corpus_audio -o corpus
 
-`scripts/training_corpus.csv` names for each of the 239 excerpts the package, the file inside it, offset and length, and its
-licence; authors stand in each package's `debian/copyright`, which is kept in OUT/copyright. Excerpts are written as FLAC,
-where those of the shipped model's training were Opus at 80 kb/s. What is there already is left alone: run it again to
-go on.
+`scripts/training_corpus.csv` names for each of the 239 excerpts the package, the file inside it, offset and length, and
+its licence; authors stand in each package's `debian/copyright`, which is kept in OUT/copyright. Excerpts are written as
+FLAC, where those of the runs in `results/training` were Opus at 80 kb/s. What is there already is left alone: run it
+again to go on.
 """
 
 from __future__ import annotations
