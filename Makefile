@@ -8,6 +8,7 @@ VENV_UPSTREAM ?= .venv-upstream
 # One command from a fresh clone to a reconstruction table.
 demo: $(VENV)/.installed
 	$(BIN)/m2l-bench reconstruct --models all
+	$(BIN)/m2l-bench report runs -o report.html
 
 test: $(VENV)/.installed-test lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile

@@ -13,7 +13,20 @@ from typing import Annotated, Any
 
 import typer
 
-from m2l_bench.commands import data, fad, models, music2latent, probe, reconstruct, tables, tasks, training, weights
+from m2l_bench.commands import (
+    data,
+    fad,
+    models,
+    music2latent,
+    plot,
+    probe,
+    reconstruct,
+    report,
+    tables,
+    tasks,
+    training,
+    weights,
+)
 from m2l_bench.commands.common import State, consoles
 from m2l_bench.errors import UserError, one_line
 
@@ -31,6 +44,7 @@ for command in (
     reconstruct.sweep,
     probe.probe,
     tables.tables,
+    report.report,
     fad.fad,
     tasks.tasks,
     music2latent.encode,
@@ -51,6 +65,10 @@ data_app.command()(data.make)
 data_app.command()(data.check)
 data_app.command()(data.musiccaps)
 app.add_typer(data_app, name="data")
+plot_app = typer.Typer(no_args_is_help=True, help="Draw figures of runs, for a paper or a page.")
+for draw in (plot.figure2, plot.pareto, plot.distribution, plot.spectrograms, plot.training, plot.confusion):
+    plot_app.command()(draw)
+app.add_typer(plot_app, name="plot")
 weights_app = typer.Typer(no_args_is_help=True, help="Get weights of systems and of the networks that make vectors.")
 weights_app.command("list")(weights.list_weights)
 weights_app.command()(weights.get)

@@ -62,7 +62,7 @@ def rates_of(run: MeasuredRun) -> Rates:
     for name, column in SPEEDS.items():
         if rows and all(row.get(column) for row in rows):
             figures[name] = seconds / sum(row[column] for row in rows)
-    latents = _latents(run)
+    latents = latents_of(run)
     if rows and all(row.get("latent_bytes") for row in rows):
         figures[KILOBITS] = 8 * sum(row["latent_bytes"] for row in rows) / seconds / 1000
         if latents is None and run.manifest["card"].get("kind") == "classical":
@@ -83,7 +83,7 @@ def rates_of(run: MeasuredRun) -> Rates:
     return Rates(figures, remarks)
 
 
-def _latents(run: MeasuredRun) -> Latents | None:
+def latents_of(run: MeasuredRun) -> Latents | None:
     """Of the card that was run; of today's card of that name for runs from before cards had them."""
     found = run.manifest["card"].get("latents")
     if found:

@@ -46,9 +46,11 @@ def bootstrap_interval(values: np.ndarray, resamples: int = RESAMPLES, seed: int
 
 @dataclass(frozen=True)
 class MeasuredRun:
-    """A run as a table needs it."""
+    """A run as tables and figures need it."""
 
     name: str
+    """The system, and what was asked for beyond its card: `music2latent@steps4`."""
+    folder: Path
     manifest: dict[str, Any]
     rows: list[Row]
     distances: dict[str, dict[str, Any]]
@@ -58,6 +60,32 @@ class MeasuredRun:
         """Metrics of its task, measured or not."""
         sessions = self.manifest.get("sessions", [])
         return {*self.manifest["metric_versions"], *(name for one in sessions for name in one.get("not_measured", {}))}
+
+    @property
+    def title(self) -> str:
+        key, card = self.manifest["key"], self.manifest["card"]
+        extra = [f"{key['steps']} steps"] if key["steps"] not in (None, card["steps"]) else []
+        extra += [f"seed {key['seed']}"] if key["seed"] else []
+        return str(card["title"]) + (f" ({', '.join(extra)})" if extra else "")
+
+    @property
+    def measured(self) -> list[Row]:
+        """Its rows that have metrics."""
+        return [row for row in self.rows if row["status"] == "measured"]
+
+    def values(self, name: str) -> dict[str, float]:
+        """A metric of pairs by clip, on the clips where it has a value."""
+        return {row["id"]: row[name] for row in self.measured if row.get(name) is not None}
+
+    def figure(self, name: str) -> tuple[float, float, float]:
+        """A metric over all clips: value, and the low and high end of its 95 % interval; NaN where not measured."""
+        if name in PAIRED:
+            values = np.array(list(self.values(name).values()), float)
+            return float(values.mean()) if len(values) else float("nan"), *bootstrap_interval(values)
+        distance = self.distances.get(name, {})
+        figures = (distance.get(key) for key in ("value", "low", "high"))
+        value, low, high = (float("nan") if figure is None else float(figure) for figure in figures)
+        return value, low, high
 
 
 @dataclass(frozen=True)
@@ -82,7 +110,7 @@ def measured_runs(
     dataset = dataset or datasets[0]
     if dataset not in datasets:
         raise UserError(f"{out}: no runs over '{dataset}'; there are {', '.join(datasets)}")
-    runs, notes = _current_runs([folder for folder in folders if folder.parent.name == dataset], reference)
+    runs, notes = current_runs([folder for folder in folders if folder.parent.name == dataset], reference)
     return MeasuredRuns(dataset, runs, notes)
 
 
@@ -105,8 +133,8 @@ def reconstruction_table(
     columns = [*COLUMNS, *sorted({name for run in runs for name in run.asked} - set(COLUMNS))]
     records, titles = [], {}
     for run in runs:
-        titles[run.name] = _title(run.manifest)
-        records.append(_record(run.name, run.manifest["card"]["paper_row"], run.rows, run.distances, paper, columns))
+        titles[run.name] = run.title
+        records.append(_record(run.name, run.manifest["card"]["paper_row"], run, paper, columns))
         notes += _clip_notes(run.name, run.rows, columns)
     notes += _distance_notes(runs)
     measured_rows = {run.manifest["card"]["paper_row"] for run in runs}
@@ -114,7 +142,7 @@ def reconstruction_table(
         card for card in load_cards().systems.values() if card.paper_row and card.paper_row not in measured_rows
     ]
     for card in unmeasured:
-        records.append(_record(card.name, card.paper_row, [], {}, paper, columns))
+        records.append(_record(card.name, card.paper_row, None, paper, columns))
         titles[card.name] = card.title
     data = pd.DataFrame(records)
     order = {name: i for i, name in enumerate(paper.index)}
@@ -126,12 +154,18 @@ def reconstruction_table(
     if unmeasured:
         names = ", ".join(card.name for card in unmeasured)
         notes.append(f"{names}: not measured here; only the paper's figures are known")
-    notes += [f"{name}: {_why_empty(name, runs)}" for name in columns if not data[name].notna().any()]
+    notes += [f"{name}: {why_empty(name, runs)}" for name in columns if not data[name].notna().any()]
     caption = f"Reconstruction on {dataset}: mean over clips [95 % bootstrap interval]; paper: {PAPER}."
     if any(run.distances for run in runs):
         against = "the originals of the same clips" if reference == ORIGINALS else reference
         caption = caption[:-1] + f"; Fréchet distances against {against}."
     return Table(data.reset_index(drop=True), titles, [_column(name) for name in columns], notes, caption)
+
+
+def in_table_order(runs: list[MeasuredRun], table: Table) -> list[MeasuredRun]:
+    """The runs that the table shows, as it shows them."""
+    place = {name: i for i, name in enumerate(table.data["system"])}
+    return sorted((run for run in runs if run.name in place), key=lambda run: place[run.name])
 
 
 def _column(name: str) -> Column:
@@ -141,7 +175,7 @@ def _column(name: str) -> Column:
     return Column(name, f"{described.title}{unit} {'↑' if described.higher_is_better else '↓'}", described.decimals)
 
 
-def _current_runs(folders: list[Path], reference: str) -> tuple[list[MeasuredRun], list[str]]:
+def current_runs(folders: list[Path], reference: str) -> tuple[list[MeasuredRun], list[str]]:
     """The newest run of each system and setting; older ones, and those on other audio, are named in notes."""
     notes: list[str] = []
     found = [(read_manifest(folder), folder) for folder in folders]
@@ -162,43 +196,38 @@ def _current_runs(folders: list[Path], reference: str) -> tuple[list[MeasuredRun
             notes.append(f"{folder.name}: measured on other versions of the clips, not shown; run it again")
         else:
             audio |= hashes
-            runs[name] = MeasuredRun(name, manifest, rows, read_distances(folder, reference))
+            runs[name] = MeasuredRun(name, folder, manifest, rows, read_distances(folder, reference))
     return list(runs.values()), notes
-
-
-def _title(manifest: dict[str, Any]) -> str:
-    key, card = manifest["key"], manifest["card"]
-    extra = [f"{key['steps']} steps"] if key["steps"] not in (None, card["steps"]) else []
-    extra += [f"seed {key['seed']}"] if key["seed"] else []
-    return str(card["title"]) + (f" ({', '.join(extra)})" if extra else "")
 
 
 def _paper() -> pd.DataFrame:
     return pd.read_csv(shipped("results/paper") / "table2.csv", index_col="model")
 
 
+def published(paper_row: str, name: str) -> float | None:
+    """The paper's figure of a metric, or None where Table 2 has none."""
+    paper = _paper()
+    if name not in paper.columns or paper_row not in paper.index:
+        return None
+    return float(paper[name].loc[paper_row])
+
+
 def _record(
     system: str,
     paper_row: str,
-    rows: list[Row],
-    distances: dict[str, dict[str, Any]],
+    run: MeasuredRun | None,
     paper: pd.DataFrame,
     columns: list[str],
 ) -> dict[str, Any]:
-    measured = [row for row in rows if row["status"] == "measured"]
-    record: dict[str, Any] = {"system": system, "paper_row": paper_row, "clips": len(measured)}
+    record: dict[str, Any] = {"system": system, "paper_row": paper_row, "clips": len(run.measured) if run else 0}
     for name in columns:
-        if name in PAIRED:
-            values = np.array([row[name] for row in measured if row.get(name) is not None], float)
-            record[name] = float(values.mean()) if len(values) else float("nan")
-            record[f"{name}_low"], record[f"{name}_high"] = bootstrap_interval(values)
-        else:
-            record |= _distance_figures(distances.get(name, {}), {"": "value", "_low": "low", "_high": "high"}, name)
-        published = name in paper.columns and paper_row in paper.index
-        record[f"{name}_paper"] = paper.loc[paper_row, name] if published else float("nan")
+        figures = run.figure(name) if run else (float("nan"),) * 3
+        record |= dict(zip((name, f"{name}_low", f"{name}_high"), figures, strict=True))
+        known = name in paper.columns and paper_row in paper.index
+        record[f"{name}_paper"] = paper.loc[paper_row, name] if known else float("nan")
     for name in columns:
         if name not in PAIRED:
-            distance = distances.get(name, {})
+            distance = run.distances.get(name, {}) if run else {}
             record |= _distance_figures(distance, {"_infinity": "infinity"}, name)
             record |= _distance_figures(distance, {"": "kernel"}, name.replace("fad", "kad", 1))
     return record
@@ -220,7 +249,7 @@ def _distance_notes(runs: list[MeasuredRun]) -> list[str]:
     return [note if len(names) == len(runs) else f"{', '.join(names)}: {note}" for note, names in systems.items()]
 
 
-def _why_empty(name: str, runs: list[MeasuredRun]) -> str:
+def why_empty(name: str, runs: list[MeasuredRun]) -> str:
     """Why a metric was measured on no system, as the newest command on a run knew it."""
     sessions = [session for run in runs for session in run.manifest.get("sessions", [])]
     sessions.sort(key=lambda session: session["started"])
