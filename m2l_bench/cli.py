@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from m2l_bench.commands import data, fad, models, music2latent, probe, reconstruct, tables, tasks, training, weights
+from m2l_bench.commands import data, fad, listen, models, music2latent, probe, reconstruct, tables, tasks, training, weights
 from m2l_bench.commands.common import State, consoles
 from m2l_bench.errors import UserError, one_line
 
@@ -32,6 +32,7 @@ for command in (
     probe.probe,
     tables.tables,
     fad.fad,
+    listen.listen,
     tasks.tasks,
     music2latent.encode,
     music2latent.decode,

@@ -45,10 +45,12 @@ def bootstrap_interval(values: np.ndarray, resamples: int = RESAMPLES, seed: int
 
 
 @dataclass(frozen=True)
-class _MeasuredRun:
-    """A run as a table needs it."""
+class MeasuredRun:
+    """A run as tables and figures need it."""
 
     name: str
+    """The system, and what was asked for beyond its card: `music2latent@steps4`."""
+    folder: Path
     manifest: dict[str, Any]
     rows: list[Row]
     distances: dict[str, dict[str, Any]]
@@ -58,6 +60,58 @@ class _MeasuredRun:
         """Metrics of its task, measured or not."""
         sessions = self.manifest.get("sessions", [])
         return {*self.manifest["metric_versions"], *(name for one in sessions for name in one.get("not_measured", {}))}
+
+    @property
+    def title(self) -> str:
+        key, card = self.manifest["key"], self.manifest["card"]
+        extra = [f"{key['steps']} steps"] if key["steps"] not in (None, card["steps"]) else []
+        extra += [f"seed {key['seed']}"] if key["seed"] else []
+        return str(card["title"]) + (f" ({', '.join(extra)})" if extra else "")
+
+    @property
+    def measured(self) -> list[Row]:
+        """Its rows that have metrics."""
+        return [row for row in self.rows if row["status"] == "measured"]
+
+    def values(self, name: str) -> dict[str, float]:
+        """A metric of pairs by clip, on the clips where it has a value."""
+        return {row["id"]: row[name] for row in self.measured if row.get(name) is not None}
+
+    def figure(self, name: str) -> tuple[float, float, float]:
+        """A metric over all clips: value, and the low and high end of its 95 % interval; NaN where not measured."""
+        if name in PAIRED:
+            values = np.array(list(self.values(name).values()), float)
+            return float(values.mean()) if len(values) else float("nan"), *bootstrap_interval(values)
+        distance = self.distances.get(name, {})
+        figures = (distance.get(key) for key in ("value", "low", "high"))
+        value, low, high = (float("nan") if figure is None else float(figure) for figure in figures)
+        return value, low, high
+
+
+@dataclass(frozen=True)
+class MeasuredRuns:
+    """The runs of one dataset that a table shows, and what is to be said of the others."""
+
+    dataset: str
+    runs: list[MeasuredRun]
+    notes: list[str]
+
+
+def measured_runs(
+    out: Path, dataset: str | None = None, only: set[Path] | None = None, reference: str = ORIGINALS
+) -> MeasuredRuns:
+    """The newest run of each system over one dataset below `out`; arguments and errors as `reconstruction_table`."""
+    folders = [folder for folder in find_runs(out) if only is None or folder in only]
+    if not folders:
+        raise UserError(f"{out}: no runs there; `m2l-bench reconstruct` makes them")
+    datasets = sorted({folder.parent.name for folder in folders})
+    if dataset is None and len(datasets) > 1:
+        raise UserError(f"{out} holds runs over {', '.join(datasets)}: choose one with --task")
+    dataset = dataset or datasets[0]
+    if dataset not in datasets:
+        raise UserError(f"{out}: no runs over '{dataset}'; there are {', '.join(datasets)}")
+    runs, notes = current_runs([folder for folder in folders if folder.parent.name == dataset], reference)
+    return MeasuredRuns(dataset, runs, notes)
 
 
 def reconstruction_table(
@@ -73,22 +127,14 @@ def reconstruction_table(
     Raises:
         UserError: no runs there, or several datasets and none named.
     """
-    folders = [folder for folder in find_runs(out) if only is None or folder in only]
-    if not folders:
-        raise UserError(f"{out}: no runs there; `m2l-bench reconstruct` makes them")
-    datasets = sorted({folder.parent.name for folder in folders})
-    if dataset is None and len(datasets) > 1:
-        raise UserError(f"{out} holds runs over {', '.join(datasets)}: choose one with --task")
-    dataset = dataset or datasets[0]
-    if dataset not in datasets:
-        raise UserError(f"{out}: no runs over '{dataset}'; there are {', '.join(datasets)}")
-    runs, notes = _current_runs([folder for folder in folders if folder.parent.name == dataset], reference)
+    measured = measured_runs(out, dataset, only, reference)
+    dataset, runs, notes = measured.dataset, measured.runs, list(measured.notes)
     paper = _paper()
     columns = [*COLUMNS, *sorted({name for run in runs for name in run.asked} - set(COLUMNS))]
     records, titles = [], {}
     for run in runs:
-        titles[run.name] = _title(run.manifest)
-        records.append(_record(run.name, run.manifest["card"]["paper_row"], run.rows, run.distances, paper, columns))
+        titles[run.name] = run.title
+        records.append(_record(run.name, run.manifest["card"]["paper_row"], run, paper, columns))
         notes += _clip_notes(run.name, run.rows, columns)
     notes += _distance_notes(runs)
     measured_rows = {run.manifest["card"]["paper_row"] for run in runs}
@@ -96,7 +142,7 @@ def reconstruction_table(
         card for card in load_cards().systems.values() if card.paper_row and card.paper_row not in measured_rows
     ]
     for card in unmeasured:
-        records.append(_record(card.name, card.paper_row, [], {}, paper, columns))
+        records.append(_record(card.name, card.paper_row, None, paper, columns))
         titles[card.name] = card.title
     data = pd.DataFrame(records)
     order = {name: i for i, name in enumerate(paper.index)}
@@ -123,14 +169,14 @@ def _column(name: str) -> Column:
     return Column(name, f"{described.title}{unit} {'↑' if described.higher_is_better else '↓'}", described.decimals)
 
 
-def _current_runs(folders: list[Path], reference: str) -> tuple[list[_MeasuredRun], list[str]]:
+def current_runs(folders: list[Path], reference: str) -> tuple[list[MeasuredRun], list[str]]:
     """The newest run of each system and setting; older ones, and those on other audio, are named in notes."""
     notes: list[str] = []
     found = [(read_manifest(folder), folder) for folder in folders]
     found.sort(key=lambda pair: pair[0].get("sessions", [{"started": ""}])[-1]["started"], reverse=True)
     if len({manifest["key"]["root"] for manifest, _ in found}) > 1:
         notes.append(f"only runs over {found[0][0]['key']['root']} are shown")
-    runs: dict[str, _MeasuredRun] = {}
+    runs: dict[str, MeasuredRun] = {}
     audio: dict[str, str] = {}
     for manifest, folder in found:
         name = folder.name.split("~")[0]
@@ -144,43 +190,36 @@ def _current_runs(folders: list[Path], reference: str) -> tuple[list[_MeasuredRu
             notes.append(f"{folder.name}: measured on other versions of the clips, not shown; run it again")
         else:
             audio |= hashes
-            runs[name] = _MeasuredRun(name, manifest, rows, read_distances(folder, reference))
+            runs[name] = MeasuredRun(name, folder, manifest, rows, read_distances(folder, reference))
     return list(runs.values()), notes
-
-
-def _title(manifest: dict[str, Any]) -> str:
-    key, card = manifest["key"], manifest["card"]
-    extra = [f"{key['steps']} steps"] if key["steps"] not in (None, card["steps"]) else []
-    extra += [f"seed {key['seed']}"] if key["seed"] else []
-    return str(card["title"]) + (f" ({', '.join(extra)})" if extra else "")
 
 
 def _paper() -> pd.DataFrame:
     return pd.read_csv(shipped("results/paper") / "table2.csv", index_col="model")
 
 
+def published(paper_row: str, name: str) -> float | None:
+    """The paper's figure of a metric, or None where Table 2 has none."""
+    paper = _paper()
+    return float(paper.loc[paper_row, name]) if name in paper.columns and paper_row in paper.index else None
+
+
 def _record(
     system: str,
     paper_row: str,
-    rows: list[Row],
-    distances: dict[str, dict[str, Any]],
+    run: MeasuredRun | None,
     paper: pd.DataFrame,
     columns: list[str],
 ) -> dict[str, Any]:
-    measured = [row for row in rows if row["status"] == "measured"]
-    record: dict[str, Any] = {"system": system, "paper_row": paper_row, "clips": len(measured)}
+    record: dict[str, Any] = {"system": system, "paper_row": paper_row, "clips": len(run.measured) if run else 0}
     for name in columns:
-        if name in PAIRED:
-            values = np.array([row[name] for row in measured if row.get(name) is not None], float)
-            record[name] = float(values.mean()) if len(values) else float("nan")
-            record[f"{name}_low"], record[f"{name}_high"] = bootstrap_interval(values)
-        else:
-            record |= _distance_figures(distances.get(name, {}), {"": "value", "_low": "low", "_high": "high"}, name)
+        figures = run.figure(name) if run else (float("nan"),) * 3
+        record |= dict(zip((name, f"{name}_low", f"{name}_high"), figures, strict=True))
         published = name in paper.columns and paper_row in paper.index
         record[f"{name}_paper"] = paper.loc[paper_row, name] if published else float("nan")
     for name in columns:
         if name not in PAIRED:
-            distance = distances.get(name, {})
+            distance = run.distances.get(name, {}) if run else {}
             record |= _distance_figures(distance, {"_infinity": "infinity"}, name)
             record |= _distance_figures(distance, {"": "kernel"}, name.replace("fad", "kad", 1))
     return record
@@ -192,7 +231,7 @@ def _distance_figures(distance: dict[str, Any], keys: dict[str, str], name: str)
     return {column: float("nan") if value is None else value for column, value in figures.items()}
 
 
-def _distance_notes(runs: list[_MeasuredRun]) -> list[str]:
+def _distance_notes(runs: list[MeasuredRun]) -> list[str]:
     """What must be known of distances, once for all systems that it holds for."""
     systems: dict[str, list[str]] = {}
     for run in runs:
@@ -202,7 +241,7 @@ def _distance_notes(runs: list[_MeasuredRun]) -> list[str]:
     return [note if len(names) == len(runs) else f"{', '.join(names)}: {note}" for note, names in systems.items()]
 
 
-def _why_empty(name: str, runs: list[_MeasuredRun]) -> str:
+def _why_empty(name: str, runs: list[MeasuredRun]) -> str:
     """Why a metric was measured on no system, as the newest command on a run knew it."""
     sessions = [session for run in runs for session in run.manifest.get("sessions", [])]
     sessions.sort(key=lambda session: session["started"])
