@@ -5,9 +5,10 @@ VENV_UPSTREAM ?= .venv-upstream
 
 .PHONY: demo test test-upstream lint clean
 
-# One command from a fresh clone to a reconstruction table.
+# One command from a fresh clone to a reconstruction table, and a page to hear what is in it.
 demo: $(VENV)/.installed
 	$(BIN)/m2l-bench reconstruct --models all
+	$(BIN)/m2l-bench listen runs/bundled -o runs/page
 
 test: $(VENV)/.installed-test lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile

@@ -13,7 +13,19 @@ from typing import Annotated, Any
 
 import typer
 
-from m2l_bench.commands import data, fad, listen, models, music2latent, probe, reconstruct, tables, tasks, training, weights
+from m2l_bench.commands import (
+    data,
+    fad,
+    listen,
+    models,
+    music2latent,
+    probe,
+    reconstruct,
+    tables,
+    tasks,
+    training,
+    weights,
+)
 from m2l_bench.commands.common import State, consoles
 from m2l_bench.errors import UserError, one_line
 

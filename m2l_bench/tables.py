@@ -154,7 +154,7 @@ def reconstruction_table(
     if unmeasured:
         names = ", ".join(card.name for card in unmeasured)
         notes.append(f"{names}: not measured here; only the paper's figures are known")
-    notes += [f"{name}: {_why_empty(name, runs)}" for name in columns if not data[name].notna().any()]
+    notes += [f"{name}: {why_empty(name, runs)}" for name in columns if not data[name].notna().any()]
     caption = f"Reconstruction on {dataset}: mean over clips [95 % bootstrap interval]; paper: {PAPER}."
     if any(run.distances for run in runs):
         against = "the originals of the same clips" if reference == ORIGINALS else reference
@@ -201,7 +201,9 @@ def _paper() -> pd.DataFrame:
 def published(paper_row: str, name: str) -> float | None:
     """The paper's figure of a metric, or None where Table 2 has none."""
     paper = _paper()
-    return float(paper.loc[paper_row, name]) if name in paper.columns and paper_row in paper.index else None
+    if name not in paper.columns or paper_row not in paper.index:
+        return None
+    return float(paper[name].loc[paper_row])
 
 
 def _record(
@@ -241,7 +243,7 @@ def _distance_notes(runs: list[MeasuredRun]) -> list[str]:
     return [note if len(names) == len(runs) else f"{', '.join(names)}: {note}" for note, names in systems.items()]
 
 
-def _why_empty(name: str, runs: list[MeasuredRun]) -> str:
+def why_empty(name: str, runs: list[MeasuredRun]) -> str:
     """Why a metric was measured on no system, as the newest command on a run knew it."""
     sessions = [session for run in runs for session in run.manifest.get("sessions", [])]
     sessions.sort(key=lambda session: session["started"])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from math import isnan
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from m2l_bench.commands.common import SOME_FAILED, JsonOption, consoles
+from m2l_bench.commands.common import SOME_FAILED, CardsOption, JsonOption, consoles
 from m2l_bench.errors import UserError
 
 
@@ -16,7 +15,8 @@ def listen(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RUNS]", help="Folder of runs, or one dataset's folder in it (default: runs); with --results: CSV files."
+            metavar="[RUNS]",
+            help="Folder of runs, or one dataset's folder in it (default: runs); with --results: CSV files.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where the page goes.")] = Path("page"),
@@ -24,6 +24,7 @@ def listen(
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where the originals lie, if not where they were measured.")
     ] = None,
+    cards: CardsOption = None,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "",
     captions: Annotated[
         Path | None, typer.Option(metavar="CSV", help="What to say of clips: columns id (or ytid) and caption.")
@@ -49,19 +50,18 @@ def listen(
 
         m2l-bench listen --results anna.csv ben.csv
     """
+    from m2l_bench.terminal import ProgressBars, print_json
+
+    stdout, stderr = consoles()
     if results:
-        if not paths:
-            raise UserError("--results: name the CSV files that the page's blind tests gave")
-        _sum_up(paths, json)
+        _sum_up(paths or [], json)
         return
     if paths and len(paths) > 1:
         raise UserError("name one folder of runs")
     from m2l_bench.listen.gather import gather
     from m2l_bench.listen.writer import write_page
-    from m2l_bench.terminal import ProgressBars, print_json
 
-    stdout, stderr = consoles()
-    collection = gather(paths[0] if paths else Path("runs"), task, data, captions, limit)
+    collection = gather(paths[0] if paths else Path("runs"), task, data, cards or (), captions, limit)
     heading = title or f"Listen: {collection.dataset}"
     page = write_page(collection, out, heading, seconds, jobs, ProgressBars(stderr))
     for note in (*collection.notes, *(f"{id!r}: left out: {reason}" for id, reason in page.left_out.items())):
@@ -79,35 +79,16 @@ def listen(
 
 
 def _sum_up(paths: list[Path], json: bool) -> None:
-    from m2l_bench.listen import statistics
-    from m2l_bench.listen.answers import read_answers
-    from m2l_bench.terminal import print_json, table
+    if not paths:
+        raise UserError("--results: name the CSV files that the page's blind tests gave")
+    from m2l_bench.listen.summary import print_summary, sum_up, summary_json
+    from m2l_bench.terminal import print_json
 
     stdout, stderr = consoles()
-    answers = read_answers(paths)
-    abx = statistics.abx_results(answers.abx)
-    excluded = statistics.excluded_listeners(answers.mushra)
-    mushra = statistics.mushra_results(answers.mushra, excluded)
-    notes = [*answers.notes, *statistics.unfinished(answers.abx)]
+    summary = sum_up(paths)
     if json:
-        print_json(
-            {"abx": [asdict(result) for result in abx], "mushra": [asdict_finite(result) for result in mushra]}
-            | {"excluded": excluded, "notes": notes}
-        )
-        return
-    if abx:
-        rows = [
-            [" / ".join(one.pair), one.listener, f"{one.correct}/{one.trials}", f"{one.p:.3g}"] for one in abx
-        ]
-        stdout.print(table("ABX: X told right, and the chance of that by guessing", ["pair", "listener", "right", "p"], rows))
-    if mushra:
-        rows = [
-            [one.system, one.role, str(one.ratings), f"{one.mean:.1f}", "" if isnan(one.low) else f"[{one.low:.1f}, {one.high:.1f}]"]
-            for one in mushra
-        ]
-        heads = ["system", "role", "ratings", "mean", "95 % interval"]
-        stdout.print(table("MUSHRA: mean over listeners and clips", heads, rows))
-    for listener, reason in excluded.items():
-        stdout.print(f"excluded: {listener or '(no name)'}: {reason}", markup=False, soft_wrap=True)
-    for note in notes:
+        print_json(summary_json(summary))
+    else:
+        print_summary(stdout, summary)
+    for note in summary.notes:
         stderr.print(f"  {note}", markup=False, soft_wrap=True)

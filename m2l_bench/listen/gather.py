@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def gather(
     runs: Path,
     dataset: str | None = None,
     data: Path | None = None,
+    cards: Sequence[Path] = (),
     captions: Path | None = None,
     limit: int | None = None,
 ) -> Collection:
@@ -58,6 +60,7 @@ def gather(
         runs: the folder that holds runs, or a dataset's folder in it.
         dataset: which one, where there are several.
         data: where the originals lie now, for datasets that are not in this package and whose folder is not known.
+        cards: folders of further cards, for datasets of others.
         captions: CSV with the columns `id` (or `ytid`) and `caption`.
         limit: only the first clips.
 
@@ -84,7 +87,7 @@ def gather(
         for row in run.measured:
             by_clip.setdefault(row["id"], {})[run.name] = row
     clips = []
-    for clip in _originals(systems[0], data).clips:
+    for clip in _originals(systems[0], data, cards).clips:
         rows = by_clip.get(clip.id, {})
         made, problem = _reconstructions(clip, systems, rows)
         if problem:
@@ -105,12 +108,12 @@ def gather(
     return Collection(found.dataset, tuple(systems), metrics, tuple(clips[:limit]), tuple(notes))
 
 
-def _originals(run: MeasuredRun, data: Path | None) -> Dataset:
+def _originals(run: MeasuredRun, data: Path | None, cards: Sequence[Path]) -> Dataset:
     """The dataset a run is over, loaded as its task says."""
     key = run.manifest["key"]
-    tasks = [task for task in load_cards().tasks.values() if task.data_digest == key["task_digest"]]
+    tasks = [task for task in load_cards(cards).tasks.values() if task.data_digest == key["task_digest"]]
     if not tasks:
-        raise UserError(f"{run.folder}: no task card here is over its dataset '{key['dataset']}'; is a package missing?")
+        raise UserError(f"{run.folder}: no task card here is over its dataset '{key['dataset']}': give --cards DIR")
     task: TaskCard = tasks[0]
     place = data or (Path(key["root"]) if key["root"] else None)
     if place is not None and not place.is_dir():

@@ -50,7 +50,9 @@ def _mel_levels(mono: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[middles] * window
     power = np.abs(np.fft.rfft(frames, axis=1) / (window.sum() / 2)) ** 2
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # bands above half the sample rate, or narrower than a bin, are empty
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # bands above half the sample rate, or narrower than a bin, are empty
         bands = mel(sr=rate, n_fft=size, n_mels=HEIGHT, fmin=LOWEST_HZ, fmax=HIGHEST_HZ, norm=None)
     levels: NDArray[np.float64] = 10 * np.log10(power @ bands.T.astype(np.float64) + 1e-12)
     return levels.T[::-1]

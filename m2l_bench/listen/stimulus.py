@@ -2,8 +2,8 @@
 
 A page opened from disk may load scripts but not read files, so audio travels as text in scripts, a script a piece,
 loaded when it is wanted. FLAC: every browser of the last years decodes it, to exactly the samples that were measured;
-a lossy format would add its own damage to what is compared. Files are named by their content, so a piece is written once, a
-second run writes only what is new, and names say nothing in a blind test.
+a lossy format would add its own damage to what is compared. Files are named by their content, so a piece is written
+once, a second run writes only what is new, and names say nothing in a blind test.
 """
 
 from __future__ import annotations

@@ -69,7 +69,9 @@ def write_page(
         if not stimuli:
             raise UserError(f"none of the clips can be read: {next(iter(left_out.values()))}")
         _write_static(out, title)
-        clips = [_clip_data(clip, stimuli[clip.clip.id], collection) for clip in collection.clips if clip.clip.id in stimuli]
+        clips = [
+            _clip_data(clip, stimuli[clip.clip.id], collection) for clip in collection.clips if clip.clip.id in stimuli
+        ]
         write_atomically(out / "data.js", _script(_page_data(collection, title, clips)))
         _remove_unused(out, {piece.id for made in stimuli.values() for piece in (made.original, *made.made.values())})
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())

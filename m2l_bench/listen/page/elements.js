@@ -13,9 +13,11 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** A form control under its label. */
+/** A form control with its label. */
 function labelled(text, control, attributes = {}) {
-  return element("label", attributes, element("span", {}, text), control);
+  labelled.count = (labelled.count ?? 0) + 1;
+  control.id = `field-${labelled.count}`;
+  return element("div", { class: "field", ...attributes }, element("label", { for: control.id }, text), control);
 }
 
 /** A list to choose from: options are [value, text]. */

@@ -37,7 +37,7 @@ function transport(player, signal) {
   return element("div", { class: "transport" },
     play, slider, time,
     element("label", { class: "switch" }, loop, "Loop"),
-    labelled("Volume", volume, { class: "volume-label" }));
+    labelled("Volume", volume, { class: "field volume-label" }));
 }
 
 /** Calls `draw` once a frame while the player plays. */
