@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soxr
 from browser import open_browser, open_page
 from conftest import write
 from pages import RATE, SCRIPT, make_page, make_runs, noise
@@ -87,18 +88,17 @@ def test_a_switch_keeps_the_position_and_leaves_no_gap(page: Page, made: tuple[C
     elapsed = result["after"]["time"] - result["before"]["time"]
     assert abs(result["after"]["position"] - result["before"]["position"] - elapsed) < 0.030
     # What the player says is one thing; this is where in the files the sound itself comes from.
-    assert result["rate"] == RATE
-    heard = np.array(result["heard"])
+    heard, rate = np.array(result["heard"]), result["rate"]
     clip = page.evaluate("app.clip")
     ids = [clip["original"]["audio"], *(clip["made"][name]["audio"] for name in SYSTEMS)]
-    pieces = [flac_of(made[1].parent, id) / 32768 for id in ids]
+    pieces = [soxr.resample(flac_of(made[1].parent, id) / 32768, RATE, rate) for id in ids]
     part = 10_000
     at_first, at_last = (
         _find(heard[where], pieces, int(key))
         for where, key in zip((slice(0, part), slice(-part, None)), keys, strict=True)
     )
     samples = (at_last - at_first - (len(heard) - part)) % len(pieces[0])
-    assert min(samples, len(pieces[0]) - samples) / RATE < 0.030
+    assert min(samples, len(pieces[0]) - samples) / rate < 0.030
     levels = [np.std(block) for block in np.array_split(heard, 128)]
     assert min(levels) > 0.5 * np.median(levels), "a gap"
 
@@ -117,7 +117,7 @@ def test_loudness_matching_is_heard_and_can_be_switched_off(page: Page, made: tu
     page.goto(f"{made[1].as_uri()}#clip=worst&system=lowpass-3.5k")
     gain = page.evaluate("app.clip.made['lowpass-3.5k'].gain + app.clip.headroom")
     row = page.locator(".piece", has_text="Low-pass 3.5 kHz")
-    expect(row).to_contain_text(f"{gain:+.1f} dB".replace("-", "\N{MINUS SIGN}"))
+    expect(row).to_contain_text(f"{gain:+.1f}".replace("-", "\N{MINUS SIGN}"))
     page.keyboard.press("Space")
     page.wait_for_function("app.player.stateOf('lowpass-3.5k') === 'ready'")
     level = """async () => {
@@ -194,7 +194,9 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     expect(page.get_by_role("button", name="Low-pass 3.5 kHz")).to_have_attribute("aria-pressed", "true")
     for _ in range(30):  # on to a system's own button
         press("Tab")
-        if page.evaluate("document.activeElement.textContent.includes('Low-pass 7')"):
+        if page.evaluate(
+            "document.activeElement.matches('.pick') && document.activeElement.textContent.includes('Low-pass 7')"
+        ):
             break
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", "focus is seen"
     press("Enter")

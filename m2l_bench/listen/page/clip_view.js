@@ -52,11 +52,11 @@ function pieceRow(app, key) {
   const gain = element("dd");
   const button = element("button", { type: "button", class: "pick", onclick: () => app.update({ system: key }) },
     element("kbd", { "aria-hidden": "true" }, shortcut ?? ""), element("span", { class: "title" }, title), state);
-  const figures = element("dl", { class: "figures" }, element("div", {}, element("dt", {}, "Gain"), gain));
+  const figures = element("dl", { class: "figures" }, element("div", {}, element("dt", {}, "Gain, dB"), gain));
   for (const [index, value] of (piece.values ?? []).entries()) {
     const { title, unit, decimals } = DATA.metrics[index];
     figures.append(element("div", {},
-      element("dt", {}, title), element("dd", {}, `${figure(value, decimals)}${unit ? ` ${unit}` : ""}`)));
+      element("dt", {}, unit ? `${title}, ${unit}` : title), element("dd", {}, figure(value, decimals))));
   }
   const spectrogram = timeline(player, `pictures/${piece.audio}.webp`, `Spectrogram of ${title}`, (seconds) => {
     app.update({ system: key });
@@ -71,13 +71,13 @@ function pieceRow(app, key) {
     button.setAttribute("aria-pressed", selected);
     const loading = selected && player.playing && player.stateOf(key) === "loading";
     state.textContent = player.stateOf(key) === "failed" ? "missing" : loading ? "loading" : "";
-    gain.textContent = !player.matching ? "off" : piece.gain === null ? "–" : decibels(piece.gain + clip.headroom);
+    gain.textContent = !player.matching ? "off" : piece.gain === null ? "–" : signed(piece.gain + clip.headroom);
   }
   return { element: row, show };
 }
 
 function hint(clip) {
   const parts = ["Click a spectrogram to go there, drag to loop a section."];
-  if (clip.headroom < 0) parts.push(`All pieces are ${decibels(clip.headroom)} so that none clips.`);
+  if (clip.headroom < 0) parts.push(`All gains include ${signed(clip.headroom)} dB, so that no piece clips.`);
   return element("p", { class: "hint" }, parts.join(" "));
 }

@@ -16,7 +16,7 @@ function compareView(app, root, signal) {
       element("nav", { "aria-label": "Views" },
         element("button", { type: "button", onclick: () => help.dialog.showModal() }, "Keys and systems"),
         element("a", { href: "#view=blind", class: "primary" }, "Blind test"))),
-    element("div", { class: "columns" }, list.element, place),
+    element("div", { class: "columns" }, place, list.element),
     help.dialog);
 
   let shown = null;

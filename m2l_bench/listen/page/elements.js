@@ -41,7 +41,8 @@ function figure(value, decimals) {
   return value.toFixed(decimals).replace("-", "−");
 }
 
-/** A gain in decibels, always with its sign. */
-function decibels(gain) {
-  return `${gain < 0 ? "−" : "+"}${Math.abs(gain).toFixed(1)} dB`;
+/** A gain in decibels, with its sign. */
+function signed(gain) {
+  const text = Math.abs(gain).toFixed(1);
+  return text === "0.0" ? text : (gain < 0 ? "−" : "+") + text;
 }

@@ -80,7 +80,7 @@ function askMushra(root, player, trial, trials, keys, signal) {
     const heading = element("h1", { tabindex: "-1" }, `Clip ${trial} of ${trials}`);
     root.replaceChildren(element("main", { class: "test" },
       heading,
-      element("p", {}, "Rate how good each sounds against the reference. One of them is the reference itself, which deserves 100."),
+      element("p", {}, "Rate how good each sounds against the reference (keys 0 to 9 and space). One of them is the reference itself, which deserves 100."),
       transport(player, over.signal), picks, waiting, next,
       element("button", { type: "button", class: "quiet", onclick: done(null) }, "Stop here")));
     check();

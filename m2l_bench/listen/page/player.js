@@ -28,7 +28,6 @@ class Player extends EventTarget {
     const wasPlaying = this.playing;
     this.pause();
     this.#clip += 1;
-    for (const piece of this.#pieces.values()) piece.level?.disconnect();
     this.#pieces = new Map(pieces.map((piece) => [piece.key, { ...piece, state: "" }]));
     Object.assign(this, { seconds, headroom, selected, section: null, problem: "" });
     this.#offset = 0;
@@ -70,6 +69,7 @@ class Player extends EventTarget {
 
   async select(key) {
     this.selected = key;
+    this.problem = "";
     this.#changed();
     if (this.playing) await this.#load(key);
   }
@@ -185,10 +185,8 @@ class Player extends EventTarget {
       this.output = new GainNode(context, { gain: this.volume });
       this.output.connect(context.destination);
     }
-    if (!piece.level) {
-      piece.level = new GainNode(context, { gain: 0 });
-      piece.level.connect(this.output);
-    }
+    piece.level = new GainNode(context, { gain: 0 });
+    piece.level.connect(this.output);
     const [loopStart, loopEnd] = this.#range();
     const source = new AudioBufferSourceNode(context, { buffer: piece.buffer, loop: this.looping, loopStart, loopEnd });
     source.connect(piece.level);
@@ -210,9 +208,11 @@ class Player extends EventTarget {
   #halt() {
     this.#running = false;
     for (const piece of this.#pieces.values()) {
-      const source = piece.source;
-      piece.source = null;
-      source?.stop();
+      if (!piece.source) continue;
+      const now = Sounds.context.currentTime;
+      piece.level.gain.setTargetAtTime(0, now, FADE_SECONDS);
+      piece.source.stop(now + 8 * FADE_SECONDS);
+      piece.source = piece.level = null;
     }
   }
 
