@@ -29,17 +29,11 @@ async function runAbx(root, plan, session, signal) {
 
 /** One trial: "a", "b", or null to stop. */
 function askAbx(root, player, trial, trials, signal) {
-  return new Promise((resolve) => {
-    const over = new AbortController();
-    const done = (answer) => () => {
-      over.abort();
-      resolve(answer);
-    };
-    signal.addEventListener("abort", done(null));
+  return ask(signal, (done, over) => {
     const answers = ["a", "b"].map((key) =>
       element("button", { type: "button", class: "primary", disabled: true, onclick: done(key) }, `X is ${key.toUpperCase()}`));
     const heard = new Set();
-    const picks = blindPicks(player, [["a", "A"], ["b", "B"], ["x", "X"]], over.signal, (key) => {
+    const picks = blindPicks(player, [["a", "A"], ["b", "B"], ["x", "X"]], over, (key) => {
       heard.add(key);
       for (const button of answers) button.disabled = heard.size < 3;
     });
@@ -47,7 +41,7 @@ function askAbx(root, player, trial, trials, signal) {
     root.replaceChildren(element("main", { class: "test" },
       heading,
       element("p", {}, "X is A or B. Listen to all three, switching while they play (keys A, B, X and space), then answer."),
-      transport(player, over.signal), picks,
+      transport(player, over), picks,
       element("div", { class: "answers" }, ...answers),
       element("button", { type: "button", class: "quiet", onclick: done(null) }, "Stop here")));
     heading.focus();

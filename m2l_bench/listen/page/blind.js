@@ -84,6 +84,20 @@ function blindView(app, root, signal) {
   }
 }
 
+/** Draws a question and waits. `draw(done, over)`: `done(answer)` makes a listener that answers; `over` aborts then. The
+    answer is null where the view is left. */
+function ask(signal, draw) {
+  return new Promise((resolve) => {
+    const over = new AbortController();
+    const done = (answer) => () => {
+      over.abort();
+      resolve(answer);
+    };
+    signal.addEventListener("abort", done(null));
+    draw(done, over.signal);
+  });
+}
+
 function randomSeed() {
   return crypto.getRandomValues(new Uint32Array(1))[0];
 }

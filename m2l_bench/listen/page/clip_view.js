@@ -23,7 +23,7 @@ function clipView(app, signal) {
   const rows = new Map([ORIGINAL, ...DATA.systems.map((system) => system.name)]
     .filter((key) => key === ORIGINAL || clip.made[key])
     .map((key) => [key, pieceRow(app, key)]));
-  const pieces = element("div", { class: "pieces" }, timeAxis(clip.seconds), ...[...rows.values()].map((row) => row.element));
+  const pieces = element("div", { class: "pieces", style: `--columns: ${DATA.metrics.length + 1}` }, timeAxis(clip.seconds), ...[...rows.values()].map((row) => row.element));
 
   function show() {
     matching.checked = player.matching;

@@ -39,13 +39,7 @@ function roleOf(system) {
 
 /** One clip: scores by key, or null to stop. */
 function askMushra(root, player, trial, trials, keys, signal) {
-  return new Promise((resolve) => {
-    const over = new AbortController();
-    const done = (answer) => () => {
-      over.abort();
-      resolve(answer);
-    };
-    signal.addEventListener("abort", done(null));
+  return ask(signal, (done, over) => {
     const scores = new Map();
     const heard = new Set();
     const next = element("button", { type: "button", class: "primary", disabled: true, onclick: done(scores) },
@@ -56,7 +50,7 @@ function askMushra(root, player, trial, trials, keys, signal) {
       next.disabled = open.length > 0;
       waiting.textContent = open.length ? `Still to be heard and rated: ${open.join(", ")}` : "";
     };
-    const picks = blindPicks(player, [["reference", "Reference"], ...keys.map((key) => [key, key])], over.signal, (key) => {
+    const picks = blindPicks(player, [["reference", "Reference"], ...keys.map((key) => [key, key])], over, (key) => {
       heard.add(key);
       check();
     });
@@ -81,7 +75,7 @@ function askMushra(root, player, trial, trials, keys, signal) {
     root.replaceChildren(element("main", { class: "test" },
       heading,
       element("p", {}, "Rate how good each sounds against the reference (keys 0 to 9 and space). One of them is the reference itself, which deserves 100."),
-      transport(player, over.signal), picks, waiting, next,
+      transport(player, over), picks, waiting, next,
       element("button", { type: "button", class: "quiet", onclick: done(null) }, "Stop here")));
     check();
     heading.focus();
