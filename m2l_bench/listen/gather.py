@@ -86,8 +86,14 @@ def gather(
     for run in systems:
         for row in run.measured:
             by_clip.setdefault(row["id"], {})[run.name] = row
+    originals = _originals(systems[0], data, cards).clips
+    gone = by_clip.keys() - {clip.id for clip in originals}
+    if gone:
+        notes.append(f"left out: {len(gone)} clips that are no longer in the dataset, such as {min(gone)!r}")
     clips = []
-    for clip in _originals(systems[0], data, cards).clips:
+    for clip in originals:
+        if len(clips) == limit:
+            break
         rows = by_clip.get(clip.id, {})
         made, problem = _reconstructions(clip, systems, rows)
         if problem:
@@ -105,7 +111,7 @@ def gather(
         for name, metric in PAIRED.items()
         if any(name in values for clip in clips for values in clip.values.values())
     )
-    return Collection(found.dataset, tuple(systems), metrics, tuple(clips[:limit]), tuple(notes))
+    return Collection(found.dataset, tuple(systems), metrics, tuple(clips), tuple(notes))
 
 
 def _originals(run: MeasuredRun, data: Path | None, cards: Sequence[Path]) -> Dataset:

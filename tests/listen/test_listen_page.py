@@ -109,6 +109,9 @@ def test_a_changed_original_is_left_out(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="say where with --data"):
         gather(runs)
     assert [clip.clip.id for clip in gather(runs, data=tmp_path / "elsewhere").clips] == ["one"]
+    write(tmp_path / "others" / "three.wav", noise(1), RATE)
+    with pytest.raises(UserError, match="2 clips that are no longer in the dataset, such as 'one'"):
+        gather(runs, data=tmp_path / "others")
 
 
 def test_captions_and_a_damaged_file(tmp_path: Path) -> None:

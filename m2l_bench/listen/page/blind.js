@@ -12,7 +12,7 @@ function blindView(app, root, signal) {
   const clips = app.listed.length ? app.listed : DATA.clips;
   const kind = (value, text) => element("label", { class: "switch" },
     element("input", { type: "radio", name: "test", value, checked: value === "abx", onchange: showKind }), text);
-  const listener = element("input", { required: true, autocomplete: "off", maxlength: 60 });
+  const listener = element("input", { required: true, pattern: ".*\\S.*", autocomplete: "off", maxlength: 60 });
   const seed = element("input", { type: "number", min: 0, max: 2 ** 32 - 1, step: 1, required: true, value: randomSeed() });
   const names = [[ORIGINAL, "Original"], ...DATA.systems.map((system) => [system.name, system.title])];
   const a = choice(names, ORIGINAL);

@@ -5,7 +5,7 @@
 function transport(player, signal) {
   const play = element("button", { type: "button", class: "play", onclick: () => player.toggle() });
   const slider = element("input", {
-    type: "range", min: 0, step: 0.01, "aria-label": "Position", class: "position",
+    type: "range", min: 0, step: "any", "aria-label": "Position", class: "position",
     oninput: () => player.seek(Number(slider.value)),
   });
   const time = element("output", { class: "time" });
@@ -18,7 +18,6 @@ function transport(player, signal) {
   function showPosition() {
     const position = player.position;
     slider.value = position;
-    slider.style.setProperty("--done", player.seconds ? position / player.seconds : 0);
     slider.setAttribute("aria-valuetext", `${position.toFixed(1)} of ${player.seconds.toFixed(1)} seconds`);
     time.textContent = `${clock(position)} / ${clock(player.seconds)}`;
   }
