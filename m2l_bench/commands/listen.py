@@ -15,7 +15,7 @@ def listen(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RUNS]",
+            metavar="RUNS",
             help="Folder of runs, or one dataset's folder in it (default: runs); with --results: CSV files.",
         ),
     ] = None,
