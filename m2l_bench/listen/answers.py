@@ -15,6 +15,9 @@ SESSION = ("test", "page", "listener", "seed", "started")
 ABX = (*SESSION, "trial", "trials", "clip", "a", "b", "x", "answer")
 MUSHRA = (*SESSION, "trial", "trials", "clip", "position", "system", "role", "score")
 HIDDEN_REFERENCE, ANCHOR, SYSTEM = "hidden reference", "anchor", "system"
+ORIGINAL = "original"
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -66,14 +69,14 @@ def read_answers(paths: Iterable[Path]) -> Answers:
             _add(abx, session, rows, path, notes)
         for session, scores in ratings.items():
             _add(mushra, session, scores, path, notes)
+    pages = {session[SESSION.index("page")] for session in (*abx, *mushra)}
+    if len(pages) > 1:
+        notes.append(f"answers of several pages are taken together: {', '.join(sorted(pages))}")
     return Answers(
         tuple(trial for rows in abx.values() for trial in rows),
         tuple(rating for scores in mushra.values() for rating in scores),
         tuple(notes),
     )
-
-
-Row = TypeVar("Row")
 
 
 def _add(
@@ -115,7 +118,9 @@ def _trial(session: tuple[str, ...], row: dict[str, str]) -> AbxTrial:
     x, answer = row["x"], row["answer"]
     if x not in ("a", "b") or answer not in ("a", "b"):
         raise ValueError(f"x and answer are a or b, not {x!r} and {answer!r}")
-    return AbxTrial(session, row["listener"], row["clip"], (row["a"], row["b"]), x == answer, int(row["trials"]))
+    # The same two systems are the same pair, whichever was called A.
+    first, second = sorted((row["a"], row["b"]), key=lambda name: (name != ORIGINAL, name))
+    return AbxTrial(session, row["listener"], row["clip"], (first, second), x == answer, int(row["trials"]))
 
 
 def _rating(session: tuple[str, ...], row: dict[str, str]) -> Rating:

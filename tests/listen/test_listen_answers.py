@@ -53,6 +53,15 @@ def test_a_session_counts_once_and_a_stopped_one_is_named(tmp_path: Path) -> Non
     assert "4 of 6" in note
 
 
+def test_pairs_are_the_same_whichever_was_a(tmp_path: Path) -> None:
+    abx(tmp_path / "one.csv", "Anna", "rr")
+    swapped = abx(tmp_path / "two.csv", "Ben", "rw").read_text().replace("original,codec", "codec,original")
+    (tmp_path / "two.csv").write_text(swapped.replace(",P,", ",Q,"))
+    answers = read_answers([tmp_path / "one.csv", tmp_path / "two.csv"])
+    assert {trial.pair for trial in answers.abx} == {("original", "codec")}
+    assert answers.notes == ("answers of several pages are taken together: P, Q",)
+
+
 def test_listeners_who_miss_the_hidden_reference_are_excluded(tmp_path: Path) -> None:
     # One of seven items is 14 %, one of six 17 %.
     files = [
