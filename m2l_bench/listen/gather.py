@@ -90,7 +90,7 @@ def gather(
     gone = by_clip.keys() - {clip.id for clip in originals}
     if gone:
         notes.append(f"left out: {len(gone)} clips that are no longer in the dataset, such as {min(gone)!r}")
-    clips = []
+    clips: list[ListeningClip] = []
     for clip in originals:
         if len(clips) == limit:
             break

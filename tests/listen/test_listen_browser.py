@@ -151,6 +151,10 @@ def test_sorting_and_filtering(page: Page) -> None:
     page.get_by_label("At least").fill("")
     page.get_by_label("Find").fill("WOR")
     assert clip_names(page) == ["worst"]
+    page.get_by_role("link", name="Blind test").click()
+    expect(page.get_by_text("Clips are drawn from the 1 in the list")).to_be_visible()
+    page.get_by_role("link", name="Back to comparing").click()
+    assert clip_names(page) == ["worst"]
 
 
 def test_a_link_remembers_clip_system_and_order(browser: Browser, page: Page) -> None:

@@ -23,18 +23,17 @@ function clipList(app) {
 
   let shown = "";
 
-  function entry(clip) {
+  function entry(clip, ends) {
     const metric = DATA.metrics.find((one) => one.name === app.state.sort);
     const value = metric ? valueOf(clip, metric.name, app.state.of) : null;
     return element("li", {},
       element("a", {},
-      element("span", { class: "name" }, clip.id),
-      metric ? element("span", { class: "value" }, figure(value, metric.decimals)) : null,
-      clip.caption ? element("span", { class: "caption" }, clip.caption) : null,
-      metric && Number.isFinite(value) ? bar(value, metric) : null));
+        element("span", { class: "name" }, clip.id),
+        metric ? element("span", { class: "value" }, figure(value, metric.decimals)) : null,
+        clip.caption ? element("span", { class: "caption" }, clip.caption) : null,
+        metric && Number.isFinite(value) ? bar(value, ends) : null));
   }
-  function bar(value, metric) {
-    const [low, high] = extent(metric.name, app.state.of);
+  function bar(value, [low, high]) {
     const share = high > low ? (value - low) / (high - low) : 1;
     return element("span", { class: "bar", style: `--share: ${share}`, "aria-hidden": "true" });
   }
@@ -50,7 +49,7 @@ function clipList(app) {
     const all = DATA.clips.length;
     count.textContent = listed.length === all ? `${all} clips` : `${listed.length} of ${all} clips`;
     const asked = JSON.stringify([state.find, state.sort, state.of, state.order, state.least, state.most]);
-    if (asked !== shown) list.replaceChildren(...listed.map(entry));
+    if (asked !== shown) list.replaceChildren(...listed.map((clip) => entry(clip, ends)));
     shown = asked;
     for (const [index, clip] of listed.entries()) {
       const link = list.children[index].firstChild;

@@ -10,12 +10,13 @@ function compareView(app, root, signal) {
   const list = clipList(app);
   const place = element("div", { class: "place" });
   const help = helpDialog();
+  const blind = element("a", { class: "primary" }, "Blind test");
   root.replaceChildren(
     element("header", { class: "top" },
       element("h1", {}, DATA.title),
       element("nav", { "aria-label": "Views" },
         element("button", { type: "button", onclick: () => help.dialog.showModal() }, "Keys and systems"),
-        element("a", { href: "#view=blind", class: "primary" }, "Blind test"))),
+        blind)),
     element("div", { class: "columns" }, place, list.element),
     help.dialog);
 
@@ -26,6 +27,7 @@ function compareView(app, root, signal) {
 
   function show() {
     list.show();
+    blind.href = Address.of({ ...app.state, view: "blind" });
     const audible = app.clip.made[app.state.system] ? app.state.system : ORIGINAL;
     if (app.clip !== shown) {
       shown = app.clip;
