@@ -33,6 +33,10 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
 	# The renderer of the mini datasets asks for PyAudio, which does not build everywhere and which it does not need.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps tinysoundfont
+	# Moûsai's networks ask for torchaudio, of which they use two classes that stand in for it here, and for
+	# data-science-types, which writes over pandas-stubs.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps \
+		audio-diffusion-pytorch audio-encoders-pytorch a-unet
 	# The authors' trainer, beside their newer package of the same name: compared with, never used.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 		--target $(VENV)/official-0.1.7 music2latent==0.1.7

@@ -28,6 +28,19 @@ from m2l_bench.shipped import shipped
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 
 
+DESCRIBING = {
+    "title",
+    "description",
+    "citation",
+    "source",
+    "licence",
+    "latents",
+    "paper_row",
+    "recordings",  # how they are read is in the options of a card of recordings
+}
+"""Keys that may be worded anew without any run starting anew."""
+
+
 class _Card(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,11 +53,8 @@ class _Card(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the card's content: equal digests mean the same system or task."""
-        content = self.model_dump(mode="json")
-        content.pop("latents", None)  # describes, and decides nothing
-        if not content.get("weights"):  # as it was before systems had weights: their finished runs stay finished
-            content.pop("weights", None)
+        """SHA-256 of what decides numbers in the card: equal digests mean the same system or task."""
+        content = {name: value for name, value in self.model_dump(mode="json").items() if name not in DESCRIBING}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -53,7 +53,7 @@ def measure(reference: Reference, evaluated: Sequence[Frames], *, paired: bool) 
     own = statistics(evaluated)
     value = frechet_distance(whole, own)
     with threadpool_limits(1):  # hundreds of small matrices: threads would only wait for each other
-        low, high = bootstrap_interval(reference, evaluated, paired=paired)
+        low, high = bootstrap_interval(reference, evaluated, value, paired=paired)
         infinity = extrapolated_distance(reference, evaluated, paired=paired)
     kernel, notes = math.nan, []
     for name, frames in (("the reference has", whole.frames), ("the evaluated set has", own.frames)):

@@ -89,17 +89,24 @@ def decode(
     return _run("decode", todo, seconds, one, done, progress)
 
 
-def export(weights: str, out: Path, official: bool) -> Path:
+def export(weights: str, out: Path, official: bool, half: bool = False) -> Path:
     """Read weights in either layout and write them in the other, or in the same.
+
+    Args:
+        half: as float16, safetensors only.
 
     Raises:
         UserError: no such weights, or a configuration that the layout cannot hold.
     """
+    import torch
+
     from m2l_bench.music2latent import CheckpointError, checkpoint
     from m2l_bench.music2latent.autoencoder import locate
 
     if official and out.suffix != ".pt":
         raise UserError(f"-o {out}: the official layout is a file that ends in .pt")
+    if official and half:
+        raise UserError("--half: the official layout is float32")
     if not official and out.is_file():
         raise UserError(f"-o {out}: is a file; safetensors and their configuration go into a folder")
     try:
@@ -107,7 +114,7 @@ def export(weights: str, out: Path, official: bool) -> Path:
         if official:
             checkpoint.export_official(loaded.networks, out)
             return out
-        return checkpoint.save(loaded.networks, out)
+        return checkpoint.save(loaded.networks, out, torch.float16 if half else None)
     except CheckpointError as error:
         raise UserError(str(error)) from error
 

@@ -6,10 +6,13 @@ Every error is a line that names the file and what was expected of it.
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING, Any
 
 from m2l_bench.errors import UserError, one_line
 
@@ -29,24 +32,25 @@ def missing(package: str, extra: str = "embeddings") -> tuple[str, str]:
     return "", ""
 
 
-def read_torch(path: Path, expected: str) -> dict[str, Tensor]:
-    """Tensors by name from a `.pt`, `.pth` or `.bin`, alone or under `state_dict`; `module.` before names is removed.
+def read_torch(path: Path, expected: str, inside: str = "", key: str = "state_dict") -> dict[str, Tensor]:
+    """Tensors by name from a `.pt`, `.pth` or `.bin`, alone or under `key`; `module.` before names is removed.
 
     Args:
         expected: what the file should be, for the message when it is not.
+        inside: name of the checkpoint where `path` may be a zip archive that holds it, in whatever folder.
     """
     from torch import Tensor
 
     from m2l_bench.music2latent.errors import CheckpointError
     from m2l_bench.music2latent.pickles import read_pickle
 
-    _must_exist(path, expected)
+    must_exist(path, expected)
     try:
-        content = read_pickle(path, lazy=True)
+        content = read_pickle(path, lazy=True, stream=_member(path, inside, expected) if inside else None)
     except CheckpointError as error:
         raise UserError(f"{error}; expected {expected}") from error
     if isinstance(content, Mapping):
-        content = content.get("state_dict", content)
+        content = content.get(key, content)
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
         raise UserError(f"{path}: does not hold tensors by name; expected {expected}")
     return {name.removeprefix("module."): tensor for name, tensor in content.items()}
@@ -57,7 +61,7 @@ def read_safetensors(path: Path, expected: str) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    _must_exist(path, expected)
+    must_exist(path, expected)
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
@@ -66,7 +70,7 @@ def read_safetensors(path: Path, expected: str) -> dict[str, Tensor]:
 
 def read_config(path: Path, expected: str) -> dict[str, Any]:
     """The mapping in a `config.json`."""
-    _must_exist(path, expected)
+    must_exist(path, expected)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -111,6 +115,20 @@ def _current_name(name: str) -> str:
     return name
 
 
-def _must_exist(path: Path, expected: str) -> None:
+def _member(path: Path, name: str, expected: str) -> IO[bytes] | None:
+    """Content of the member of this name, whole, in the archive at `path`; None if it is no archive or has none."""
+    if not zipfile.is_zipfile(path):
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                if PurePosixPath(member.filename).name == name:
+                    return io.BytesIO(archive.read(member))
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+        raise UserError(f"{path}: not a whole zip archive ({one_line(error)}); expected {expected}") from error
+    return None
+
+
+def must_exist(path: Path, expected: str) -> None:
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected {expected}")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -29,9 +26,11 @@ from m2l_bench.probes.neighbours import neighbour_scores
 from m2l_bench.probes.targets import Part, encode, subset
 from m2l_bench.probes.training import fit
 from m2l_bench.progress import Progress, Quiet
+from m2l_bench.provenance import made_with
 from m2l_bench.weights import cache_folder
 
 VERSION = "1"
+PACKAGES = ("m2l-bench", "torch", "numpy", "scikit-learn", "mir_eval", "librosa", "soundfile", "soxr")
 """Changes when the same features begin to give other numbers."""
 
 Classifier = Literal["mlp", "linear", "knn"]
@@ -118,7 +117,7 @@ def _probe_model(
         for fraction in options.fractions:
             key = _key(plan, model, runner.identity, features, hashes, options, fraction)
             cards = {"task": plan.task.model_dump(mode="json"), "card": model.card.model_dump(mode="json")}
-            with open_probe(options.out, key, cards, _made_with(device)) as run:
+            with open_probe(options.out, key, cards, made_with(PACKAGES, device)) as run:
                 if not run.finished:
                     run.write(*_measure(plan, model, features, key, device, progress))
                 outcome.folders.append(run.folder)
@@ -226,16 +225,3 @@ def _key(
 
 def _digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
-def _made_with(device: str) -> dict[str, Any]:
-    packages = ("m2l-bench", "torch", "numpy", "scikit-learn", "mir_eval", "librosa", "soundfile", "soxr")
-    return {
-        "started": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-        "device": device,
-        "host": platform.node(),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        "packages": {package: version(package) for package in packages},
-    }

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2l_bench.errors import UserError
-from m2l_bench.run import full_disk_is_clear, write_atomically
+from m2l_bench.run import full_disk_is_clear, held_folder, write_atomically
 
 SCHEMA_VERSION = 1
 MANIFEST = "probe.json"
@@ -122,30 +122,13 @@ def open_probe(out: Path, key: ProbeKey, cards: dict[str, Any], made: dict[str, 
     Raises:
         UserError: the folder cannot be written, or another process works on this run.
     """
-    import filelock
-
-    parent = out / f"probe-{key.task}"
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        folder = _matching_folder(parent, key)
-        folder.mkdir(exist_ok=True)
-        lock = filelock.FileLock(folder / ".lock", timeout=0)
-        lock.acquire()
-    except filelock.Timeout as error:
-        raise UserError(
-            f"{folder}: another process is working on this run; wait for it or choose another --out"
-        ) from error
-    except OSError as error:
-        raise UserError(f"{out}: cannot write there ({error.strerror or error})") from error
-    try:
+    with held_folder(out / f"probe-{key.task}", lambda parent: _matching_folder(parent, key)) as folder:
         run = ProbeRun(folder)
         if not run.finished:
             manifest = {"schema_version": SCHEMA_VERSION, "key": key.as_dict(), **cards, "made": made}
             with full_disk_is_clear(folder):
                 write_atomically(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False).encode())
         yield run
-    finally:
-        lock.release()
 
 
 def find_probes(out: Path) -> list[ProbeRun]:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +22,15 @@ from m2l_bench.metrics import PAIRED
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.plan import Plan, Settings
 from m2l_bench.progress import Progress, Quiet
+from m2l_bench.provenance import made_with
 from m2l_bench.references import load_references
 from m2l_bench.run import Row, Run, RunKey, is_complete, open_run
 from m2l_bench.scoring import score
 from m2l_bench.set_metrics import Embedder, measure_distances
 from m2l_bench.systems import load_system
 from m2l_bench.weights import cache_folder
+
+PACKAGES = ("m2l-bench", "torch", "numpy", "scipy", "soundfile", "soxr", "visqol-python")
 
 
 @dataclass
@@ -250,21 +249,9 @@ def _same_sources(row: Row, paths: Sequence[Path]) -> bool:
 
 
 def _session(plan: Plan, settings: Settings) -> dict[str, Any]:
-    packages = {}
-    for package in ("m2l-bench", "torch", "numpy", "scipy", "soundfile", "soxr", "visqol-python"):
-        try:
-            packages[package] = version(package)
-        except PackageNotFoundError:
-            continue
     return {
-        "started": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        **made_with(PACKAGES, torch_device(settings.device)),
         "clips": len(plan.dataset.clips),
         "not_measured": {name: f"{state.reason}: {state.command}" for name, state in plan.not_measured.items()},
-        "device": torch_device(settings.device),
         "jobs": settings.jobs or default_jobs(),
-        "host": platform.node(),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        "packages": packages,
     }

@@ -131,22 +131,7 @@ def open_run(out: Path, key: RunKey, card: dict[str, Any], unchanged: Callable[[
     Raises:
         UserError: the folder cannot be written, or another process works on this run.
     """
-    import filelock
-
-    parent = out / key.dataset
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        folder = _matching_folder(parent, key, unchanged)
-        folder.mkdir(exist_ok=True)
-        lock = filelock.FileLock(folder / ".lock", timeout=0)
-        lock.acquire()
-    except filelock.Timeout as error:
-        raise UserError(
-            f"{folder}: another process is working on this run; wait for it or choose another --out"
-        ) from error
-    except OSError as error:
-        raise UserError(f"{out}: cannot write there ({error.strerror or error})") from error
-    try:
+    with held_folder(out / key.dataset, lambda parent: _matching_folder(parent, key, unchanged)) as folder:
         _drop_torn_line(folder / "rows.jsonl")
         new = not (folder / "manifest.json").exists()
         manifest: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "key": key.as_dict()}
@@ -161,6 +146,31 @@ def open_run(out: Path, key: RunKey, card: dict[str, Any], unchanged: Callable[[
             yield run
         finally:
             run.compact()
+
+
+@contextmanager
+def held_folder(parent: Path, choose: Callable[[Path], Path]) -> Iterator[Path]:
+    """The folder that `choose` names below `parent`, made if need be and held against other processes.
+
+    Raises:
+        UserError: it cannot be written, or another process holds it.
+    """
+    import filelock
+
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = choose(parent)
+        folder.mkdir(exist_ok=True)
+        lock = filelock.FileLock(folder / ".lock", timeout=0)
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise UserError(
+            f"{folder}: another process is working on this run; wait for it or choose another --out"
+        ) from error
+    except OSError as error:
+        raise UserError(f"{parent}: cannot write there ({error.strerror or error})") from error
+    try:
+        yield folder
     finally:
         lock.release()
 

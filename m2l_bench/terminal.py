@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -24,7 +25,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from m2l_bench.music2latent.training.loop import Status
 
-__all__ = ["ProgressBars", "TrainingBar", "escape", "make_consoles", "print_json", "table"]
+__all__ = ["ProgressBars", "TrainingBar", "escape", "lines", "make_consoles", "print_json", "table"]
 
 
 def make_consoles(color: bool) -> tuple[Console, Console]:
@@ -36,14 +37,37 @@ def make_consoles(color: bool) -> tuple[Console, Console]:
 
 
 def table(title: str, head: list[str], rows: list[list[str]]) -> Table:
-    """A table of plain text: nothing in it is taken for markup. Numbers stand right."""
+    """A table of plain text: nothing in it is taken for markup. Numbers stand right.
+
+    Where it is too narrow the other columns wrap: names, in the first, stay whole, and nothing is cut.
+    """
     result = Table(title=escape(title) if title else None, title_justify="left")
     for i, name in enumerate(head):
-        numbers = i > 0 and all(not row[i] or row[i][0] in "0123456789-∞" for row in rows)
-        result.add_column(escape(name), justify="right" if numbers else "left")
+        justify: Literal["left", "right"] = "right" if _is_of_numbers(i, rows) else "left"
+        result.add_column(escape(name), justify=justify, no_wrap=i == 0, overflow="fold")
     for row in rows:
         result.add_row(*map(escape, row))
     return result
+
+
+def lines(title: str, head: list[str], rows: list[list[str]]) -> str:
+    """A table as lines without a frame, a line a row, as wide as its content: for many columns, and for `grep`."""
+    widths = [max(cell_len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    right = [_is_of_numbers(i, rows) for i in range(len(head))]
+
+    def line(row: list[str]) -> str:
+        spaces = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
+        cells = [
+            space + cell if of_numbers else cell + space
+            for cell, space, of_numbers in zip(row, spaces, right, strict=True)
+        ]
+        return "  ".join(cells).rstrip()
+
+    return "\n".join([title, *map(line, (head, *rows))])
+
+
+def _is_of_numbers(column: int, rows: list[list[str]]) -> bool:
+    return column > 0 and all(not row[column] or row[column][0] in "0123456789-∞" for row in rows)
 
 
 def print_json(content: Any) -> None:

@@ -76,11 +76,6 @@ def test_recordings_need_no_weights(cards: Path, tmp_path: Path) -> None:
     assert isinstance(load_system(card, steps=None, seed=0, device="cpu"), Recorded)
 
 
-def test_a_card_without_weights_keeps_its_digest() -> None:
-    """Finished runs of it stay finished: as computed before systems had weights."""
-    assert load_cards().system("opus-12k").digest.startswith("a4d65c545940c2bd")
-
-
 def test_from_the_hub_to_a_finished_run(cli: Cli, quick_cards: Path, cards: Path, originals: Path) -> None:
     everything = ("--cards", cards)
     number = cards.parent / "number"

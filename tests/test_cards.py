@@ -63,6 +63,8 @@ def test_equal_content_has_an_equal_digest_wherever_it_lies(tmp_path: Path) -> N
         path = tmp_path / f"{name}.yaml"
         path.write_text(GOOD)
         digests.append(read_card(path).digest)
+    (tmp_path / "b.yaml").write_text(GOOD + "citation: Someone, 2026\nlicence: {code: MIT}\n")
+    assert read_card(tmp_path / "b.yaml").digest == digests[0]
     (tmp_path / "b.yaml").write_text(GOOD + "steps: 2\n")
     assert digests[0] == digests[1] != read_card(tmp_path / "b.yaml").digest
 

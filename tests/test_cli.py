@@ -20,7 +20,7 @@ def test_wrong_usage_is_2_and_mistakes_are_1_line(cli: Cli, tmp_path: Path) -> N
     assert cli("reconstruct", "--limit", 0).returncode == 2
     mistakes = {
         ("reconstruct", "--models", "opus-12"): "did you mean 'opus-12k'?",
-        ("reconstruct", "--models", "musika"): "--recorded musika=DIR",
+        ("reconstruct", "--models", "latmusic"): "--recorded latmusic=DIR",
         ("reconstruct", "--task", "folder"): "--data DIR",
         ("reconstruct", "--task", "folder", "--data", "nowhere"): "no such folder",
         ("reconstruct", "--recorded", "x"): "say NAME=DIR",
@@ -40,9 +40,9 @@ def test_wrong_usage_is_2_and_mistakes_are_1_line(cli: Cli, tmp_path: Path) -> N
 
 def test_models_and_tasks_are_listed_for_people_and_programs(cli: Cli) -> None:
     listed = {card["name"]: card for card in json.loads(cli("models", "--json").stdout)}
-    assert listed["opus-12k"]["available"] and not listed["musika"]["available"]
-    assert "--recorded musika=DIR" in listed["musika"]["command"]
-    assert "--recorded musika=DIR" in cli("models").stdout
+    assert listed["opus-12k"]["available"] and not listed["latmusic"]["available"]
+    assert "--recorded latmusic=DIR" in listed["latmusic"]["command"]
+    assert "--recorded latmusic=DIR" in cli("models").stdout
     assert {"bundled", "folder", "musiccaps"} <= {card["name"] for card in json.loads(cli("tasks", "--json").stdout)}
     shown = cli("tasks", "bundled").stdout
     assert "CC-BY-SA-3.0" in shown and "Karissa Hobbs" in shown

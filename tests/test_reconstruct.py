@@ -248,7 +248,7 @@ def test_an_unwritable_output_folder(quick_cards: Path, originals: Path, tmp_pat
     command = ("reconstruct", "--task", "quick", "--cards", quick_cards, "--data", originals, "--models", "reference")
     result = cli(*command, "--out", tmp_path / "file" / "runs")
     assert result.returncode == 1
-    assert f"{tmp_path}/file/runs: cannot write there (Not a directory)" in result.stderr
+    assert f"{tmp_path}/file/runs/folder-originals: cannot write there (Not a directory)" in result.stderr
 
 
 def test_steps_and_seed_have_runs_of_their_own(quick_cards: Path, originals: Path, tmp_path: Path, cli: Cli) -> None:

@@ -13,7 +13,7 @@ from m2l_bench.errors import UserError
 
 if TYPE_CHECKING:
     from m2l_bench.adapters import Availability
-    from m2l_bench.cards import SystemCard
+    from m2l_bench.cards import Latents, SystemCard
 
 
 def models(
@@ -31,7 +31,7 @@ def models(
         return
     from m2l_bench.cards import load_cards
     from m2l_bench.systems import availability
-    from m2l_bench.terminal import print_json, table
+    from m2l_bench.terminal import lines, print_json, table
 
     stdout, _ = consoles()
     states = [(card, availability(card, weights_dir)) for card in load_cards(cards or ()).systems.values()]
@@ -39,8 +39,15 @@ def models(
         print_json([_described(card, state) for card, state in states])
         return
     if long:
-        stdout.print(table("", LONG_HEAD, [_long_row(card) for card, _ in states]))
-        stdout.print(LONG_NOTE, markup=False, soft_wrap=True)
+        cards_of_latents = [(card, card.latents) for card, _ in states if card.latents]
+        rates = [[card.name, *_rates(latents), str(card.steps or "")] for card, latents in cards_of_latents]
+        for text in (
+            lines("Latents of one encoded stream", ["Name", *RATES, "Steps"], rates),
+            RATES_NOTE,
+            lines("Licences and files of weights", ["Name", *LICENCES], [_licences(card) for card, _ in states]),
+            LICENCES_NOTE,
+        ):
+            stdout.print(text, end="\n\n", markup=False, soft_wrap=True)
     else:
         rows = [[card.name, card.title, card.kind, "yes" if state else state.reason] for card, state in states]
         stdout.print(table("", ["Name", "System", "Kind", "Available"], rows))
@@ -91,34 +98,44 @@ def check(
         raise UserError(f"{name}: {'; '.join(found.problems)}")
 
 
-LONG_HEAD = ["Name", "Hz", "Ch.", "Width", "Frames/s", "kb/s", "Time", "Total", "Steps", "Code", "Weights", "MB"]
-LONG_NOTE = (
-    "Width: numbers a frame. Time: samples of a channel a frame. Total: samples of all channels for each number. "
-    "Code and Weights: their licences."
-)
+RATES = ["Hz", "Ch.", "Width", "Frames/s", "kb/s", "Time", "Total"]
+RATES_NOTE = """\
+Width: numbers a frame. kb/s: continuous numbers count 32 bits.
+Time: samples of a channel a frame. Total: samples of all channels a number.
+Steps: of denoising, by default. Left out are systems without latents of a
+fixed rate, and those whose rate is not public."""
+LICENCES = ["Code", "Weights", "MB"]
+LICENCES_NOTE = "--json also has citations, sources, revisions and hashes."
 
 
-def _long_row(card: SystemCard) -> list[str]:
-    latents, megabytes = card.latents, sum(file.megabytes for file in card.weights.values())
-    measures = [""] * 7
-    if latents is not None:
-        measures = [
-            str(latents.sample_rate),
-            str(latents.channels),
-            str(latents.width),
-            f"{latents.frames_per_second:.1f}",
-            f"{latents.kilobits_per_second:.1f}",
-            f"{latents.samples}x",
-            f"{latents.total_compression:.1f}x",
-        ]
-    steps = str(card.steps) if card.steps else ""
-    size = f"{megabytes:.0f}" if megabytes else ""
-    return [card.name, *measures, steps, card.licence.code, card.licence.weights, size]
+def _rates(latents: Latents) -> list[str]:
+    return [
+        str(latents.sample_rate),
+        str(latents.channels),
+        str(latents.width),
+        f"{latents.frames_per_second:.1f}",
+        f"{latents.kilobits_per_second:.1f}",
+        f"{latents.samples}x",
+        f"{latents.total_compression:.1f}x",
+    ]
+
+
+def _licences(card: SystemCard) -> list[str]:
+    megabytes = sum(file.megabytes for file in card.weights.values())
+    return [card.name, card.licence.code, card.licence.weights, f"{megabytes:,.0f}" if megabytes else ""]
 
 
 def _described(card: SystemCard, state: Availability) -> dict[str, Any]:
+    latents = card.latents
+    computed = latents and {
+        "frames_per_second": latents.frames_per_second,
+        "kilobits_per_second": latents.kilobits_per_second,
+        "time_compression": latents.samples,
+        "total_compression": latents.total_compression,
+    }
     return {
         **card.model_dump(mode="json"),
+        "computed": computed,
         "available": bool(state),
         "reason": state.reason,
         "command": state.command,

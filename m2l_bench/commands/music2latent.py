@@ -94,6 +94,7 @@ def export(
     weights: Annotated[str, typer.Argument(help="A published name, a folder of weights, or an official `.pt`.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="A `.pt` file (official) or a folder (safetensors).")],
     format: Annotated[ExportFormat, typer.Option(help="Layout to write.")] = ExportFormat.safetensors,
+    half: Annotated[bool, typer.Option("--half", help="Store float16: half the size.")] = False,
 ) -> None:
     """Convert Music2Latent weights: to safetensors, or to the `.pt` that the authors' package loads.
 
@@ -101,11 +102,13 @@ def export(
 
         m2l-bench export music2latent.pt -o music2latent
 
-        m2l-bench export runs/mine --format official -o mine.pt
+        m2l-bench export runs/mine/model --format official -o mine.pt
+
+        m2l-bench export runs/mine/model --half -o mine
     """
     from m2l_bench import latents_commands
 
-    written = latents_commands.export(weights, out, official=format is ExportFormat.official)
+    written = latents_commands.export(weights, out, format is ExportFormat.official, half)
     _, stderr = consoles()
     stderr.print(f"wrote {written}", markup=False, soft_wrap=True)
 

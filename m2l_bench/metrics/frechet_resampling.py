@@ -28,9 +28,9 @@ SUMS_BYTES, BLOCK_BYTES = 128_000_000, 16_000_000
 
 
 def bootstrap_interval(
-    reference: Reference, evaluated: Sequence[Frames], *, paired: bool, seed: int = 0
+    reference: Reference, evaluated: Sequence[Frames], measured: float, *, paired: bool, seed: int = 0
 ) -> tuple[float, float]:
-    """95 % interval of the distance over clips; NaN for fewer than eight.
+    """95 % interval of the measured distance over clips; NaN for fewer than eight.
 
     Drawing clips with replacement repeats some of them, which by itself raises a Fréchet distance. The percentiles are
     therefore counted from the mean of the resampled distances and set beside the measured one: the interval shows how
@@ -45,7 +45,6 @@ def bootstrap_interval(
     else:
         references = _resampled(reference, counts if paired else _draw_with_replacement(rng, len(reference)))
     distances = _distances(references, _resampled(evaluated, counts))
-    measured = frechet_distance(_whole(reference), statistics(evaluated))
     low, high = np.percentile(distances, [2.5, 97.5]) - distances.mean() + measured
     return max(0.0, float(low)), float(high)
 

@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
 from m2l_bench.music2latent.errors import CheckpointError
 
 
-def read_pickle(file: Path, lazy: bool = False) -> Any:
+def read_pickle(file: Path, lazy: bool = False, stream: IO[bytes] | None = None) -> Any:
     """The content of a file of `torch.save`, tensors on the CPU.
 
     Args:
         lazy: tensors stay on disk until they are copied, so that an optimiser's state costs no memory; not for tensors
-            that are kept, whose file must not change. Without effect on files older than PyTorch 1.6.
+            that are kept, whose file must not change. Without effect on files older than PyTorch 1.6 and on a `stream`.
+        stream: the content, if it is not `file` itself but lies in it.
 
     Raises:
         CheckpointError: not such a file, cut short, or it holds objects whose making would run code.
     """
     try:
         with torch.serialization.safe_globals(_numpy_scalars()):
+            if stream is not None:
+                return torch.load(stream, map_location="cpu", weights_only=True)
             return torch.load(file, map_location="cpu", weights_only=True, mmap=lazy and zipfile.is_zipfile(file))
     except Exception as error:  # torch raises many types, some of them bare, on files that are not its own
         reason = " ".join(str(error).split())[:200] or type(error).__name__

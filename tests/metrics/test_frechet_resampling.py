@@ -1,5 +1,7 @@
 """Intervals that hold what they promise, and an extrapolation that removes the bias of small sets."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -34,7 +36,7 @@ def test_the_interval_covers_the_distances_of_fresh_samples() -> None:
     rng = np.random.default_rng(1)
     reference = statistics(clips(rng, 4000))
     measured = [frechet_distance(reference, statistics(clips(rng, 60, 0.5))) for _ in range(200)]
-    low, high = bootstrap_interval(reference, clips(rng, 60, 0.5), paired=False)
+    low, high = bootstrap_interval(reference, clips(rng, 60, 0.5), measured[0], paired=False)
     spread = np.percentile(measured, 97.5) - np.percentile(measured, 2.5)
     assert 0.6 * spread < high - low < 1.6 * spread
 
@@ -42,8 +44,8 @@ def test_the_interval_covers_the_distances_of_fresh_samples() -> None:
 def test_paired_clips_are_drawn_together() -> None:
     rng = np.random.default_rng(2)
     originals = clips(rng, 40)
-    assert bootstrap_interval(originals, originals, paired=True) == pytest.approx((0, 0), abs=1e-9)
-    low, high = bootstrap_interval(originals, originals, paired=False)
+    assert bootstrap_interval(originals, originals, 0.0, paired=True) == pytest.approx((0, 0), abs=1e-9)
+    low, high = bootstrap_interval(originals, originals, 0.0, paired=False)
     assert high - low > 0.1
 
 
@@ -63,7 +65,7 @@ def test_the_extrapolation_removes_the_bias_of_few_clips() -> None:
 def test_the_same_seed_gives_the_same_figures_and_few_clips_none() -> None:
     rng = np.random.default_rng(4)
     originals, evaluated = clips(rng, 20), clips(rng, 20, 0.3)
-    for function in (bootstrap_interval, extrapolated_distance):
+    for function in (partial(bootstrap_interval, measured=1.0), extrapolated_distance):
         first = function(originals, evaluated, paired=False)
         assert first == function(originals, evaluated, paired=False)
         assert np.isnan(function(originals, evaluated[:7], paired=False)).all()

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+import torch
 from conftest import Cli, music, write
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from m2l_bench.datasets import bundled
 from m2l_bench.music2latent import Music2Latent, checkpoint
@@ -94,6 +96,7 @@ def test_mistakes_are_1_line(cli: Cli, tmp_path: Path, checkpoint_folder: Path) 
         ("encode", "song.wav", "--weights", str(checkpoint_folder), "--device", "gpu9"): "gpu9",
         ("export", str(checkpoint_folder), "-o", "a.pt", "--format", "official"): "only the preset 'official'",
         ("export", str(checkpoint_folder), "-o", "a", "--format", "official"): "ends in .pt",
+        ("export", str(checkpoint_folder), "-o", "a.pt", "--format", "official", "--half"): "float32",
         ("export", str(checkpoint_folder), "-o", "song.wav"): "is a file",
     }
     for arguments, message in mistakes.items():
@@ -112,6 +115,13 @@ def test_export_both_ways(cli: Cli, tmp_path: Path, full_size: Networks) -> None
     assert result.returncode == 0, result.stderr
     assert "wrote back/model.safetensors" in result.stderr
     assert (tmp_path / "back/model.safetensors").read_bytes() == (tmp_path / "ours/model.safetensors").read_bytes()
+
+
+def test_export_in_half_precision(cli: Cli, tmp_path: Path, checkpoint_folder: Path) -> None:
+    assert cli("export", checkpoint_folder, "--half", "-o", "half").returncode == 0
+    whole, half = (load_file(folder / "model.safetensors") for folder in (checkpoint_folder, tmp_path / "half"))
+    assert all(torch.equal(half[name], tensor.half()) for name, tensor in whole.items())
+    assert whole.keys() == half.keys()
 
 
 def test_in_the_benchmark(

@@ -169,6 +169,7 @@ class _Run:
                 self.clock.count_step()
                 self.settings.on_status(Status(self.iteration, self.iterations, self.last_loss, self.clock.speed))
             self._checkpoint(log, last=True)
+        self._say_pace()
 
     def _step(self, parts: list[Batch], log: Log) -> None:
         factor = learning_rate_factor(self.iteration, self.iterations, self.recipe)
@@ -295,6 +296,15 @@ class _Run:
         loss = [] if math.isnan(self.last_loss) else [f"loss {self.last_loss:.4g}"]
         said = [f"{name} {value:.2f}" for name, value in result.figures.items()]
         self.settings.on_message(f"iteration {self.iteration}: {', '.join(loss + said)}")
+
+    def _say_pace(self) -> None:
+        """What this session did, and how fast: what the next one can be planned by."""
+        steps, batch = self.clock.steps, self.recipe.batch_size
+        if self.clock.speed:
+            self.settings.on_message(
+                f"{steps} iterations of {batch} crops in {self.clock.elapsed / 60:.1f} minutes: "
+                f"{self.clock.speed * batch:.4g} crops a second, checkpoints and held-out figures counted in"
+            )
 
     def _on_any(self, *flags: bool) -> tuple[bool, ...]:
         """Whether each holds on any process, the same on all."""

@@ -1,0 +1,79 @@
+"""Weights that Keras 2 wrote with `save_weights` to HDF5, for networks of one-dimensional convolutions.
+
+Keras numbers layers by how many a session has made (`conv2d_17`), so that names say nothing: it goes by their order in
+the file, which is the order in which the model runs them, and so does this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from m2l_bench.errors import UserError, one_line
+from m2l_bench.network_files import fill, must_exist
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+
+def fill_from_keras(module: Module, path: Path, kinds: Mapping[str, str], expected: str) -> None:
+    """Copy the file's tensors into `module`, whose layers must be registered in the file's order.
+
+    Args:
+        kinds: the last part of a variable's name in Keras, and that of a parameter in `module`: kernel, weight.
+        expected: what the file should be, for the message when it is not.
+
+    Raises:
+        UserError: the file is missing, damaged or of another network.
+    """
+    found = read_keras(path, expected)
+    named: dict[str, Tensor] = {}
+    for theirs, ours in kinds.items():
+        parameters = [name for name in module.state_dict() if name.endswith(f".{ours}")]
+        variables = [name for name in found if _kind(name) == theirs]
+        for parameter, variable in zip_longest(parameters, variables):
+            if variable is not None:
+                named[parameter or variable] = found[variable]
+    named |= {name: tensor for name, tensor in found.items() if _kind(name) not in kinds}
+    fill(module, named, path, expected)
+
+
+def read_keras(path: Path, expected: str) -> dict[str, Tensor]:
+    """Tensors by Keras's name of layer and variable, in the file's order; kernels as PyTorch has them.
+
+    A kernel of a convolution (1, size, in, out), or of a transposed one (1, size, out, in), becomes
+    (out, in, size) or (in, out, size).
+    """
+    import h5py
+
+    must_exist(path, expected)
+    try:
+        with h5py.File(path) as file:
+            content = file.get("model_weights", file)  # where `Model.save` puts them
+            return {
+                f"{layer}/{name}": _tensor(content[layer][name])
+                for layer in _names(content, "layer_names")
+                for name in _names(content[layer], "weight_names")
+            }
+    except (OSError, KeyError, AttributeError, TypeError, ValueError) as error:  # h5py's, of what is not there
+        what = f"not a whole file of Keras weights ({one_line(error)})"
+        raise UserError(f"{path}: {what}; expected {expected}") from error
+
+
+def _names(group: Any, attribute: str) -> list[str]:
+    return [name.decode() if isinstance(name, bytes) else name for name in group.attrs[attribute]]
+
+
+def _kind(name: str) -> str:
+    """Of `conv2d_17/conv2d_17/kernel:0`: kernel."""
+    return name.rpartition("/")[2].partition(":")[0]
+
+
+def _tensor(dataset: Any) -> Tensor:
+    import torch
+
+    tensor = torch.from_numpy(dataset[()])
+    return tensor[0].permute(2, 1, 0).contiguous() if tensor.ndim == 4 and len(tensor) == 1 else tensor

@@ -1,0 +1,81 @@
+"""Moûsai's diffusion autoencoders, versions 2 and 3.
+
+Source: Schneider et al., Moûsai: Text-to-Music Generation with Long-Context Latent Diffusion, arXiv:2301.11757, 2023;
+the networks of the authors' packages.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from m2l_bench.network_files import fill, missing, read_torch
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+PACKAGES = "audio-diffusion-pytorch==0.1.3 audio-encoders-pytorch==0.0.22 a-unet==0.0.16"
+MODULES = ("audio_diffusion_pytorch", "audio_encoders_pytorch", "a_unet", "einops", "einops_exts", "tqdm")
+HUB = {2: "archinetai/dmae1d-ATC64-v2", 3: "archinetai/dmae1d-ATC32-v3"}
+
+
+class Mousai:
+    """Two channels; 32 numbers between -1 and 1 for every 1,024 (version 2) or 512 (version 3) samples.
+
+    The decoder denoises, deterministically but for the noise it starts from. Trained on 2^18 samples: the card's chunks
+    are as long. Shorter audio is padded to a multiple of what the network takes, 4,096 or 512 samples.
+
+    Args:
+        checkpoint: the model's `pytorch_model.bin`.
+        version: 2 or 3.
+    """
+
+    sample_rate = 48_000
+    channels = 2
+
+    def __init__(self, checkpoint: Path, version: Literal[2, 3]) -> None:
+        if version not in HUB:
+            raise ValueError(f"version is {version}: expected 2 or 3")
+        from torch.nn import ModuleDict
+
+        from m2l_bench.codecs.mousai_networks import ARCHITECTURES, build
+
+        expected = f"Moûsai v{version}, as {HUB[version]} on the hub"
+        tensors = read_torch(checkpoint, expected)
+        self.model = build(ARCHITECTURES[version])
+        fill(ModuleDict({"model": self.model}), tensors, checkpoint, expected)
+        self.multiple, self.frame = ARCHITECTURES[version].multiple, ARCHITECTURES[version].frame
+
+    @staticmethod
+    def unavailable(**_: object) -> tuple[str, str]:
+        for module in MODULES:
+            reason, command = missing(module, "mousai")
+            if reason:
+                return reason, f"{command} && pip install --no-deps {PACKAGES}"
+        return "", ""
+
+    def to(self, device: str) -> None:
+        self.model.to(device)
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """(batch, 2, samples) -> (batch, 32, frames)."""
+        return self.model.encode(self._padded(audio))
+
+    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
+        """(batch, 32, frames) -> (batch, 2, frames * 1024 or 512)."""
+        import torch
+
+        # Not the model's own `decode`, which knows lengths of powers of two alone.
+        shape = (len(latents), self.channels, latents.shape[-1] * self.frame)
+        noise = torch.randn(shape, generator=generator, device=latents.device)
+        return self.model.sample(noise, channels=[None] * self.model.inject_depth + [latents], num_steps=steps)
+
+    def features(self, audio: Tensor) -> Tensor:
+        """(batch, 2, samples) -> (batch, 512, frames): the encoder's last layer but one."""
+        return self.model.encoder(self._padded(audio), with_info=True)[1]["xs"][-2]
+
+    def _padded(self, audio: Tensor) -> Tensor:
+        """Zeros at the end up to a length that the networks take."""
+        from torch.nn.functional import pad
+
+        return pad(audio, (0, -audio.shape[-1] % self.multiple))

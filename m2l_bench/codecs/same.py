@@ -1,0 +1,77 @@
+"""SAME, the autoencoder of Stable Audio 3, small and large.
+
+Source: Parker et al., SAME: A Semantically-Aligned Music Autoencoder, arXiv:2605.18613, 2026; the network is that of
+`diffusers` where it has it, see `same_network.py`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from m2l_bench.errors import UserError, one_line
+from m2l_bench.network_files import fill, missing, read_config, read_safetensors
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+EXPECTED = "the autoencoder of Stable Audio 3, as stabilityai/SAME-S or stabilityai/SAME-L on the hub"
+
+
+class Same:
+    """Two channels; 256 numbers for every 4,096 samples, a frame begun counting as one. SAME-S makes frames in pairs.
+
+    The authors' package adds noise inside, a thousandth of the latents' level before it decodes and a hundredth to
+    learned tokens. Here, as in `diffusers`, there is none, so that a reconstruction is always the same.
+
+    Args:
+        config: the model's `model_config.json`.
+        checkpoint: its `model.safetensors`.
+    """
+
+    sample_rate = 44_100
+    channels = 2
+
+    def __init__(self, config: Path, checkpoint: Path) -> None:
+        from m2l_bench.codecs.same_network import build, renamed
+
+        content = read_config(config, EXPECTED)
+        if content.get("sample_rate") != self.sample_rate:
+            raise UserError(f"{config}: sample_rate is {content.get('sample_rate')}; expected {EXPECTED}")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # of torch, about how diffusers normalises weights
+                self.model = build(content["model"])
+            levels = len(content["model"]["encoder"]["config"]["strides"])
+        except Exception as error:  # sizes that do not go together fail anywhere in torch
+            raise UserError(f"{config}: cannot be used ({one_line(error)}); expected {EXPECTED}") from error
+        if self.model.config.audio_channels != self.channels:
+            raise UserError(f"{config}: channels is {self.model.config.audio_channels}; expected {EXPECTED}")
+        fill(self.model, renamed(read_safetensors(checkpoint, EXPECTED), levels), checkpoint, EXPECTED)
+
+    @staticmethod
+    def unavailable(**_: object) -> tuple[str, str]:
+        reason, command = missing("diffusers", "codecs")
+        if not reason and tuple(map(int, version("diffusers").split(".")[:2])) < (0, 40):
+            return "diffusers is older than 0.40, the first with this network", "pip install 'diffusers>=0.40'"
+        return reason, command
+
+    def to(self, device: str) -> None:
+        self.model.to(device)
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """(batch, 2, samples) -> (batch, 256, frames)."""
+        return self.model.encode(audio).latents
+
+    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
+        """(batch, 256, frames) -> (batch, 2, frames * 4096). Deterministic: steps and generator are ignored."""
+        return self.model.decode(latents).sample
+
+    def features(self, audio: Tensor) -> Tensor:
+        """(batch, 2, samples) -> (batch, 768 or 1536, frames): what the encoder projects to the latents."""
+        maps = self.model.patch_embed.encode(audio)
+        for block in self.model.encoder.blocks:
+            maps = block(maps)
+        return maps

@@ -1,0 +1,170 @@
+"""CoDiCodec with random weights in the hub's format, against the authors' package."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from checkpoints import audio, check_bad_pickles, check_contract, check_runner
+
+from m2l_bench.cards import load_cards
+from m2l_bench.codec_check import check_codec
+from m2l_bench.codecs import codicodec as adapter
+from m2l_bench.codecs.codicodec import BLOCK, EXPECTED, HOP, CoDiCodec
+from m2l_bench.systems import availability, load_runner
+
+NARROW = {
+    "dim": 32,
+    "heads": 2,
+    "cond_channels": 32,
+    "num_layers": 1,
+    "num_layers_encoder": 1,
+    "frontend_base_channels": 4,
+    "frontend_layers_list": [1, 1, 1, 1],
+    "frontend_encoder_layers_list": [1, 1, 1, 1],
+}
+"""The published structure, with few channels and layers."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def upstream() -> Iterator[Any]:
+    """The package, its network narrow, and no file that it could fetch."""
+    with adapter._settings_kept():
+        from codicodec import inference, models
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in NARROW.items():
+            patch.setattr(models, name, value)
+        patch.setattr(inference, "download_model", lambda: None)
+        yield inference
+
+
+@pytest.fixture(scope="module")
+def file(upstream: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As the authors' trainer leaves it: the network's tensors beside numbers, some of them of numpy."""
+    path = tmp_path_factory.mktemp("weights") / "codicodec.pt"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = upstream.UNet()
+        for parameter in network.parameters():
+            if not parameter.any():  # many layers start at zero
+                parameter.data.normal_(0, 0.1)
+    torch.save({"gen_state_dict": network.state_dict(), "it": 800_000, "loss": np.float64(0.5)}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def theirs(upstream: Any, file: Path) -> Any:
+    return upstream.EncoderDecoder(str(file), torch.device("cpu"))
+
+
+def test_contract(file: Path) -> None:
+    codec = CoDiCodec(file)
+    check_contract(codec, features=512)
+    check_runner(codec)
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_equal_to_the_authors_package(file: Path, theirs: Any, frames: int) -> None:
+    """Their own calls, of what the adapter makes of the audio: half a window more at both ends."""
+    codec = CoDiCodec(file)
+    samples = frames * BLOCK * HOP - HOP
+    clip = torch.cat([audio(codec, samples), audio(codec, samples, seed=1)])
+    latents = codec.encode(clip)
+    expected = theirs.encode(torch.nn.functional.pad(clip, (HOP, HOP)))
+    assert expected.shape == (2, frames, 8, 64)
+    torch.testing.assert_close(latents, expected.reshape(2, frames, 512).mT, rtol=0, atol=1e-5)
+    made = codec.decode(latents, samples, steps=3, generator=torch.Generator().manual_seed(3))
+    with torch.random.fork_rng():
+        torch.manual_seed(int(torch.randint(2**62, (1,), generator=torch.Generator().manual_seed(3))))
+        expected = theirs.decode(expected, denoising_steps=3)
+    assert made.shape == (2, 2, samples)
+    torch.testing.assert_close(made, expected[..., HOP:-HOP], rtol=0, atol=1e-4)
+    assert made.std() > 1e-3
+
+
+def test_noise_is_the_generator_s_alone(file: Path) -> None:
+    codec = CoDiCodec(file)
+    latents = codec.encode(audio(codec, 1000))
+    state = torch.get_rng_state()
+    first, again, other = (codec.decode(latents, 1000, generator=torch.Generator().manual_seed(i)) for i in (1, 1, 2))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_float32_on_a_processor(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package's own setting is mixed precision, there too."""
+    codec = CoDiCodec(file)
+    clip = audio(codec, 1000)
+    expected = codec.encode(clip)
+    monkeypatch.setattr(codec.settings, "mixed_precision", True)
+    assert torch.equal(codec.encode(clip), expected)
+    monkeypatch.setattr(codec.settings, "mixed_precision", True)
+    codec.decode(expected, 1000)
+    assert codec.settings.mixed_precision is False
+
+
+def test_importing_it_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package sets flags of PyTorch for the whole process."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "codicodec"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    with adapter._settings_kept():  # whatever they are, for the tests after this one
+        torch.backends.cudnn.benchmark = torch.backends.cuda.matmul.allow_tf32 = False
+        with adapter._settings_kept():
+            importlib.import_module("codicodec")
+            assert torch.backends.cudnn.benchmark and torch.backends.cuda.matmul.allow_tf32
+        assert not torch.backends.cudnn.benchmark and not torch.backends.cuda.matmul.allow_tf32
+        assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
+
+
+def test_published_sizes(upstream: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The published widths, without numbers: as large as the card says, the shapes as the adapter has them."""
+    from codicodec import hparams, models
+
+    for name in NARROW:
+        monkeypatch.setattr(models, name, getattr(hparams, name))
+    for name in ("kaiming_uniform_", "xavier_uniform_", "uniform_"):
+        monkeypatch.setattr(torch.nn.init, name, lambda tensor, *_, **__: tensor)
+    network = upstream.UNet()
+    card = load_cards().system("codicodec")
+    numbers = sum(tensor.numel() for tensor in network.state_dict().values())
+    assert numbers * 4e-6 == pytest.approx(card.weights["checkpoint"].megabytes, rel=0.003)
+    network.to("meta")
+    spectrum = torch.zeros(1, 4, HOP, BLOCK, device="meta")
+    latents = network.encoder_forward(spectrum, dont_quantize=True)
+    assert card.latents and latents.numel() == card.latents.width == 512
+    pair = torch.cat([spectrum, spectrum], dim=-1)
+    assert network.decoder_forward(pair, torch.cat([latents, latents], dim=-2)).shape == pair.shape
+
+
+def test_it_is_what_its_card_says(file: Path) -> None:
+    card = load_cards().system("codicodec")
+    weights = {key: one.model_copy(update={"sha256": ""}) for key, one in card.weights.items()}
+    card = card.model_copy(update={"weights": weights})
+    runner = load_runner(card, weights_dir=file.parent)
+    assert runner.steps == 5
+    found = check_codec(card, runner)
+    assert not found.problems
+    assert found.latents == found.features == (1, 512, 2)
+    chunk = torch.zeros(1, 2, round(runner.codec.sample_rate * (runner.chunk_seconds or 0)))
+    assert runner.codec.encode(chunk).shape[2] == 8
+
+
+def test_bad_files(file: Path, capfd: Any) -> None:
+    check_bad_pickles(CoDiCodec, file, EXPECTED, capfd, key="gen_state_dict")
+
+
+def test_the_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    state = availability(load_cards().system("codicodec"))
+    assert (state.reason, state.command) == (
+        "the package codicodec is not installed",
+        "pip install 'm2l-bench[codicodec]'",
+    )
