@@ -217,8 +217,8 @@ def _record(
     for name in columns:
         figures = run.figure(name) if run else (float("nan"),) * 3
         record |= dict(zip((name, f"{name}_low", f"{name}_high"), figures, strict=True))
-        published = name in paper.columns and paper_row in paper.index
-        record[f"{name}_paper"] = paper.loc[paper_row, name] if published else float("nan")
+        known = name in paper.columns and paper_row in paper.index
+        record[f"{name}_paper"] = paper.loc[paper_row, name] if known else float("nan")
     for name in columns:
         if name not in PAIRED:
             distance = run.distances.get(name, {}) if run else {}
