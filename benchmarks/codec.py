@@ -3,6 +3,7 @@
     pip install -e ".[test]"                                  # brings music2latent==0.1.8
     python benchmarks/codec.py --json codec.json
     python benchmarks/codec.py --device cuda --batch 32       # real-time factors on a GPU
+    python benchmarks/codec.py --models all --seconds 3       # every codec of the cards: see all_codecs.py
 
 Full size, random weights, the same in both; ours and theirs in turn in one process, medians, ratios round by round.
 `encode_ratio` and `decode_ratio` are those of `--precision`; float32 stands beside them.
@@ -69,17 +70,19 @@ def music(seconds: float, batch: int = 1) -> Tensor:
     return torch.from_numpy(waveform[:, : round(seconds * SAMPLE_RATE)])
 
 
-def in_turn(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+def in_turn(
+    calls: dict[str, Callable[[], Any]], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, list[float]]:
     """Seconds of each call in each round; a first round is not counted."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(rounds + 1):
         for name, call in calls.items():
             _finish()
-            started = time.perf_counter()
+            started = clock()
             call()
             _finish()
             if number:
-                times[name].append(time.perf_counter() - started)
+                times[name].append(clock() - started)
     return times
 
 
@@ -149,6 +152,17 @@ def machine(device: str = "cpu") -> str:
     return f"{name} ({', '.join(flags) or 'no bfloat16 instructions'}), {torch.get_num_threads()} threads, {versions}"
 
 
+def of_all(arguments: argparse.Namespace) -> None:
+    from all_codecs import markdown, measure_all, write_csv
+
+    rows = measure_all(arguments.models, arguments.seconds, arguments.rounds, arguments.device)
+    print(machine(arguments.device), markdown(rows), sep="\n\n")
+    if arguments.csv:
+        write_csv(rows, arguments.csv)
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"machine": machine(arguments.device), "systems": rows}, indent=2) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the clip")
@@ -157,7 +171,12 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batch", type=int, default=1, help="clips at once")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--models", help="cards separated by commas, or `all`: each beside the call it wraps")
+    parser.add_argument("--csv", type=Path, help="with --models")
     arguments = parser.parse_args()
+    if arguments.models:
+        of_all(arguments)
+        return
     result = {"machine": machine(arguments.device)} | compare(
         arguments.seconds, arguments.rounds, arguments.precision, arguments.device, arguments.batch
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from m2l_bench.cards import AdapterCard, import_attribute
 from m2l_bench.errors import UserError
 from m2l_bench.weights import checked_sha256, find
+
+GET_WEIGHTS = "m2l-bench weights get "
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,22 @@ class Availability:
 
     def __bool__(self) -> bool:
         return not self.reason
+
+
+def together(states: Iterable[tuple[str, Availability]]) -> list[tuple[list[str], Availability]]:
+    """Things that cannot run here for the same reason, with the one command for all of them where there is one."""
+    groups: dict[tuple[str, str], list[tuple[str, Availability]]] = {}
+    for name, state in states:
+        shared = GET_WEIGHTS if state.command.startswith(GET_WEIGHTS) else state.command.replace(f" {name}=", " NAME=")
+        groups.setdefault((state.reason, shared), []).append((name, state))
+    found = []
+    for (reason, command), group in groups.items():
+        if command == GET_WEIGHTS:
+            command += " ".join(dict.fromkeys(state.command.removeprefix(GET_WEIGHTS) for _, state in group))
+        elif len(group) == 1:
+            command = group[0][1].command
+        found.append(([name for name, _ in group], Availability(reason, command)))
+    return found
 
 
 @dataclass(frozen=True)
@@ -49,7 +68,7 @@ def adapter_availability(card: AdapterCard, weights_dir: Path | None = None) -> 
         if not state:
             return state
     if any(find(file, weights_dir) is None for file in card.weights.values()):
-        return Availability("its weights are not on this machine", f"m2l-bench weights get {card.name}")
+        return Availability("its weights are not on this machine", GET_WEIGHTS + card.name)
     return Availability()
 
 
@@ -65,7 +84,7 @@ def make_adapter(card: AdapterCard, options: dict[str, Any], weights_dir: Path |
     for name, file in card.weights.items():
         path = find(file, weights_dir)
         if path is None:
-            raise UserError(f"{card.name}: {file.name} is not on this machine: m2l-bench weights get {card.name}")
+            raise UserError(f"{card.name}: {file.name} is not on this machine: {GET_WEIGHTS}{card.name}")
         paths[name], hashes[name] = path, checked_sha256(file, path)
     factory = import_attribute(card.adapter, card.path)
     try:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from m2l_bench import probe_tables, table_formats
 from m2l_bench.probe_run import ProbeRun, find_probes
+from m2l_bench.rate_quality import rate_quality_table
 from m2l_bench.references import ORIGINALS
 from m2l_bench.run import find_runs
 from m2l_bench.table_formats import Table
-from m2l_bench.tables import reconstruction_table
+from m2l_bench.tables import measured_runs, reconstruction_table
 
 
 @dataclass
@@ -22,7 +23,7 @@ class Tables:
 
 
 def regenerate(out: Path, task: str | None, results: Path, reference: str = ORIGINALS) -> Tables:
-    """Table 2 from reconstructions below `out`, Table 1 from probes.
+    """Table 2 and quality against rate from reconstructions below `out`, Table 1 from probes.
 
     Args:
         task: only of this dataset or probing task.
@@ -33,9 +34,11 @@ def regenerate(out: Path, task: str | None, results: Path, reference: str = ORIG
     made = Tables()
     probes = [run for run in find_probes(out) if task in (None, run.key["task"])]
     if (task is None and find_runs(out)) or not probes:
-        table = reconstruction_table(out, task, reference=reference)
-        made.tables["table2"] = table
-        made.paths += table_formats.write(table, results, "table2")
+        table2 = reconstruction_table(out, task, reference=reference)
+        pareto = rate_quality_table(table2, measured_runs(out, task, reference=reference))
+        for name, table in (("table2", table2), ("pareto", pareto)):
+            made.tables[name] = table
+            made.paths += table_formats.write(table, results, name)
     for name, folder, of_paper in (("table1", results, True), ("mini/table1", results / "mini", False)):
         chosen = {run.folder for run in probes if probe_tables.has_paper_columns(run) == of_paper}
         if chosen:

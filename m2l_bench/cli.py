@@ -19,6 +19,7 @@ from m2l_bench.commands import (
     listen,
     models,
     music2latent,
+    plot,
     probe,
     reconstruct,
     tables,
@@ -64,6 +65,10 @@ data_app.command()(data.make)
 data_app.command()(data.check)
 data_app.command()(data.musiccaps)
 app.add_typer(data_app, name="data")
+plot_app = typer.Typer(no_args_is_help=True, help="Draw figures of runs, for a paper or a page.")
+for draw in (plot.figure2, plot.pareto, plot.distribution, plot.spectrograms, plot.training, plot.confusion):
+    plot_app.command()(draw)
+app.add_typer(plot_app, name="plot")
 weights_app = typer.Typer(no_args_is_help=True, help="Get weights of systems and of the networks that make vectors.")
 weights_app.command("list")(weights.list_weights)
 weights_app.command()(weights.get)

@@ -86,16 +86,12 @@ class CodecRunner:
         at_codec_rate = resample(audio, sample_rate, self.codec.sample_rate)
         length = at_codec_rate.shape[1]
         streams = _to_streams(at_codec_rate, self.codec.channels)
-        starts, size, overlap = self._chunks(length)
-        pieces = np.concatenate([fit_length(stream[:, s : s + size], size)[None] for stream in streams for s in starts])
         generator = torch.Generator(self.device).manual_seed(_seed_for(self.seed, clip_id))
         try:
-            decoded, cost = self._run(torch.from_numpy(pieces), generator)
+            decoded, cost = self._run(streams, generator)
         except torch.OutOfMemoryError as error:
             raise BadClip("out of memory: set chunk_seconds or a smaller batch_size in the card") from error
-        decoded = decoded.reshape(len(streams), len(starts), self.codec.channels, size)
-        whole = np.stack([_crossfade(chunks, starts, length, overlap) for chunks in decoded])
-        restored = resample(_from_streams(whole, channels), self.codec.sample_rate, sample_rate)
+        restored = resample(_from_streams(decoded[..., :length], channels), self.codec.sample_rate, sample_rate)
         return Reconstruction(fit_length(restored, samples), cost)
 
     def _chunks(self, length: int) -> tuple[list[int], int, int]:
@@ -107,8 +103,12 @@ class CodecRunner:
         hop = size - overlap
         return list(range(0, length - overlap, hop)), size, overlap
 
-    def _run(self, pieces: torch.Tensor, generator: torch.Generator) -> tuple[Audio, dict[str, Any]]:
-        """(batch, channels, samples) through the codec, `batch_size` at a time."""
+    def _run(self, streams: list[Audio], generator: torch.Generator) -> tuple[Audio, dict[str, Any]]:
+        """Streams (channels, samples) through the codec, `batch_size` chunks at a time.
+
+        Chunks are cut when their turn comes and added to the result at once: beside its input and its output, an hour
+        takes no more memory than a minute.
+        """
         import torch
 
         cost: dict[str, Any] = {
@@ -117,24 +117,30 @@ class CodecRunner:
             "latent_values": 0,
             "latent_bytes": 0,
         }
-        decoded = np.empty(tuple(pieces.shape), np.float32)
+        starts, size, overlap = self._chunks(streams[0].shape[1])
+        places = [(stream, start) for stream in range(len(streams)) for start in starts]
+        whole: Audio = np.zeros((len(streams), self.codec.channels, starts[-1] + size), np.float32)
         meter = MemoryMeter(self.device)
         with torch.inference_mode():
-            for first in range(0, len(pieces), self.batch_size):
-                batch = pieces[first : first + self.batch_size].to(self.device)
+            for first in range(0, len(places), self.batch_size):
+                chosen = places[first : first + self.batch_size]
+                pieces = np.stack([fit_length(streams[k][:, start : start + size], size) for k, start in chosen])
+                batch = torch.from_numpy(pieces).to(self.device)
                 started = self.clock()
                 latents = self.codec.encode(batch)
                 encoded = self.clock()
                 output = self.codec.decode(latents, batch.shape[-1], steps=self.steps, generator=generator)
                 finished = self.clock()
-                decoded[first : first + self.batch_size] = self._checked(output, batch)
+                for (k, start), chunk in zip(chosen, self._checked(output, batch), strict=True):
+                    window = _fades(size, overlap, at_start=start != starts[0], at_end=start != starts[-1])
+                    whole[k, :, start : start + size] += chunk * window
                 cost["encode_seconds"] += encoded - started
                 cost["decode_seconds"] += finished - encoded
-                values, size = self.transmitted(latents)
+                values, size_in_bytes = self.transmitted(latents)
                 cost["latent_values"] += values
-                cost["latent_bytes"] += size
+                cost["latent_bytes"] += size_in_bytes
         cost["peak_memory_mb"] = meter.peak_mb()
-        return decoded, cost
+        return whole, cost
 
     def transmitted(self, latents: torch.Tensor) -> tuple[int, int]:
         """Numbers and bytes of the latents, as the codec counts them if it does."""
@@ -221,19 +227,12 @@ def _from_streams(streams: Audio, channels: int) -> Audio:
     return np.concatenate([streams.reshape(-1, samples)[: channels - 1], last])
 
 
-def _crossfade(chunks: Audio, starts: list[int], length: int, overlap: int) -> Audio:
-    """(chunks, channels, size) -> (channels, length), adding neighbours with linear ramps that sum to one."""
-    if len(starts) == 1:
-        first: Audio = chunks[0]
-        return first
-    size = chunks.shape[-1]
+def _fades(size: int, overlap: int, *, at_start: bool, at_end: bool) -> Audio:
+    """Weights (size,) of a chunk: linear ramps over what it shares with neighbours, so that the sum is one."""
     ramp = (np.arange(overlap, dtype=np.float32) + 0.5) / max(overlap, 1)
-    whole: Audio = np.zeros((chunks.shape[1], starts[-1] + size), np.float32)
-    for chunk, start in zip(chunks, starts, strict=True):
-        window = np.ones(size, np.float32)
-        if start != starts[0]:
-            window[:overlap] = ramp
-        if start != starts[-1]:
-            window[size - overlap :] = ramp[::-1]
-        whole[:, start : start + size] += chunk * window
-    return whole[:, :length]
+    window: Audio = np.ones(size, np.float32)
+    if at_start:
+        window[:overlap] = ramp
+    if at_end:
+        window[size - overlap :] = ramp[::-1]
+    return window

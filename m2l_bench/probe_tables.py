@@ -97,7 +97,7 @@ def probe_table(probes: Probes) -> Table:
     for label in dict.fromkeys(label for _, label in probes.runs):
         runs = {task: run for (task, other), run in probes.runs.items() if other == label}
         any_run = next(iter(runs.values()))
-        titles[label] = _title(any_run)
+        titles[label] = model_title(any_run)
         row = any_run.manifest["card"]["paper_row"] if label == any_run.key["model"] else ""
         figures = {
             names[task, metric]: run.results["metrics"][metric]
@@ -196,7 +196,8 @@ def _percent(value: float | None) -> float:
     return float("nan") if value is None else PERCENT * value
 
 
-def _title(run: ProbeRun) -> str:
+def model_title(run: ProbeRun) -> str:
+    """The model's, with a classifier other than the paper's and the part of the training set."""
     key = run.key
     part = "" if is_whole(run) else f", {key['fraction']:.3g} of the training clips"
     return str(run.manifest["card"]["title"]) + CLASSIFIERS[key["classifier"]] + part

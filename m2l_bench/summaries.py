@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from m2l_bench.adapters import together
 from m2l_bench.fad import Comparison
 from m2l_bench.plan import Plan, Settings
 from m2l_bench.reconstruct import Outcome
@@ -27,10 +28,12 @@ def print_plan(console: Console, plan: Plan) -> None:
         markup=False,
         soft_wrap=True,
     )
-    for card, state in plan.unavailable:
-        console.print(f"  not available: {card.name}: {state.reason}: {state.command}", markup=False, soft_wrap=True)
-    for name, state in plan.not_measured.items():
-        console.print(f"  not measured: {name}: {state.reason}: {state.command}", markup=False, soft_wrap=True)
+    unavailable = together((card.name, state) for card, state in plan.unavailable)
+    for what, groups in (("available", unavailable), ("measured", together(plan.not_measured.items()))):
+        for names, state in groups:
+            console.print(
+                f"  not {what}: {', '.join(names)}: {state.reason}: {state.command}", markup=False, soft_wrap=True
+            )
     for note in plan.notes:
         console.print(f"  note: {note}", markup=False, soft_wrap=True)
 

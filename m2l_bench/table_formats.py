@@ -15,7 +15,7 @@ from m2l_bench.errors import UserError
 
 @dataclass(frozen=True)
 class Column:
-    """A figure of a table: `data` has it as `name`, `name_low`, `name_high` and, if published, `name_paper`."""
+    """A figure of a table: `data` has it as `name`; `name_low`, `name_high`, `name_paper` where there are such."""
 
     name: str
     header: str
@@ -58,12 +58,12 @@ def to_csv(table: Table) -> str:
 
 def cell(record: Any, column: Column) -> str:
     """For example "3.84 [3.71, 3.95]", empty where nothing was measured."""
-    value, low, high = record[column.name], record[f"{column.name}_low"], record[f"{column.name}_high"]
+    value, low, high = record[column.name], record.get(f"{column.name}_low"), record.get(f"{column.name}_high")
     if pd.isna(value):
         return ""
     if np.isinf(value):
         return "∞" if value > 0 else "-∞"
-    interval = "" if pd.isna(low) else f" [{low:.{column.decimals}f}, {high:.{column.decimals}f}]"
+    interval = "" if low is None or pd.isna(low) else f" [{low:.{column.decimals}f}, {high:.{column.decimals}f}]"
     return f"{value:.{column.decimals}f}{interval}"
 
 

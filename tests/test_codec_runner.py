@@ -1,3 +1,4 @@
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,20 @@ def test_chunks_are_equal_overlap_and_fill_batches() -> None:
     np.testing.assert_allclose(runner.reconstruct("clip", audio, 44_100).audio, audio, atol=1e-6)
     assert {shape[1:] for shape in codec.seen} == {(1, 4410)}
     assert [shape[0] for shape in codec.seen] == [4, 4, 4, 4, 4]
+
+
+def test_memory_beside_input_and_output_does_not_grow_with_length() -> None:
+    """Half an hour holds its own samples and those of the result, and little more."""
+    runner = CodecRunner(Identity(8_000), chunk_seconds=10, overlap_seconds=0.5, batch_size=4)
+    peaks = []
+    for minutes in (3, 30):
+        audio = np.tile(music(1.0, 8_000), (1, 60 * minutes))
+        tracemalloc.start()
+        made = runner.reconstruct("clip", audio, 8_000).audio
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert made.shape == audio.shape
+    assert peaks[1] - peaks[0] < 2.2 * 4 * 8_000 * 60 * 27
 
 
 def test_noise_depends_on_seed_and_clip_alone() -> None:

@@ -29,6 +29,7 @@ def make_run(
         for id, value in values.items():
             sha = str(changes.get("sha", f"sha-{id}"))
             row = {"id": id, "status": "measured", "reason": None, "si_sdr_db": value, "source_sha256": sha}
+            row |= {"sample_rate": 44_100, "channels": 1, "reference_samples": 44_100}
             run.append(row if value is not None else {**row, "si_sdr_db_note": "the original is silent"})
     return run.folder
 

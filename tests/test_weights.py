@@ -93,6 +93,18 @@ def test_from_any_address(cli: Cli, tmp_path: Path, content: Path) -> None:
         assert len(server.asked) == asked
 
 
+def test_what_cannot_be_fetched_does_not_keep_the_rest_from_it(cli: Cli, tmp_path: Path, content: Path) -> None:
+    with serve_file(FileServer(content.read_bytes())) as server:
+        write_card(tmp_path, f"{{url: '{server.url}', sha256: '00000000'}}")
+        (tmp_path / "cards" / "two.yaml").write_text(
+            (CARD % f"{{url: '{server.url}'}}").replace("name: net", "name: two")
+        )
+        environment = {"M2L_BENCH_CACHE": str(tmp_path / "cache"), "PYTHONPATH": TESTS}
+        result = cli("weights", "get", "net", "two", "--cards", "cards", **environment)
+    assert result.returncode == 1 and "expected 00000000" in result.stderr
+    assert Path(result.stdout.strip()).read_text() == "2.5"
+
+
 def test_no_connection_names_the_command_for_a_machine_that_has_one(cli: Cli, tmp_path: Path) -> None:
     write_card(tmp_path, "{repository: lab/net, filename: number.txt}")
     environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": TESTS}

@@ -33,9 +33,9 @@ def tables(
 ) -> None:
     """Regenerate the tables from runs: CSV files, and Markdown or LaTeX to paste.
 
-    DIR/table2 from reconstructions. DIR/table1 from probes of the paper's tasks, DIR/mini/table1 from those of other
-    tasks, which are never set beside its figures; each with table1_differences.csv, learning_curves.csv where there
-    are several parts of a training set.
+    DIR/table2 and DIR/pareto, quality against rate, from reconstructions. DIR/table1 from probes of the paper's tasks,
+    DIR/mini/table1 from those of other tasks, which are never set beside its figures; each with
+    table1_differences.csv, learning_curves.csv where there are several parts of a training set.
 
     Examples:
 
@@ -49,7 +49,7 @@ def tables(
     stdout, stderr = consoles()
     made = all_tables.regenerate(runs, task, results, reference)
     if json:
-        # Table 2 as it always was; Table 1 beside it.
+        # Table 2 as it always was; the others beside it.
         content = {name: table_formats.to_json(table) for name, table in made.tables.items()}
         print_json({**content.pop("table2", {}), **content})
     for table in () if json else made.tables.values():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from m2l_bench.commands.common import CardsOption, JsonOption, WeightsDirOption, consoles
+from m2l_bench.errors import UserError
 
 if TYPE_CHECKING:
     from m2l_bench.cards import AdapterCard, Cards
@@ -52,11 +53,17 @@ def get(
 
     stdout, stderr = consoles()
     found = load_cards(cards or ())
+    problems = []
     for card in [card for name in names for card in _called(found, name)]:
-        for file in card.weights.values():
-            with DownloadBar(stderr, file.name) as bar:
-                path = fetch(file, weights_dir, bar.advance)
-            stdout.print(str(path), markup=False, soft_wrap=True)
+        try:
+            for file in card.weights.values():
+                with DownloadBar(stderr, file.name) as bar:
+                    path = fetch(file, weights_dir, bar.advance)
+                stdout.print(str(path), markup=False, soft_wrap=True)
+        except UserError as error:  # a licence not accepted, say: the others are fetched nevertheless
+            problems.append(str(error))
+    if problems:
+        raise UserError("; ".join(problems))
 
 
 def _with_weights(cards: Cards) -> list[AdapterCard]:

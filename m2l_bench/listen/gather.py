@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from m2l_bench.cards import TaskCard, import_attribute, load_cards
-from m2l_bench.datasets.base import Clip, Dataset
+from m2l_bench.datasets.base import Clip
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED
 from m2l_bench.metrics.base import PairedMetric
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.run import Row, find_runs
+from m2l_bench.run_audio import originals
 from m2l_bench.tables import MeasuredRun, measured_runs
 
 KINDS = ("neural", "classical", "anchor")
@@ -86,12 +86,12 @@ def gather(
     for run in systems:
         for row in run.measured:
             by_clip.setdefault(row["id"], {})[run.name] = row
-    originals = _originals(systems[0], data, cards).clips
-    gone = by_clip.keys() - {clip.id for clip in originals}
+    clips_by_id = originals(systems[0], data, cards)
+    gone = by_clip.keys() - clips_by_id.keys()
     if gone:
         notes.append(f"left out: {len(gone)} clips that are no longer in the dataset, such as {min(gone)!r}")
     clips: list[ListeningClip] = []
-    for clip in originals:
+    for clip in clips_by_id.values():
         if len(clips) == limit:
             break
         rows = by_clip.get(clip.id, {})
@@ -112,20 +112,6 @@ def gather(
         if any(name in values for clip in clips for values in clip.values.values())
     )
     return Collection(found.dataset, tuple(systems), metrics, tuple(clips), tuple(notes))
-
-
-def _originals(run: MeasuredRun, data: Path | None, cards: Sequence[Path]) -> Dataset:
-    """The dataset a run is over, loaded as its task says."""
-    key = run.manifest["key"]
-    tasks = [task for task in load_cards(cards).tasks.values() if task.data_digest == key["task_digest"]]
-    if not tasks:
-        raise UserError(f"{run.folder}: no task card here is over its dataset '{key['dataset']}': give --cards DIR")
-    task: TaskCard = tasks[0]
-    place = data or (Path(key["root"]) if key["root"] else None)
-    if place is not None and not place.is_dir():
-        raise UserError(f"{place}: the originals are no longer there; say where with --data DIR")
-    loaded: Dataset = import_attribute(task.dataset, task.path)(place, **task.options)
-    return loaded
 
 
 def _reconstructions(clip: Clip, systems: list[MeasuredRun], rows: dict[str, Row]) -> tuple[dict[str, Path], str]:

@@ -26,18 +26,22 @@ Make = Callable[[Path, Path], Codec]
 LENGTHS = (1, 100, 511, 512, 513, 5000)
 
 
-def random_network(name: str) -> Any:
-    """The network of a system with its published structure, narrow, and the same random weights each time."""
+def random_network(name: str, published: bool = False) -> Any:
+    """The network of a system with its published structure, and the same random weights each time.
+
+    Args:
+        published: as wide as the published one, in place of a narrow one.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return NETWORKS[name]().eval()
+        return (PUBLISHED if published else NETWORKS)[name]().eval()
 
 
-def _dac() -> torch.nn.Module:
-    return DacModel(DacConfig(encoder_hidden_size=4, decoder_hidden_size=32, sampling_rate=44_100))
+def _dac(encoder: int = 4, decoder: int = 32) -> torch.nn.Module:
+    return DacModel(DacConfig(encoder_hidden_size=encoder, decoder_hidden_size=decoder, sampling_rate=44_100))
 
 
-def _encodec() -> torch.nn.Module:
+def _encodec(filters: int = 4, hidden: int = 16) -> torch.nn.Module:
     config = EncodecConfig(
         sampling_rate=48_000,
         audio_channels=2,
@@ -47,8 +51,8 @@ def _encodec() -> torch.nn.Module:
         norm_type="time_group_norm",
         use_causal_conv=False,
         target_bandwidths=[3.0, 6.0, 12.0, 24.0],
-        num_filters=4,
-        hidden_size=16,
+        num_filters=filters,
+        hidden_size=hidden,
     )
     network = EncodecModel(config)
     for layer in network.quantizer.layers:
@@ -56,18 +60,21 @@ def _encodec() -> torch.nn.Module:
     return network
 
 
-def _mimi() -> torch.nn.Module:
-    config = MimiConfig(
-        num_filters=4,
-        hidden_size=64,
-        num_hidden_layers=1,
-        intermediate_size=32,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        codebook_dim=16,
-        vector_quantization_hidden_dimension=16,
-        upsample_groups=64,
-    )
+NARROW_MIMI = {
+    "num_filters": 4,
+    "hidden_size": 64,
+    "num_hidden_layers": 1,
+    "intermediate_size": 32,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "codebook_dim": 16,
+    "vector_quantization_hidden_dimension": 16,
+    "upsample_groups": 64,
+}
+
+
+def _mimi(sizes: dict[str, int] = NARROW_MIMI) -> torch.nn.Module:
+    config = MimiConfig(**sizes)
     network = MimiModel(config)
     for name, buffer in network.named_buffers():
         if name.endswith("embed_sum"):
@@ -75,12 +82,14 @@ def _mimi() -> torch.nn.Module:
     return network
 
 
-def _oobleck() -> torch.nn.Module:
+def _oobleck(channels: int = 8, latents: int = 4) -> torch.nn.Module:
     from diffusers import AutoencoderOobleck
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of torch, about how diffusers normalises weights
-        return AutoencoderOobleck(encoder_hidden_size=8, decoder_channels=8, decoder_input_channels=4)
+        return AutoencoderOobleck(
+            encoder_hidden_size=channels, decoder_channels=channels, decoder_input_channels=latents
+        )
 
 
 NETWORKS: dict[str, Callable[[], Any]] = {
@@ -90,6 +99,14 @@ NETWORKS: dict[str, Callable[[], Any]] = {
     "oobleck": _oobleck,
     "same-small": lambda: RandomSame(small=True),
     "same-large": lambda: RandomSame(small=False),
+}
+
+
+PUBLISHED: dict[str, Callable[[], Any]] = {
+    "dac": lambda: _dac(64, 1536),
+    "encodec": lambda: _encodec(32, 128),
+    "mimi": lambda: _mimi({}),
+    "oobleck": lambda: _oobleck(128, 64),
 }
 
 

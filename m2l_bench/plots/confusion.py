@@ -1,0 +1,63 @@
+"""Which classes a probe takes for which: its confusion matrix on the test clips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+from m2l_bench.errors import UserError
+from m2l_bench.plots.style import COLUMN_INCHES, PAGE_INCHES, panels, styled
+from m2l_bench.probe_run import ProbeRun
+from m2l_bench.probe_tables import model_title
+
+MOST_NUMBERS = 14
+"""With more classes the numbers are too small to read: the colours alone stay."""
+COLOURS = "Blues"
+
+
+@styled
+def figure(probes: Sequence[ProbeRun]) -> Figure:
+    """A panel a probe: of each row's true class, the percentage predicted as each column's; the mean over seeds.
+
+    Raises:
+        UserError: a probe of tags, of which a clip may have several.
+    """
+    for run in probes:
+        if run.results["confusion"] is None:
+            raise UserError(
+                f"{run.folder}: its clips have several tags each, so it has no confusion matrix: use --task"
+            )
+    columns = 1 if len(probes) == 1 else 2
+    width = COLUMN_INCHES if columns == 1 else PAGE_INCHES
+    drawing, axes = panels(len(probes), height=0.95 * width / columns, columns=columns)
+    several = len({run.key["task"] for run in probes}) > 1
+    for axis, run in zip(axes, probes, strict=True):
+        image = _matrix(axis, run)
+        axis.set_title(model_title(run) + (f"\n{run.manifest['task']['title']}" if several else ""))
+    drawing.colorbar(image, ax=axes, label="of the true class (%)", shrink=0.6, pad=0.02)
+    return drawing
+
+
+def _matrix(axis: Axes, run: ProbeRun) -> AxesImage:
+    counts = np.array(run.results["confusion"], float)
+    clips = counts.sum(axis=1, keepdims=True)
+    percent = 100 * counts / np.where(clips > 0, clips, np.nan)
+    image = axis.imshow(percent, vmin=0, vmax=100, cmap=COLOURS)
+    classes = run.results["classes"]
+    size = 7 if len(classes) <= MOST_NUMBERS else 5
+    axis.set_xticks(range(len(classes)), classes, rotation=90, fontsize=size)
+    axis.set_yticks(range(len(classes)), classes, fontsize=size)
+    axis.set_xlabel("predicted")
+    axis.set_ylabel("true")
+    axis.grid(visible=False)
+    axis.spines[:].set_visible(False)
+    if len(classes) <= MOST_NUMBERS:
+        for (row, column), value in np.ndenumerate(percent):
+            if value >= 0.5:
+                colour = "white" if value > 55 else "black"
+                axis.text(column, row, f"{value:.0f}", color=colour, fontsize=5, ha="center", va="center")
+    return image

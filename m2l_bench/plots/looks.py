@@ -1,0 +1,75 @@
+"""A colour and a marker for each system, the same in every figure.
+
+Colours are of palettes that keep apart for colour-blind readers (Okabe and Ito 2008; Tol 2021, "muted"). There are more
+systems than such colours, so a colour stands for a family, a marker for its member: colour never carries a meaning
+alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+BLACK, GREY, SILVER = "#000000", "#666666", "#999999"
+BLUE, SKY, GREEN, ORANGE, VERMILLION, PINK = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7"
+INDIGO, TEAL, OLIVE, WINE, ROSE = "#332288", "#44AA99", "#999933", "#882255", "#CC6677"
+FREE_COLOURS = (INDIGO, ROSE, TEAL, WINE, OLIVE, BLUE, VERMILLION, GREEN)
+FREE_MARKERS = ("p", ">", "d", "8")
+"""For systems that are not listed below; no listed one has these markers."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour as #RRGGBB, marker as matplotlib names it."""
+
+    colour: str
+    marker: str
+
+
+KNOWN = {
+    "music2latent": Look(BLUE, "o"),
+    "music2latent-small": Look(SKY, "o"),
+    "musika": Look(ORANGE, "^"),
+    "latmusic": Look(PINK, "D"),
+    "mousaiv2": Look(GREEN, "v"),
+    "mousaiv3": Look(SKY, "<"),
+    "dac": Look(VERMILLION, "s"),
+    "dac-4": Look(VERMILLION, "D"),
+    "encodec-48k": Look(INDIGO, "^"),
+    "encodec-48k-4": Look(INDIGO, "v"),
+    "mimi": Look(WINE, "h"),
+    "mimi-32": Look(WINE, "X"),
+    "stable-audio-open-vae": Look(OLIVE, "s"),
+    "same-s": Look(ROSE, "o"),
+    "same-l": Look(ROSE, "s"),
+    "codicodec": Look(BLUE, "X"),
+    "opus-12k": Look(TEAL, "v"),
+    "opus-24k": Look(TEAL, "^"),
+    "mp3-32k": Look(ROSE, "D"),
+    "vorbis-64k": Look(OLIVE, "o"),
+    "lowpass-3.5k": Look(SILVER, "v"),
+    "lowpass-7k": Look(GREY, "^"),
+    "reference": Look(BLACK, "*"),
+}
+
+
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """The look of each system of a figure, all different.
+
+    A system that is not listed gets a free look by its name alone. Only where another one of the same figure, earlier
+    in the alphabet, has that colour already, it takes the next.
+    """
+    free = [Look(colour, marker) for marker in FREE_MARKERS for colour in FREE_COLOURS]
+    chosen: dict[str, Look] = {}
+    own: dict[str, Look] = {}
+    for name in sorted(names):
+        if name in KNOWN:
+            chosen[name] = KNOWN[name]
+            continue
+        first = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % len(free)
+        turns = free[first:] + free[:first]
+        colours = {look.colour for look in own.values()}
+        left = [look for look in turns if look not in own.values()] or turns
+        own[name] = next((look for look in left if look.colour not in colours), left[0])
+    return chosen | own

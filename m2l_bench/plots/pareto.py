@@ -1,0 +1,110 @@
+"""Quality against what it costs: values and bits a second, and time. Few or fast is to the left, good is up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from m2l_bench.errors import UserError
+from m2l_bench.metrics import metric
+from m2l_bench.plots.looks import Look, looks
+from m2l_bench.plots.runs import choose_metrics, unequal_clips
+from m2l_bench.plots.style import QUIET, footnote, legend, metric_label, panels, styled
+from m2l_bench.rate_quality import latents_of, rates_of
+from m2l_bench.tables import MeasuredRun
+
+COSTS = {
+    "kilobits_per_second": "Rate (kb/s)\n← lower is better",
+    "values_per_second": "Latent values a second\n← lower is better",
+    "real_time_factor": "Speed, encoding and decoding\n(times real time)  higher is better →",
+}
+CONTINUOUS_BITS = 32
+"""Of a latent value that is a number; fewer are an index."""
+
+
+def frame(runs: Sequence[MeasuredRun], metrics: Sequence[str]) -> pd.DataFrame:
+    """A row a run: `name`, `title`, the costs, and each metric with `_low` and `_high`; NaN where not known.
+
+    Indices of codebooks are no latent values in the sense of a number each: of these systems only kb/s are compared.
+    """
+    rows = []
+    for run in runs:
+        rates = dict(rates_of(run).figures)
+        latents = latents_of(run)
+        if latents and latents.bits < CONTINUOUS_BITS:
+            rates["values_per_second"] = float("nan")
+        seconds = sum(1 / rates[f"{way}_real_time_factor"] for way in ("encode", "decode"))
+        row = {"name": run.name, "title": run.title, **rates, "real_time_factor": 1 / seconds}
+        for name in metrics:
+            row |= dict(zip((name, f"{name}_low", f"{name}_high"), run.figure(name), strict=True))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+@styled
+def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = (), costs: Sequence[str] = tuple(COSTS)) -> Figure:
+    """A row a metric, a panel a cost; bars are 95 % bootstrap intervals, the line joins what nothing else beats.
+
+    Rates and speeds are of all channels of a clip. Systems without a rate (anchors) or of infinite quality (an exact
+    copy) have no place; they are named below.
+
+    Raises:
+        UserError: no run has the metric, or none has any of the costs.
+    """
+    metrics = choose_metrics(runs, metrics)
+    data = frame(runs, metrics).replace([np.inf, -np.inf], np.nan).sort_values("kilobits_per_second")
+    costs = [cost for cost in costs if data[cost].notna().any()]
+    if not costs:
+        raise UserError(f"{', '.join(data['name'])}: no rate and no speed is known of any")
+    look = looks(data["name"])
+    drawing, axes = panels(len(metrics) * len(costs), height=2.0, columns=len(costs), share=True, extra=1.0)
+    handles: dict[str, Look] = {}
+    for place, axis in enumerate(axes):
+        name, cost = metrics[place // len(costs)], costs[place % len(costs)]
+        points = data.dropna(subset=[name, cost])
+        _front(axis, points, cost, name)
+        for point in points.to_dict("records"):
+            _point(axis, point, cost, name, look[point["name"]])
+            handles[point["title"]] = look[point["name"]]
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter("{x:,g}")
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        if place >= len(axes) - len(costs):
+            axis.set_xlabel(COSTS[cost])
+        if place % len(costs) == 0:
+            axis.set_ylabel(metric_label(name))
+    legend(drawing, handles)
+    footnote(drawing, _notes(runs, [title for title in data["title"] if title not in handles]))
+    return drawing
+
+
+def _point(axis: Axes, point: dict[Any, Any], cost: str, name: str, look: Look) -> None:
+    value = point[name]
+    errors = [[value - point[f"{name}_low"]], [point[f"{name}_high"] - value]]
+    axis.errorbar(point[cost], value, errors, color=look.colour, marker=look.marker, elinewidth=0.8, zorder=3)
+
+
+def _front(axis: Axes, points: pd.DataFrame, cost: str, name: str) -> None:
+    """Joins the systems that no other beats in both."""
+    best_first = points.assign(quality=points[name] * (1 if metric(name).higher_is_better else -1))
+    best_first = best_first.sort_values([cost, "quality"], ascending=[cost != "real_time_factor", False])
+    front = best_first[best_first["quality"] > best_first["quality"].cummax().shift(fill_value=-np.inf)]
+    axis.plot(front[cost], front[name], color=QUIET, linewidth=0.8, alpha=0.5, zorder=1)
+
+
+def _notes(runs: Sequence[MeasuredRun], absent: Sequence[str]) -> list[str]:
+    """What is to be known of the systems' rates, once for all that it holds for; those without a place."""
+    titles: dict[str, list[str]] = {}
+    for run in runs:
+        for remark in rates_of(run).remarks:
+            titles.setdefault(remark, []).append(run.title)
+    notes = [f"{', '.join(named)}: {remark}" for remark, named in titles.items()]
+    unsaid = [title for title in absent if not any(title in named for named in titles.values())]
+    return [*unequal_clips(runs), *notes, *([f"no finite figure: {', '.join(unsaid)}"] if unsaid else [])]

@@ -1,0 +1,146 @@
+"""How all figures look, how large they are, and how they become files."""
+
+from __future__ import annotations
+
+import functools
+import io
+import textwrap
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from m2l_bench.errors import UserError
+from m2l_bench.metrics import metric
+from m2l_bench.plots.looks import Look
+
+COLUMN_INCHES = 3.35
+"""Width of a column of a two-column paper."""
+PAGE_INCHES = 7.0
+SUFFIXES = (".pdf", ".svg", ".png")
+LETTERS_AN_INCH = 20
+"""Of a footnote, whose lines are as long as the figure is wide."""
+QUIET = "#666666"
+"""Of what stands behind the data: notes, lines between clips."""
+
+SETTINGS: dict[Any, Any] = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.labelsize": 8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 8,
+    "errorbar.capsize": 2,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 150,
+    "font.family": "DejaVu Sans",  # comes with matplotlib: figures are the same on every machine
+    "font.size": 8,
+    "grid.alpha": 0.3,
+    "grid.linewidth": 0.5,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 5,
+    "pdf.fonttype": 42,  # text stays text: searchable, and accepted by publishers
+    "savefig.dpi": 300,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "m2l-bench",  # equal figures are equal files
+    "text.parse_math": False,  # a title with dollars is no formula
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+}
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def styled(draw: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Decorates a function that draws: all figures share one style, and the caller's matplotlib stays as it was."""
+
+    @functools.wraps(draw)
+    def wrapper(*arguments: Parameters.args, **named: Parameters.kwargs) -> Result:
+        with matplotlib.rc_context(SETTINGS):
+            return draw(*arguments, **named)
+
+    return wrapper
+
+
+def panels(
+    count: int, height: float, columns: int = 3, share: bool = False, extra: float = 0.0
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels: as wide as a column for one beside the other, as a page for more.
+
+    Args:
+        height: of a row, inches.
+        columns: at most so many panels beside each other.
+        share: horizontal axes by column, vertical ones by row.
+        extra: height for what stands above and below all panels, inches.
+    """
+    columns = min(count, columns)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(COLUMN_INCHES if columns == 1 else PAGE_INCHES, height * rows + extra))
+    shared: Any = {"sharex": "col", "sharey": "row"} if share else {}
+    axes = figure.subplots(rows, columns, squeeze=False, **shared).ravel()
+    for spare in axes[count:]:
+        spare.remove()
+    return figure, list(axes[:count])
+
+
+def metric_label(name: str) -> str:
+    """For example "SI-SDR (dB)" and below it "higher is better →".
+
+    The arrow is along the text: on a vertical axis it points up for higher, down for lower.
+    """
+    described = metric(name)
+    unit = f" ({described.unit})" if described.unit else ""
+    return f"{described.title}{unit}\n" + ("higher is better →" if described.higher_is_better else "← lower is better")
+
+
+def legend(figure: Figure, entries: Mapping[str, Look]) -> None:
+    """Above all panels, once: titles with their colours and markers."""
+    handles = [
+        Line2D([], [], color=look.colour, marker=look.marker, linestyle="", label=title)
+        for title, look in entries.items()
+    ]
+    columns = 3 if figure.get_figwidth() < PAGE_INCHES else 6
+    figure.legend(handles=handles, loc="outside upper center", ncols=min(columns, len(handles)), handletextpad=0.2)
+
+
+def footnote(figure: Figure, notes: list[str]) -> None:
+    """What a reader must know of the figure, small, below it."""
+    if notes:
+        lines = [textwrap.fill(note, int(figure.get_figwidth() * LETTERS_AN_INCH)) for note in notes]
+        figure.supxlabel("\n".join(lines), fontsize=6, color=QUIET)
+
+
+@styled
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure as PDF, SVG or PNG, by the suffix.
+
+    Raises:
+        UserError: another suffix, or it cannot be written.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{path}: a figure is written as {', '.join(SUFFIXES)}: choose one of these suffixes")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, metadata=_undated(path.suffix.lower()))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+    return path
+
+
+@styled
+def to_svg(figure: Figure) -> str:
+    """The figure as SVG text, to stand inside a page."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata=_undated(".svg"))
+    return buffer.getvalue()
+
+
+def _undated(suffix: str) -> dict[str, Any]:
+    return {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(suffix, {})
