@@ -5,10 +5,11 @@ VENV_UPSTREAM ?= .venv-upstream
 
 .PHONY: demo test test-upstream lint clean
 
-# One command from a fresh clone to a reconstruction table, and a page to hear what is in it.
+# One command from a fresh clone to a reconstruction table, a page to hear what is behind it, and a report.
 demo: $(VENV)/.installed
 	$(BIN)/m2l-bench reconstruct --models all
 	$(BIN)/m2l-bench listen runs/bundled -o runs/page
+	$(BIN)/m2l-bench report runs -o report.html
 
 test: $(VENV)/.installed-test lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile

@@ -19,6 +19,7 @@ import pandas as pd
 from m2l_bench import training_commands
 from m2l_bench.errors import UserError
 from m2l_bench.shipped import shipped
+from m2l_bench.table_formats import Column, Table
 from m2l_bench.tables import bootstrap_interval
 from m2l_bench.training_commands import TrainOptions
 
@@ -137,6 +138,32 @@ def text_rows(rows: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     head = ["model", "parameters", *METRICS, *(f"{name}_paper" for name in PUBLISHED)]
     cells = rows[head].to_dict("records")
     return head, [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row.values()] for row in cells]
+
+
+def as_table(path: Path) -> Table:
+    """Table 3 as `write` left it.
+
+    Raises:
+        UserError: unreadable, or not such a table.
+    """
+    try:
+        data = pd.read_csv(path).rename(columns={"model": "system"})
+        paper = ", ".join(f"{row} {fad:.3f}" for row, fad in zip(data["system"], data["fad_paper"], strict=True))
+        data = data.drop(columns=[f"{name}_paper" for name in PUBLISHED])
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path}: not a Table 3 ({error}); `m2l-bench ablate` writes it again") from error
+    described = {"log_spectral_distance_db": "Log-spectral distance (dB) ↓", "si_sdr_db": "SI-SDR (dB) ↑"}
+    columns = [Column(name, header, 2) for name, header in described.items()]
+    columns += [Column(f"{name}_from_base", f"from the base model: {header}", 2) for name, header in described.items()]
+    return Table(
+        data,
+        {name: name for name in data["system"]},
+        columns,
+        [f"Fréchet distances are not measured on so few held-out clips; the paper's: {paper}"],
+        "Ablation, Table 3 of the paper: mean over held-out clips [95 % bootstrap interval], at equal budget.",
+        ("Model", "Parameters", "Iterations", "Crops", "Seeds", "Clips"),
+        ("parameters", "iterations", "crops", "seeds", "clips"),
+    )
 
 
 def write(rows: pd.DataFrame, folder: Path) -> Path:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from m2l_bench import probe_tables, table_formats
+from m2l_bench import probe_tables, significance, table_formats
 from m2l_bench.probe_run import ProbeRun, find_probes
+from m2l_bench.progress import Progress
 from m2l_bench.rate_quality import rate_quality_table
 from m2l_bench.references import ORIGINALS
 from m2l_bench.run import find_runs
 from m2l_bench.table_formats import Table
-from m2l_bench.tables import measured_runs, reconstruction_table
+from m2l_bench.tables import in_table_order, measured_runs, reconstruction_table
 
 
 @dataclass
@@ -22,8 +23,11 @@ class Tables:
     paths: list[Path] = field(default_factory=list)
 
 
-def regenerate(out: Path, task: str | None, results: Path, reference: str = ORIGINALS) -> Tables:
-    """Table 2 and quality against rate from reconstructions below `out`, Table 1 from probes.
+def regenerate(
+    out: Path, task: str | None, results: Path, reference: str = ORIGINALS, progress: Progress | None = None
+) -> Tables:
+    """Table 2, quality against rate and the differences of systems from reconstructions below `out`, Table 1 from
+    probes.
 
     Args:
         task: only of this dataset or probing task.
@@ -35,10 +39,12 @@ def regenerate(out: Path, task: str | None, results: Path, reference: str = ORIG
     probes = [run for run in find_probes(out) if task in (None, run.key["task"])]
     if (task is None and find_runs(out)) or not probes:
         table2 = reconstruction_table(out, task, reference=reference)
-        pareto = rate_quality_table(table2, measured_runs(out, task, reference=reference))
-        for name, table in (("table2", table2), ("pareto", pareto)):
+        measured = measured_runs(out, task, reference=reference)
+        for name, table in (("table2", table2), ("pareto", rate_quality_table(table2, measured))):
             made.tables[name] = table
             made.paths += table_formats.write(table, results, name)
+        differences = significance.differences(in_table_order(measured.runs, table2), progress)
+        made.paths += probe_tables.write_csv(differences, results / "significance.csv", "%.6g")
     for name, folder, of_paper in (("table1", results, True), ("mini/table1", results / "mini", False)):
         chosen = {run.folder for run in probes if probe_tables.has_paper_columns(run) == of_paper}
         if chosen:

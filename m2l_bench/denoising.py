@@ -28,10 +28,11 @@ def sweep(plan: Plan, settings: Settings, steps: Sequence[int], progress: Progre
     folders = {outcome.folder for outcome in outcomes if not outcome.problem}
     if not folders:
         raise UserError("; ".join(f"{outcome.system}: {outcome.problem}" for outcome in outcomes))
-    return outcomes, _table(settings.out, plan.dataset.label, folders)
+    return outcomes, steps_table(settings.out, plan.dataset.label, folders)
 
 
-def _table(out: Path, dataset: str, folders: set[Path]) -> Table:
+def steps_table(out: Path, dataset: str, folders: set[Path]) -> Table:
+    """Of these runs, of systems with denoising steps."""
     table = reconstruction_table(out, dataset, folders)
     manifests = {folder.name.split("~")[0]: read_manifest(folder) for folder in folders}
     data = table.data[table.data["system"].isin(manifests)]

@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 
 from m2l_bench.metrics.frechet import Frames, GaussianStatistics, frechet_distance, statistics
-from m2l_bench.metrics.frechet_resampling import Reference, bootstrap_interval, extrapolated_distance
+from m2l_bench.metrics.frechet_resampling import (
+    Reference,
+    bootstrap_interval,
+    extrapolated_distance,
+    resampled_distances,
+)
 from m2l_bench.metrics.kernel_distance import kernel_audio_distance
 
 
@@ -22,6 +27,8 @@ class Distance:
     low: float | None
     high: float | None
     """95 % bootstrap interval over clips."""
+    resampled: list[float]
+    """What the interval is of: systems on the same clips are compared by it. Empty where there is no interval."""
     infinity: float | None
     """Extrapolated to infinitely many clips."""
     kernel: float | None
@@ -53,8 +60,9 @@ def measure(reference: Reference, evaluated: Sequence[Frames], *, paired: bool) 
     own = statistics(evaluated)
     value = frechet_distance(whole, own)
     with threadpool_limits(1):  # hundreds of small matrices: threads would only wait for each other
-        low, high = bootstrap_interval(reference, evaluated, value, paired=paired)
+        resampled = resampled_distances(reference, evaluated, paired=paired)
         infinity = extrapolated_distance(reference, evaluated, paired=paired)
+    low, high = bootstrap_interval(resampled, value)
     kernel, notes = math.nan, []
     for name, frames in (("the reference has", whole.frames), ("the evaluated set has", own.frames)):
         if frames is not None and frames <= own.dim:
@@ -75,8 +83,9 @@ def measure(reference: Reference, evaluated: Sequence[Frames], *, paired: bool) 
         notes.append(f"no extrapolation: half of the clips hold fewer vectors than {own.dim} dimensions")
     return Distance(
         value=value,
-        low=_known(low),
+        low=_known(np.maximum(0.0, low)),
         high=_known(high),
+        resampled=[round(float(distance), 8) for distance in resampled],
         infinity=_known(infinity),
         kernel=_known(kernel),
         dim=own.dim,

@@ -163,13 +163,13 @@ def learning_curves(probes: Probes) -> pd.DataFrame:
     return data[several]
 
 
-def write_csv(data: pd.DataFrame, path: Path) -> list[Path]:
+def write_csv(data: pd.DataFrame, path: Path, float_format: str = "%.4f") -> list[Path]:
     """Write a frame if it has rows; the paths written."""
     if data.empty:
         return []
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        data.to_csv(path, index=False, float_format="%.4f", lineterminator="\n")
+        data.to_csv(path, index=False, float_format=float_format, lineterminator="\n")
     except OSError as error:
         raise UserError(f"{path.parent}: cannot write there ({error.strerror})") from error
     return [path]

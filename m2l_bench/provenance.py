@@ -7,20 +7,42 @@ import platform
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 
 def made_with(packages: Sequence[str], device: str) -> dict[str, Any]:
     """What a manifest keeps of a command: its time, the machine, and versions of those packages that are installed."""
     return {
-        "started": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        "started": now(),
         "device": device,
         "host": platform.node(),
         "platform": platform.platform(),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
+        "processor": processor(device),
         "packages": {package: found for package in packages if (found := _version(package))},
     }
+
+
+def now() -> str:
+    """The time, as manifests have it."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def processor(device: str) -> str:
+    """Name of a torch device's GPU or, for the CPU, of the processor, as the driver or the system calls it."""
+    if device.startswith("cuda"):
+        import torch
+
+        return str(torch.cuda.get_device_name(device))
+    description = Path("/proc/cpuinfo")
+    if description.exists():
+        for line in description.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
 
 
 def _version(package: str) -> str:

@@ -22,7 +22,7 @@ from m2l_bench.metrics import PAIRED
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.plan import Plan, Settings
 from m2l_bench.progress import Progress, Quiet
-from m2l_bench.provenance import made_with
+from m2l_bench.provenance import made_with, now
 from m2l_bench.references import load_references
 from m2l_bench.run import Row, Run, RunKey, is_complete, open_run
 from m2l_bench.scoring import score
@@ -101,6 +101,7 @@ def _run_system(
                 for row in _measure(run, system, todo, sources, plan, settings, embedders):
                     run.append(row)
                     advance()
+            run.finish_session(now())
         for id in clips:
             row = run.rows[id]
             if row["status"] == "measured":

@@ -115,7 +115,16 @@ class Run:
     def add_session(self, session: dict[str, Any]) -> None:
         """Note in the manifest that a command worked on this run: when, where, with which packages."""
         manifest = read_manifest(self.folder)
-        manifest["sessions"] = [*manifest.get("sessions", []), session]
+        self._write_sessions(manifest, [*manifest.get("sessions", []), session])
+
+    def finish_session(self, finished: str) -> None:
+        """Note in the manifest when the command of the last session was through with this run."""
+        manifest = read_manifest(self.folder)
+        *earlier, last = manifest["sessions"]
+        self._write_sessions(manifest, [*earlier, {**last, "finished": finished}])
+
+    def _write_sessions(self, manifest: dict[str, Any], sessions: list[dict[str, Any]]) -> None:
+        manifest["sessions"] = sessions
         with full_disk_is_clear(self.folder):
             write_atomically(self.folder / "manifest.json", json.dumps(manifest, indent=2).encode())
 
@@ -184,12 +193,19 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / "manifest.json"
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(manifest, dict):
+            raise ValueError("no JSON object")
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a run's manifest ({error})") from error
     if manifest.get("schema_version") != SCHEMA_VERSION:
         found = manifest.get("schema_version")
         raise UserError(
             f"{path}: written by another version of m2l-bench (schema {found}, this one is {SCHEMA_VERSION})"
+        )
+    absent = {"key", "card", "metric_versions"} - manifest.keys()
+    if absent:
+        raise UserError(
+            f"{path}: not a run's manifest ('{min(absent)}' is missing); delete {folder} to measure it again"
         )
     return manifest
 

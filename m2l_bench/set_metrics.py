@@ -96,7 +96,7 @@ def _outdated(runs: Sequence[Path], embedders: Sequence[Embedder], references: R
         for embedder in embedders:
             metric = embedder.metric.name
             digest = _digest(metric, embedder.runner.identity, references.digest, rows)
-            if stored.get(metric, {}).get("digest") == digest:
+            if stored.get(metric, {}).get("digest") == digest and "resampled" in stored[metric]:
                 continue
             paths = [embedder.paths(run, row) for row in rows if _has_vectors(row, metric)]
             reference = references.of(embedder.metric.embedding)
@@ -112,7 +112,7 @@ def _measured(
     try:
         result = measure(reference, evaluated, paired=paired).as_dict()
     except (ValueError, UserError) as error:
-        result = {"value": None, "clips": len(evaluated), "notes": [one_line(error)]}
+        result = {"value": None, "clips": len(evaluated), "resampled": [], "notes": [one_line(error)]}
     return run, metric, digest, {"reference_digest": reference_digest, **result}
 
 

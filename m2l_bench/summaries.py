@@ -135,7 +135,7 @@ def comparisons_json(comparisons: list[Comparison], absent: dict[str, str]) -> d
         "comparisons": [
             {
                 "embedding": comparison.embedding,
-                **comparison.distance.as_dict(),
+                **{name: figure for name, figure in comparison.distance.as_dict().items() if name != "resampled"},
                 "notes": comparison.notes,
                 "failed": comparison.failed,
                 "by_clip": comparison.by_clip,

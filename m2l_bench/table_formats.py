@@ -72,19 +72,26 @@ def paper_cell(record: Any, column: Column) -> str:
     return "" if pd.isna(value) else f"{value:.{column.decimals}f}"
 
 
+def shown_columns(table: Table) -> list[tuple[Column, bool]]:
+    """Columns in which something was measured, and whether the paper has figures for them."""
+
+    def any_in(name: str) -> bool:
+        return name in table.data and bool(table.data[name].notna().any())
+
+    return [(column, any_in(f"{column.name}_paper")) for column in table.columns if any_in(column.name)]
+
+
 def text_rows(table: Table) -> tuple[list[str], list[list[str]]]:
     """Header and rows as plain text, for the terminal, Markdown and LaTeX: what was measured on at least one system."""
-    shown = [column for column in table.columns if table.data[column.name].notna().any()]
-    papers = {column.name: f"{column.name}_paper" for column in shown}
-    published = {name for name, paper in papers.items() if paper in table.data and table.data[paper].notna().any()}
+    shown = shown_columns(table)
     head = list(table.head)
-    for column in shown:
-        head += [column.header, "paper"] if column.name in published else [column.header]
+    for column, published in shown:
+        head += [column.header, "paper"] if published else [column.header]
     rows = []
     for record in table.data.to_dict("records"):
         row = [table.titles[record["system"]], *(str(record[name]) for name in table.counts)]
-        for column in shown:
-            row += [cell(record, column)] + ([paper_cell(record, column)] if column.name in published else [])
+        for column, published in shown:
+            row += [cell(record, column)] + ([paper_cell(record, column)] if published else [])
         rows.append(row)
     return head, rows
 

@@ -162,6 +162,12 @@ def reconstruction_table(
     return Table(data.reset_index(drop=True), titles, [_column(name) for name in columns], notes, caption)
 
 
+def in_table_order(runs: list[MeasuredRun], table: Table) -> list[MeasuredRun]:
+    """The runs that the table shows, as it shows them."""
+    place = {name: i for i, name in enumerate(table.data["system"])}
+    return sorted((run for run in runs if run.name in place), key=lambda run: place[run.name])
+
+
 def _column(name: str) -> Column:
     """With a header such as "SI-SDR (dB) ↑"; the arrow points to better values."""
     described = metric(name)

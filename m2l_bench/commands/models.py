@@ -49,11 +49,14 @@ def models(
         ):
             stdout.print(text, end="\n\n", markup=False, soft_wrap=True)
     else:
-        rows = [[card.name, card.title, card.kind, "yes" if state else state.reason] for card, state in states]
+        rows = [[card.name, card.title, card.kind, "yes" if state else "no"] for card, state in states]
         stdout.print(table("", ["Name", "System", "Kind", "Available"], rows))
+    absent: dict[str, list[str]] = {state.reason: [] for _, state in states if not state}
     for card, state in states:
         if not state:
-            stdout.print(f"{card.name}: {state.command}", markup=False, soft_wrap=True)
+            absent[state.reason].append(f"  {card.name}: {state.command}")
+    for reason, commands in absent.items():
+        stdout.print("\n".join([f"no: {reason}", *commands]), markup=False, soft_wrap=True)
 
 
 def check(

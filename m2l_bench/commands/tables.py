@@ -33,9 +33,10 @@ def tables(
 ) -> None:
     """Regenerate the tables from runs: CSV files, and Markdown or LaTeX to paste.
 
-    DIR/table2 and DIR/pareto, quality against rate, from reconstructions. DIR/table1 from probes of the paper's tasks,
-    DIR/mini/table1 from those of other tasks, which are never set beside its figures; each with
-    table1_differences.csv, learning_curves.csv where there are several parts of a training set.
+    From reconstructions DIR/table2, DIR/pareto, quality against rate, and DIR/significance.csv, the differences of
+    each pair of systems. From probes of the paper's tasks DIR/table1, of other tasks, which are never set beside its
+    figures, DIR/mini/table1; each with table1_differences.csv, learning_curves.csv where there are several parts of a
+    training set.
 
     Examples:
 
@@ -44,10 +45,10 @@ def tables(
         m2l-bench tables runs --task musiccaps --format latex
     """
     from m2l_bench import all_tables, summaries, table_formats
-    from m2l_bench.terminal import print_json
+    from m2l_bench.terminal import ProgressBars, print_json
 
     stdout, stderr = consoles()
-    made = all_tables.regenerate(runs, task, results, reference)
+    made = all_tables.regenerate(runs, task, results, reference, ProgressBars(stderr))
     if json:
         # Table 2 as it always was; the others beside it.
         content = {name: table_formats.to_json(table) for name, table in made.tables.items()}

@@ -168,6 +168,7 @@ def ablate(
         raise typer.Exit(SOME_FAILED)
     clips = ablation.score(out, range(seeds), "cpu" if device == "auto" else device, validate_on)
     rows = ablation.table(clips, iterations, training_commands.recipe_of(options).batch_size)
+    ablation.write(rows, out)
     written = ablation.write(rows, results)
     stdout.print(table("Table 3", *ablation.text_rows(rows)))
     stderr.print(f"wrote {written}", markup=False, soft_wrap=True)

@@ -27,26 +27,33 @@ SUMS_BYTES, BLOCK_BYTES = 128_000_000, 16_000_000
 """Bounds on the sums of resampled sets, and on the products of clips, that are in memory at once."""
 
 
-def bootstrap_interval(
-    reference: Reference, evaluated: Sequence[Frames], measured: float, *, paired: bool, seed: int = 0
-) -> tuple[float, float]:
-    """95 % interval of the measured distance over clips; NaN for fewer than eight.
+def resampled_distances(reference: Reference, evaluated: Sequence[Frames], *, paired: bool, seed: int = 0) -> Matrix:
+    """The distance on clips drawn with replacement, (RESAMPLES,); empty for fewer than eight clips.
 
-    Drawing clips with replacement repeats some of them, which by itself raises a Fréchet distance. The percentiles are
-    therefore counted from the mean of the resampled distances and set beside the measured one: the interval shows how
-    much the distance depends on the choice of clips, not the bias of a small set.
+    Equal seeds draw equal clips from sets of equal size: differences of two systems on the same clips are paired.
     """
     if len(evaluated) < MINIMUM_CLIPS:
-        return float("nan"), float("nan")
+        return np.empty(0)
     rng = np.random.default_rng(seed)
     counts = _draw_with_replacement(rng, len(evaluated))
     if isinstance(reference, GaussianStatistics):
         references: Iterable[GaussianStatistics] = repeat(reference)
     else:
         references = _resampled(reference, counts if paired else _draw_with_replacement(rng, len(reference)))
-    distances = _distances(references, _resampled(evaluated, counts))
-    low, high = np.percentile(distances, [2.5, 97.5]) - distances.mean() + measured
-    return max(0.0, float(low)), float(high)
+    return _distances(references, _resampled(evaluated, counts))
+
+
+def bootstrap_interval(resampled: Matrix, measured: float) -> tuple[float, float]:
+    """95 % interval over clips of a distance, or of a difference of two, from its resamples; NaN where there are none.
+
+    Drawing clips with replacement repeats some of them, which by itself raises a Fréchet distance. The percentiles are
+    therefore counted from the mean of the resampled values and set beside the measured one: the interval shows how
+    much the distance depends on the choice of clips, not the bias of a small set.
+    """
+    if not len(resampled):
+        return float("nan"), float("nan")
+    low, high = np.percentile(resampled, [2.5, 97.5]) - resampled.mean() + measured
+    return float(low), float(high)
 
 
 def extrapolated_distance(reference: Reference, evaluated: Sequence[Frames], *, paired: bool, seed: int = 0) -> float:

@@ -37,7 +37,8 @@ SETTINGS: dict[Any, Any] = {
     "errorbar.capsize": 2,
     "figure.constrained_layout.use": True,
     "figure.dpi": 150,
-    "font.family": "DejaVu Sans",  # comes with matplotlib: figures are the same on every machine
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "sans-serif"],  # the first comes with matplotlib: the same on every machine
     "font.size": 8,
     "grid.alpha": 0.3,
     "grid.linewidth": 0.5,

@@ -1,0 +1,46 @@
+"""`m2l-bench report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from m2l_bench.commands.common import consoles
+from m2l_bench.errors import UserError
+
+
+def report(
+    runs: Annotated[Path, typer.Argument(help="Folder that holds the runs.")] = Path("runs"),
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="HTML", help="The file to write.")] = Path("report.html"),
+    task: Annotated[str | None, typer.Option(help="Only this dataset's runs, or this probing task's.")] = None,
+    reference: Annotated[
+        str, typer.Option(help="What Fréchet distances are against: `originals`, or a name given as --reference.")
+    ] = "originals",
+    title: Annotated[str, typer.Option(help="The page's heading.")] = "Benchmark report",
+) -> None:
+    """Write one HTML file with everything that runs tell: tables beside the paper's figures, which differences are
+    significant, figures, and where each number comes from.
+
+    The file needs no network and no other file: pass it on as it is.
+
+    Examples:
+
+        m2l-bench report
+
+        m2l-bench report runs --task musiccaps -o musiccaps.html --title "Our codec on MusicCaps"
+    """
+    from m2l_bench.report.gather import gather
+    from m2l_bench.report.page import to_html
+    from m2l_bench.run import write_atomically
+    from m2l_bench.terminal import ProgressBars
+
+    _, stderr = consoles()
+    page = to_html(gather(runs, task, reference, ProgressBars(stderr)), title)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(out, page.encode())
+    except OSError as error:
+        raise UserError(f"{out}: cannot write there ({error.strerror or error})") from error
+    stderr.print(f"wrote {out}", markup=False, soft_wrap=True)

@@ -1,0 +1,84 @@
+"""Differences of all pairs of systems as a page shows them: a square, and a list with p values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from m2l_bench.report.cells import signed
+from m2l_bench.table_formats import Column
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The row's system minus the column's."""
+
+    text: str
+    interval: str
+    verdict: str
+    """better, worse, undecided; or none where the two cannot be compared."""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """The differences of all pairs in one metric."""
+
+    title: str
+    tested: bool
+    names: list[str]
+    titles: list[str]
+    rows: list[list[Difference | None]]
+    """None on the diagonal."""
+    pairs: list[list[str]]
+    """Each pair once, in words and with p."""
+
+
+def matrix(differences: pd.DataFrame, column: Column, titles: Mapping[str, str], order: Sequence[str]) -> Matrix:
+    """Of the differences in one metric; systems in this order, those without any left out.
+
+    Args:
+        differences: as `significance.differences` gives them.
+        column: of the metric: its header and decimals.
+    """
+    records: list[dict[Any, Any]] = differences.to_dict("records")
+    by_pair = {(record["first"], record["second"]): record for record in records}
+    names = [name for name in order if any(name in pair for pair in by_pair)]
+
+    def between(row: str, other: str) -> Difference | None:
+        if row == other:
+            return None
+        sign = 1 if (row, other) in by_pair else -1
+        record = by_pair.get((row, other)) or by_pair.get((other, row))
+        if record is None or pd.isna(record["difference"]):
+            return Difference("", "", "none")
+        low, high = sorted((sign * record["low"], sign * record["high"]))
+        verdict = "undecided" if not record["better"] else "better" if record["better"] == row else "worse"
+        return Difference(
+            signed(sign * record["difference"], column.decimals), _interval(low, high, column.decimals), verdict
+        )
+
+    rows = [[between(row, other) for other in names] for row in names]
+    tested = bool(differences["p"].notna().any())
+    pairs = [_pair(record, column.decimals, titles) for record in records]
+    return Matrix(column.header, tested, names, [titles[name] for name in names], rows, pairs)
+
+
+def _p_text(p: float) -> str:
+    """ "0.021", "< 0.001", or empty for a pair without a test."""
+    return "" if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _pair(record: Mapping[str, Any], decimals: int, titles: Mapping[str, str]) -> list[str]:
+    first, second, better = (titles.get(record[key], record[key]) for key in ("first", "second", "better"))
+    difference = signed(record["difference"], decimals)
+    interval = _interval(record["low"], record["high"], decimals)
+    clips = str(record["clips"])
+    return [first, second, clips, difference, interval, _p_text(record["p"]), _p_text(record["p_holm"]), better]
+
+
+def _interval(low: float, high: float, decimals: int) -> str:
+    return f"[{signed(low, decimals)}, {signed(high, decimals)}]" if np.isfinite([low, high]).all() else ""

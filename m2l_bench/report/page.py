@@ -1,0 +1,39 @@
+"""What a report says -> one HTML file that needs nothing else: styles, images and the CSV files are inside it."""
+
+from __future__ import annotations
+
+import base64
+import re
+from importlib.metadata import version
+
+from m2l_bench.report.gather import Report
+
+
+def to_html(report: Report, title: str) -> str:
+    """The page. Whatever comes from runs is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("m2l_bench.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"csv_uri": _csv_uri, "anchor": _anchor, "is_web_address": _is_web_address}
+    template = environment.get_template("report.html.j2")
+    return template.render(report=report, title=title, version=version("m2l-bench"))
+
+
+def _csv_uri(text: str) -> str:
+    return f"data:text/csv;charset=utf-8;base64,{base64.b64encode(text.encode()).decode()}"
+
+
+def _anchor(text: str) -> str:
+    """An identifier made of a heading."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _is_web_address(text: str) -> bool:
+    """Whether it may stand in a link: never a scheme that runs something."""
+    return text.startswith(("https://", "http://"))

@@ -1,0 +1,198 @@
+"""Manifests -> where numbers come from: clips, weights, settings, versions of metrics and packages, machines.
+
+Names of machines and the paths of data are left out: a report is made to be passed on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from m2l_bench.metrics import metric
+from m2l_bench.probe_run import ProbeRun
+from m2l_bench.run import Row
+from m2l_bench.tables import MeasuredRun
+
+NOT_RECORDED = "not recorded"
+
+
+@dataclass(frozen=True)
+class WeightsFact:
+    """A file of weights: where it is from, and its SHA-256."""
+
+    source: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SystemFact:
+    """A system as it was measured."""
+
+    title: str
+    name: str
+    settings: str
+    clips: str
+    weights: list[WeightsFact]
+    licences: str
+    source: str
+    citation: str
+    started: str
+    finished: str
+
+
+@dataclass(frozen=True)
+class MetricFact:
+    title: str
+    name: str
+    version: str
+    citation: str
+
+
+@dataclass
+class Provenance:
+    """Of the runs over one dataset."""
+
+    data: dict[str, str]
+    systems: list[SystemFact]
+    metrics: list[MetricFact] = field(default_factory=list)
+    machines: list[dict[str, str]] = field(default_factory=list)
+    """One for each different set of machine and packages."""
+
+
+def of_runs(dataset: str, runs: Sequence[MeasuredRun]) -> Provenance:
+    """Of reconstructions."""
+    measured: dict[str, Row] = {row["id"]: row for run in runs for row in run.measured}
+    sessions = [session for run in runs for session in run.manifest.get("sessions", [])]
+    listed = max((session.get("clips", 0) for session in sessions), default=0)
+    coverage = f"{len(measured)} measured on at least one system" + (f", of {listed} in the dataset" if listed else "")
+    data = {"Dataset": dataset, "Clips": coverage}
+    audio = Counter(_audio(row) for row in measured.values() if row.get("sample_rate"))
+    if audio:
+        data["Audio"] = "; ".join(f"{count} of {kind}" for kind, count in audio.most_common())
+        seconds = sum(row.get("reference_samples", 0) / row["sample_rate"] for row in measured.values())
+        data["Length"] = f"{seconds / 60:.1f} minutes"
+    data["Fingerprint"] = fingerprint(measured.values())
+    versions = {name: version for run in runs for name, version in run.manifest["metric_versions"].items()}
+    return Provenance(data, [_system(run) for run in runs], _metrics(versions), _machines(sessions))
+
+
+def of_probes(task: dict[str, Any], runs: Sequence[ProbeRun]) -> Provenance:
+    """Of probes of one task."""
+    newest = runs[0]
+    counts = newest.results["clips"]
+    data = {
+        "Task": task["title"],
+        "Clips": ", ".join(f"{count} {split}" for split, count in counts.items()),
+        "Classifier": "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in newest.key["settings"].items()),
+        "Fingerprint": newest.key["dataset"],
+    }
+    return Provenance(data, [_model(run) for run in runs], [], _machines([run.manifest["made"] for run in runs]))
+
+
+def fingerprint(rows: Iterable[Row]) -> str:
+    """SHA-256 of the clips' ids and the SHA-256 of their files: equal where the same audio was measured."""
+    clips = sorted([row["id"], row["source_sha256"]] for row in rows)
+    return hashlib.sha256(json.dumps(clips).encode()).hexdigest()
+
+
+def _audio(row: Row) -> str:
+    channels = {1: "mono", 2: "stereo"}.get(row["channels"], f"{row['channels']} channels")
+    return f"{row['sample_rate'] / 1000:g} kHz {channels}"
+
+
+def _system(run: MeasuredRun) -> SystemFact:
+    key, sessions = run.manifest["key"], run.manifest.get("sessions", [])
+    counts = Counter(row["status"] for row in run.rows)
+    settings = [f"seed {key['seed']}"] + ([f"{key['steps']} steps"] if key["steps"] else [])
+    if _is_recorded(run.manifest["card"]):
+        settings = ["reconstructions made elsewhere"]
+    return _fact(
+        run.title,
+        run.name,
+        run.manifest["card"],
+        settings=", ".join(settings),
+        clips=", ".join(f"{count} {status}" for status, count in counts.items()) or "none",
+        sha256=key.get("weights_sha256", ""),
+        started=_time(sessions[0]["started"]) if sessions else NOT_RECORDED,
+        finished=_time(sessions[-1].get("finished", "")) if sessions else NOT_RECORDED,
+    )
+
+
+def _model(run: ProbeRun) -> SystemFact:
+    key = run.key
+    return _fact(
+        run.manifest["card"]["title"],
+        run.folder.name,
+        run.manifest["card"],
+        settings=f"{key['classifier']}, seeds 0 to {key['seeds'] - 1}",
+        clips=f"{run.results['clips']['test']} test",
+        sha256="",
+        started=_time(run.manifest["made"]["started"]),
+        finished="",
+    )
+
+
+def _fact(title: str, name: str, card: Mapping[str, Any], *, sha256: str, **known: str) -> SystemFact:
+    """Args:
+    sha256: of the weights that were really used, where there is one file of them.
+    """
+    weights = [
+        WeightsFact(_weights_source(file), file.get("sha256") or "not known when it was measured")
+        for file in card.get("weights", {}).values()
+    ]
+    if sha256:
+        weights = [WeightsFact(weights[0].source if len(weights) == 1 else "", sha256)]
+    licence = card.get("licence", {})
+    licences = ", ".join(f"{part} {licence[part]}" for part in ("code", "weights") if licence.get(part))
+    recorded = card["recordings"]["source"] if _is_recorded(card) else ""
+    return SystemFact(
+        title=title,
+        name=name,
+        weights=weights,
+        licences=licences,
+        source=recorded or card.get("source", ""),
+        citation=card.get("citation", ""),
+        **known,
+    )
+
+
+def _is_recorded(card: Mapping[str, Any]) -> bool:
+    return str(card.get("adapter", "")).startswith("m2l_bench.codecs.recorded:")
+
+
+def _weights_source(file: Mapping[str, Any]) -> str:
+    if file.get("repository"):
+        return f"{file['repository']}/{file['filename']} at {file.get('revision', 'main')}"
+    return str(file.get("url") or f"in this package: {file.get('shipped', '')}")
+
+
+def _metrics(versions: Mapping[str, str]) -> list[MetricFact]:
+    facts = []
+    for name, version in sorted(versions.items()):
+        described = metric(name)
+        facts.append(MetricFact(described.title, name, version, described.citation))
+    return facts
+
+
+def _machines(sessions: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Each machine with its packages once, and how many runs or parts of runs it made."""
+    found: Counter[tuple[tuple[str, str], ...]] = Counter()
+    for session in sessions:
+        packages = ", ".join(f"{name} {version}" for name, version in session.get("packages", {}).items())
+        found[
+            ("Processor", str(session.get("processor", NOT_RECORDED))),
+            ("Device", f"{session.get('device', NOT_RECORDED)}, {session.get('cores', '?')} cores"),
+            ("System", str(session.get("platform", NOT_RECORDED))),
+            ("Python", str(session.get("python", NOT_RECORDED))),
+            ("Packages", packages or NOT_RECORDED),
+        ] += 1
+    return [{**dict(machine), "Sessions": str(count)} for machine, count in found.items()]
+
+
+def _time(stamp: str) -> str:
+    """ "2026-11-25 00:03 UTC" of an ISO time."""
+    return f"{stamp[:10]} {stamp[11:16]} UTC" if stamp else NOT_RECORDED
