@@ -5,9 +5,10 @@ VENV_UPSTREAM ?= .venv-upstream
 
 .PHONY: demo test test-upstream lint clean
 
-# One command from a fresh clone to a reconstruction table.
+# One command from a fresh clone to a reconstruction table, a page to hear what is behind it, and a report.
 demo: $(VENV)/.installed
 	$(BIN)/m2l-bench reconstruct --models all
+	$(BIN)/m2l-bench listen runs/bundled -o runs/page
 	$(BIN)/m2l-bench report runs -o report.html
 
 test: $(VENV)/.installed-test lint

@@ -176,6 +176,11 @@ class TaskCard(_Card):
     keep_audio: bool = Field(default=True, description="write the reconstructions beside the rows")
     licence: str = ""
 
+    @property
+    def data_digest(self) -> str:
+        """SHA-256 of the loader and its options: a run's key says by it which task's clips it is over."""
+        return hashlib.sha256(f"{self.dataset} {self.options}".encode()).hexdigest()
+
 
 class ProbeSettings(BaseModel):
     """The classifier that is trained on features, and how; see docs/probing.md."""

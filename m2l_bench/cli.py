@@ -16,6 +16,7 @@ import typer
 from m2l_bench.commands import (
     data,
     fad,
+    listen,
     models,
     music2latent,
     plot,
@@ -46,6 +47,7 @@ for command in (
     tables.tables,
     report.report,
     fad.fad,
+    listen.listen,
     tasks.tasks,
     music2latent.encode,
     music2latent.decode,

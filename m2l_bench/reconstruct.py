@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -206,7 +205,7 @@ def _key(plan: Plan, card: SystemCard, settings: Settings, embedders: Sequence[E
     return RunKey(
         dataset=plan.dataset.label,
         root=plan.dataset.root,
-        task_digest=hashlib.sha256(f"{plan.task.dataset} {plan.task.options}".encode()).hexdigest(),
+        task_digest=plan.task.data_digest,
         system=card.name,
         card_digest=card.digest,
         steps=None if card.steps is None else settings.steps or card.steps,

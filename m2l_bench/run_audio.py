@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,31 +11,31 @@ from m2l_bench import audio as audio_files
 from m2l_bench.audio import Audio
 from m2l_bench.cards import import_attribute, load_cards
 from m2l_bench.codecs.recorded import Recorded
-from m2l_bench.datasets import folder
-from m2l_bench.datasets.base import Clip
+from m2l_bench.datasets.base import Clip, Dataset
 from m2l_bench.errors import BadClip, UserError
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.run import Row
 from m2l_bench.tables import MeasuredRun
 
 
-def originals(run: MeasuredRun, data: Path | None = None) -> dict[str, Clip]:
+def originals(run: MeasuredRun, data: Path | None = None, cards: Sequence[Path] = ()) -> dict[str, Clip]:
     """The clips that the run's dataset lists, by id.
 
     Args:
         data: where the audio lies; by default where the run found it, if it noted that.
+        cards: folders of further cards, for tasks that are not in this package.
 
     Raises:
         UserError: that is not known, or the folder is not there.
     """
-    label, root = run.manifest["key"]["dataset"], run.manifest["key"]["root"]
-    tasks = load_cards().tasks
-    if label in tasks:
-        dataset = import_attribute(tasks[label].dataset, tasks[label].path)(data, **tasks[label].options)
-    elif data or root:
-        dataset = folder.load(data or Path(root))
-    else:
-        raise UserError(f"{run.folder}: it does not say where its originals are: --data DIR")
+    key = run.manifest["key"]
+    task = next((task for task in load_cards(cards).tasks.values() if task.data_digest == key["task_digest"]), None)
+    if task is None:
+        raise UserError(f"{run.folder}: no task card here is over its dataset '{key['dataset']}': give --cards DIR")
+    place = data or (Path(key["root"]) if key["root"] else None)
+    if place is not None and not place.is_dir():
+        raise UserError(f"{place}: the originals are not there (any more); say where with --data DIR")
+    dataset: Dataset = import_attribute(task.dataset, task.path)(place, **task.options)
     return {clip.id: clip for clip in dataset.clips}
 
 

@@ -20,6 +20,7 @@ def test_the_wheel_lists_its_cards_in_an_empty_environment(tmp_path: Path) -> No
     names = zipfile.ZipFile(wheel).namelist()
     assert sum(name.endswith(".opus") for name in names) == 30
     assert "m2l_bench/results/paper/table2.csv" in names
+    assert {"m2l_bench/listen/page/page.html", "m2l_bench/listen/page/main.js"} <= set(names)
     assert {f"m2l_bench/report/{name}" for name in ("report.html.j2", "macros.html.j2", "report.css")} <= set(names)
     assert "m2l_bench/embeddings/weights/musicnn_msd.safetensors" in names
     assert not [name for name in names if name.startswith(("tests", "tasks", "baselines"))]

@@ -17,6 +17,8 @@ class Clip:
     """Length of the section; None: to the end of the file."""
     problem: str = ""
     """Why the clip cannot be used, when the loader already knows."""
+    caption: str = ""
+    """What the dataset says of it, for people: a description, the author and licence."""
 
 
 @dataclass(frozen=True)

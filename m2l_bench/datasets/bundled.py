@@ -21,5 +21,12 @@ def load(data: Path | None = None) -> Dataset:
     """The bundled clips, in the order of the manifest."""
     if data is not None:
         raise UserError("the task 'bundled' brings its own clips: use --task folder --data DIR for yours")
-    clips = tuple(Clip(row["id"], FOLDER / f"{row['id']}.opus") for row in manifest())
+    clips = tuple(
+        Clip(
+            row["id"],
+            FOLDER / f"{row['id']}.opus",
+            caption=f"{row['genre'].capitalize()}. {row['attribution']}, {row['licence']}",
+        )
+        for row in manifest()
+    )
     return Dataset(clips, label="bundled")

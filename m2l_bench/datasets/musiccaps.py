@@ -70,10 +70,11 @@ def _section(path: Path, row: dict[str, str]) -> Clip:
         length = audio.duration_seconds(path)
     except (BadClip, ValueError) as error:
         return Clip(row["ytid"], path, problem=str(error))
+    caption = row.get("caption") or ""
     if abs(length - (end - start)) <= SLACK_SECONDS:
-        return Clip(row["ytid"], path)
+        return Clip(row["ytid"], path, caption=caption)
     if length >= end - SLACK_SECONDS:
-        return Clip(row["ytid"], path, start, end - start)
+        return Clip(row["ytid"], path, start, end - start, caption=caption)
     problem = (
         f"lasts {length:.1f} s: neither the {end - start:g} s section nor a video that holds {start:g} to {end:g} s"
     )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from m2l_bench.cards import load_cards
 from m2l_bench.run import RunKey, open_run
 
 MakeRun = Callable[..., Path]
@@ -34,7 +35,8 @@ def make_run(tmp_path: Path) -> MakeRun:
     ) -> Path:
         default_steps = None if steps is None else 1
         versions = dict.fromkeys(scores, "1")
-        key = RunKey(dataset, root, "t", system, "c", steps, default_steps, seed, versions)
+        task_digest = load_cards().tasks["folder"].data_digest
+        key = RunKey(dataset, root, task_digest, system, "c", steps, default_steps, seed, versions)
         content = {"title": system.capitalize(), "paper_row": "", "steps": default_steps, "kind": "neural"}
         content |= {"options": {}, **(card or {})}
         with open_run(tmp_path / "runs", key, content, lambda _: True) as run:

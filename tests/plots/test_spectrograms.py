@@ -83,5 +83,5 @@ def test_runs_without_audio(make_run: MakeRun, clips: Path, tmp_path: Path) -> N
 
 def test_runs_that_do_not_say_where(make_run: MakeRun, tmp_path: Path) -> None:
     make_run("mine", {"si_sdr_db": {"a": 1.0}}, dataset="elsewhere")
-    with pytest.raises(UserError, match="it does not say where its originals are: --data DIR"):
+    with pytest.raises(UserError, match="needs a directory of audio: --data DIR"):
         spectrograms.figure(load_runs([tmp_path / "runs"]))

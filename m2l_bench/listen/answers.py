@@ -1,0 +1,132 @@
+"""Files of answers, as the page's blind tests give them: a row a trial of ABX, a row a rating of MUSHRA."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from m2l_bench.errors import UserError
+
+SESSION = ("test", "page", "listener", "seed", "started")
+"""Columns of both tests that together name a session."""
+ABX = (*SESSION, "trial", "trials", "clip", "a", "b", "x", "answer")
+MUSHRA = (*SESSION, "trial", "trials", "clip", "position", "system", "role", "score")
+HIDDEN_REFERENCE, ANCHOR, SYSTEM = "hidden reference", "anchor", "system"
+ORIGINAL = "original"
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class AbxTrial:
+    """One answer to "is X A or B?"; `correct` follows from what X was."""
+
+    session: tuple[str, ...]
+    listener: str
+    clip: str
+    pair: tuple[str, str]
+    correct: bool
+    planned: int
+    """Trials the session was to have."""
+
+
+@dataclass(frozen=True)
+class Rating:
+    """What a listener gave one system on one clip, 0 to 100."""
+
+    session: tuple[str, ...]
+    listener: str
+    clip: str
+    system: str
+    role: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Answers:
+    """All that was answered."""
+
+    abx: tuple[AbxTrial, ...]
+    mushra: tuple[Rating, ...]
+    notes: tuple[str, ...]
+
+
+def read_answers(paths: Iterable[Path]) -> Answers:
+    """Read files of either test; a session that is in several files counts once.
+
+    Raises:
+        UserError: a file is not one of these, or a row in it cannot be; names file and line.
+    """
+    abx: dict[tuple[str, ...], list[AbxTrial]] = {}
+    mushra: dict[tuple[str, ...], list[Rating]] = {}
+    notes: list[str] = []
+    for path in paths:
+        trials, ratings = _read(path)
+        for session, rows in trials.items():
+            _add(abx, session, rows, path, notes)
+        for session, scores in ratings.items():
+            _add(mushra, session, scores, path, notes)
+    pages = {session[SESSION.index("page")] for session in (*abx, *mushra)}
+    if len(pages) > 1:
+        notes.append(f"answers of several pages are taken together: {', '.join(sorted(pages))}")
+    return Answers(
+        tuple(trial for rows in abx.values() for trial in rows),
+        tuple(rating for scores in mushra.values() for rating in scores),
+        tuple(notes),
+    )
+
+
+def _add(
+    known: dict[tuple[str, ...], list[Row]], session: tuple[str, ...], rows: list[Row], path: Path, notes: list[str]
+) -> None:
+    if session not in known:
+        known[session] = rows
+    elif len(rows) > len(known[session]):
+        known[session] = rows
+        notes.append(f"{path}: goes on with a session of an earlier file, which is not counted")
+    else:
+        notes.append(f"{path}: a session that an earlier file has, too, counted once")
+
+
+def _read(path: Path) -> tuple[dict[tuple[str, ...], list[AbxTrial]], dict[tuple[str, ...], list[Rating]]]:
+    trials: dict[tuple[str, ...], list[AbxTrial]] = {}
+    ratings: dict[tuple[str, ...], list[Rating]] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            found = set(reader.fieldnames or ())
+            if not (found >= set(ABX) or found >= set(MUSHRA)):
+                raise UserError(f"{path}: not answers of a listening page: its first line names other columns")
+            for row in reader:
+                session = tuple(row[name] for name in SESSION)
+                try:
+                    if row["test"] == "abx":
+                        trials.setdefault(session, []).append(_trial(session, row))
+                    else:
+                        ratings.setdefault(session, []).append(_rating(session, row))
+                except (KeyError, TypeError, ValueError) as error:
+                    raise UserError(f"{path}, line {reader.line_num}: {error}") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: not readable as CSV ({error})") from error
+    return trials, ratings
+
+
+def _trial(session: tuple[str, ...], row: dict[str, str]) -> AbxTrial:
+    x, answer = row["x"], row["answer"]
+    if x not in ("a", "b") or answer not in ("a", "b"):
+        raise ValueError(f"x and answer are a or b, not {x!r} and {answer!r}")
+    # The same two systems are the same pair, whichever was called A.
+    first, second = sorted((row["a"], row["b"]), key=lambda name: (name != ORIGINAL, name))
+    return AbxTrial(session, row["listener"], row["clip"], (first, second), x == answer, int(row["trials"]))
+
+
+def _rating(session: tuple[str, ...], row: dict[str, str]) -> Rating:
+    score, role = float(row["score"]), row["role"]
+    if not 0 <= score <= 100:
+        raise ValueError(f"a score is 0 to 100, not {row['score']}")
+    if role not in (HIDDEN_REFERENCE, ANCHOR, SYSTEM):
+        raise ValueError(f"no role {role!r}")
+    return Rating(session, row["listener"], row["clip"], row["system"], role, score)

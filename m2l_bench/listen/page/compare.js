@@ -1,0 +1,111 @@
+"use strict";
+/* The open view: list, clip, keys. */
+
+const SEEK_SECONDS = 1;
+
+/** Shows the view in `root`; `app` comes from main.js. Returns what to call when the state has changed. */
+function compareView(app, root, signal) {
+  const keys = [ORIGINAL, ...DATA.systems.map((system) => system.name)];
+  app.keys = new Map(keys.slice(0, 10).map((key, number) => [key, String(number)]));
+  const list = clipList(app);
+  const place = element("div", { class: "place" });
+  const help = helpDialog();
+  const blind = element("a", { class: "primary" }, "Blind test");
+  root.replaceChildren(
+    element("header", { class: "top" },
+      element("h1", {}, DATA.title),
+      element("nav", { "aria-label": "Views" },
+        element("button", { type: "button", onclick: () => help.dialog.showModal() }, "Keys and systems"),
+        blind)),
+    element("div", { class: "columns" }, place, list.element),
+    help.dialog);
+
+  let shown = null;
+  let clip = null;
+  let leaveClip = new AbortController();
+  signal.addEventListener("abort", () => leaveClip.abort());
+
+  function show() {
+    list.show();
+    blind.href = Address.of({ ...app.state, view: "blind" });
+    const audible = app.clip.made[app.state.system] ? app.state.system : ORIGINAL;
+    if (app.clip !== shown) {
+      shown = app.clip;
+      leaveClip.abort();
+      leaveClip = new AbortController();
+      app.player.show(pieces(shown), shown.seconds, shown.headroom, audible);
+      clip = clipView(app, leaveClip.signal);
+      place.replaceChildren(clip.element);
+    } else if (audible !== app.player.selected) {
+      app.player.select(audible);
+    }
+    clip.showSteps();
+  }
+  const move = (by) => () => {
+    const next = app.listed[app.listed.indexOf(app.clip) + by];
+    if (next) app.update({ clip: next.id });
+  };
+  const other = (by) => () => {
+    const there = keys.filter((key) => key === ORIGINAL || app.clip.made[key]);
+    app.update({ system: there[(there.indexOf(app.player.selected) + by + there.length) % there.length] });
+  };
+  const seek = (by) => () => app.player.seek(app.player.position + by);
+  const actions = {
+    " ": () => app.player.toggle(),
+    ArrowLeft: seek(-SEEK_SECONDS), ArrowRight: seek(SEEK_SECONDS), ArrowUp: other(-1), ArrowDown: other(1),
+    p: move(-1), n: move(1),
+    l: () => app.player.setLooping(!app.player.looping),
+    m: () => app.player.setMatching(!app.player.matching),
+    "[": () => loopFrom(app.player), "]": () => loopTo(app.player), Escape: () => app.player.loopSection(null),
+    "/": () => list.find.focus(), "?": () => help.dialog.showModal(),
+  };
+  for (const [key, digit] of app.keys) actions[digit] = () => app.clip.made[key] || key === ORIGINAL ? app.update({ system: key }) : null;
+  listenToKeys(actions, () => help.keysOn(), signal);
+  return show;
+}
+
+function pieces(clip) {
+  return [{ key: ORIGINAL, ...clip.original }, ...Object.entries(clip.made).map(([key, made]) => ({ key, ...made }))];
+}
+
+function loopFrom(player) {
+  const to = player.section?.[1] ?? player.seconds;
+  if (player.position < to - 0.05) player.loopSection([player.position, to]);
+}
+
+function loopTo(player) {
+  const from = player.section?.[0] ?? 0;
+  if (player.position > from + 0.05) player.loopSection([from, player.position]);
+}
+
+function helpDialog() {
+  const on = element("input", { type: "checkbox", checked: true });
+  const keys = [
+    ["0", "original"], ["1 to 9", "systems"], ["↑ ↓", "other system"], ["space", "play, pause"],
+    ["← →", "one second back, on"], ["[ ]", "loop from here, to here"], ["Esc", "loop all of it"],
+    ["L", "loop"], ["M", "match loudness"], ["P N", "previous, next clip"], ["/", "find"], ["?", "this help"],
+  ];
+  const dialog = element("dialog", { "aria-labelledby": "help-title" },
+    element("form", { method: "dialog" },
+      element("h2", { id: "help-title" }, "Keys"),
+      element("dl", { class: "keys" }, ...keys.flatMap(([key, text]) => [
+        element("dt", {}, element("kbd", {}, key)), element("dd", {}, text)])),
+      element("label", { class: "switch" }, on, "Single keys are on"),
+      element("h2", {}, "Systems"),
+      element("dl", { class: "systems" }, ...DATA.systems.flatMap(describe)),
+      element("h2", {}, "What is heard"),
+      element("p", {}, "Each piece is the reconstruction that was measured, as lossless FLAC, cut to the original's length. " +
+        "Matched, every piece is as loud as the original (ITU-R BS.1770 integrated loudness, gains within 20 dB) and no " +
+        "true peak is above −1 dB of full scale. On an iPhone the ring switch mutes such a page."),
+      element("button", { class: "primary" }, "Close")));
+  return { dialog, keysOn: () => on.checked };
+}
+
+function describe(system) {
+  const address = /^https?:\/\//.test(system.source) ? system.source : null;
+  return [
+    element("dt", {}, system.title),
+    element("dd", {}, [system.description, system.citation].filter(Boolean).join(" "), " ",
+      address ? element("a", { href: address, rel: "noopener" }, address) : null),
+  ];
+}

@@ -1,0 +1,106 @@
+"""What answers of blind tests say: ABX by the binomial test, MUSHRA by means of the listeners that BS.1534 keeps."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from m2l_bench.listen.answers import HIDDEN_REFERENCE, AbxTrial, Rating
+
+RECOGNISED = 90.0
+"""The hidden reference is to be rated at least so (ITU-R BS.1534-3, post-screening of assessors)."""
+LARGEST_SHARE = 0.15
+"""Of items on which a listener may miss that and still count."""
+EVERYBODY = "all listeners"
+
+
+@dataclass(frozen=True)
+class AbxResult:
+    """How often X was told right, and how often guessing would do as well or better."""
+
+    pair: tuple[str, str]
+    listener: str
+    correct: int
+    trials: int
+    p: float
+    """One-sided binomial test against guessing."""
+
+
+@dataclass(frozen=True)
+class MushraResult:
+    """Mean score of a system over all ratings, 95 % interval by Student's t; NaN for fewer than two ratings."""
+
+    system: str
+    role: str
+    ratings: int
+    mean: float
+    low: float
+    high: float
+
+
+def abx_results(trials: Sequence[AbxTrial]) -> list[AbxResult]:
+    """A row a pair and listener, and one for all listeners where there are several."""
+    from scipy.stats import binomtest
+
+    results = []
+    for pair in dict.fromkeys(trial.pair for trial in trials):
+        mine = [trial for trial in trials if trial.pair == pair]
+        listeners = list(dict.fromkeys(trial.listener for trial in mine))
+        groups = [(listener, [trial for trial in mine if trial.listener == listener]) for listener in listeners]
+        if len(listeners) > 1:
+            groups.append((EVERYBODY, mine))
+        for listener, group in groups:
+            correct = sum(trial.correct for trial in group)
+            p = float(binomtest(correct, len(group), 0.5, alternative="greater").pvalue)
+            results.append(AbxResult(pair, listener, correct, len(group), p))
+    return results
+
+
+def unfinished(trials: Sequence[AbxTrial]) -> list[str]:
+    """Sessions that stopped early: a p-value holds only for a number of trials that was fixed beforehand."""
+    done = Counter(trial.session for trial in trials)
+    planned = {trial.session: trial for trial in trials}
+    return [
+        f"{trial.listener or 'a listener'}: stopped after {done[session]} of {trial.planned} trials: p is too small if "
+        "the result was the reason"
+        for session, trial in planned.items()
+        if done[session] < trial.planned
+    ]
+
+
+def excluded_listeners(ratings: Sequence[Rating]) -> dict[str, str]:
+    """Listeners who rate the hidden reference below 90 on more than 15 % of the items, and how often they did."""
+    scores: dict[str, list[float]] = {}
+    for rating in ratings:
+        if rating.role == HIDDEN_REFERENCE:
+            scores.setdefault(rating.listener, []).append(rating.score)
+    missed = {listener: sum(score < RECOGNISED for score in given) for listener, given in scores.items()}
+    return {
+        listener: f"rated the hidden reference below {RECOGNISED:g} on {missed[listener]} of {len(given)} items"
+        for listener, given in scores.items()
+        if missed[listener] > LARGEST_SHARE * len(given)
+    }
+
+
+def mushra_results(ratings: Sequence[Rating], excluded: dict[str, str]) -> list[MushraResult]:
+    """Systems by mean score, the highest first, over the listeners that are not excluded."""
+    kept = [rating for rating in ratings if rating.listener not in excluded]
+    results = []
+    for system, role in dict.fromkeys((rating.system, rating.role) for rating in kept):
+        scores = np.array([rating.score for rating in kept if (rating.system, rating.role) == (system, role)])
+        half = _half_width(scores)
+        mean = float(scores.mean())
+        results.append(MushraResult(system, role, len(scores), mean, mean - half, mean + half))
+    return sorted(results, key=lambda result: -result.mean)
+
+
+def _half_width(scores: np.ndarray) -> float:
+    if len(scores) < 2:
+        return math.nan
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, len(scores) - 1) * scores.std(ddof=1) / math.sqrt(len(scores)))

@@ -1,0 +1,96 @@
+"""One piece of audio -> what a browser loads: a script that hands over a FLAC file, and a spectrogram.
+
+A page opened from disk may load scripts but not read files, so audio travels as text in scripts, a script a piece,
+loaded when it is wanted. FLAC: every browser of the last years decodes it, to exactly the samples that were measured;
+a lossy format would add its own damage to what is compared. Files are named by their content, so a piece is written
+once, a second run writes only what is new, and names say nothing in a blind test.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from m2l_bench import audio as audio_files
+from m2l_bench.audio import Audio
+from m2l_bench.listen import loudness, picture
+from m2l_bench.listen.gather import ListeningClip
+from m2l_bench.listen.loudness import Level
+from m2l_bench.run import write_atomically
+
+VERSION = 1
+"""Of these files' content: another one writes all of them again."""
+AUDIO, PICTURES = "audio", "pictures"
+ID = r"[0-9a-f]{20}"
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """A piece that is on the page."""
+
+    id: str
+    level: Level
+
+
+@dataclass(frozen=True)
+class ClipStimuli:
+    """A clip's pieces: one length, one rate."""
+
+    seconds: float
+    original: Stimulus
+    made: dict[str, Stimulus]
+
+
+def prepare(clip: ListeningClip, page: Path, longest_seconds: float) -> ClipStimuli:
+    """Write what is not there yet of a clip's pieces.
+
+    Pieces are cut, or filled up with silence, to the original's length, so that all loop together.
+
+    Args:
+        longest_seconds: where a clip is longer, its beginning is taken.
+
+    Raises:
+        BadClip: a file cannot be read.
+    """
+    source = clip.clip
+    seconds = min(longest_seconds, source.duration_seconds or longest_seconds)
+    original, rate = audio_files.read(source.path, source.start_seconds, seconds)
+    samples = original.shape[1]
+    made = {}
+    for name, path in clip.made.items():
+        audio, _ = audio_files.read(path, 0.0, seconds)
+        made[name] = _write(audio_files.fit_length(audio, samples), rate, page)
+    return ClipStimuli(samples / rate, _write(original, rate, page), made)
+
+
+def _write(audio: Audio, rate: int, page: Path) -> Stimulus:
+    audio = np.clip(audio if audio.shape[0] <= 2 else audio_files.to_mono(audio), -1.0, 1.0)
+    # Of the 16-bit samples: an original and an exact copy of it, read from FLAC, are one piece.
+    content = (audio * 32768).round().astype(np.int16)
+    id = hashlib.sha256(f"{VERSION} {rate} {audio.shape}".encode() + content.tobytes()).hexdigest()[:20]
+    script, image = page / AUDIO / f"{id}.js", page / PICTURES / f"{id}.webp"
+    level = _written_level(script) if image.is_file() else None
+    if level is None:
+        level = loudness.measure(audio, rate)
+        write_atomically(image, picture.spectrogram(audio, rate, level.lufs))
+        text = base64.b64encode(audio_files.flac_bytes(audio, rate)).decode()
+        write_atomically(script, f'{_first_line(level)}\nreceiveAudio("{id}", "{text}");\n'.encode())
+    return Stimulus(id, level)
+
+
+def _first_line(level: Level) -> str:
+    return f"// {json.dumps(asdict(level))}"
+
+
+def _written_level(script: Path) -> Level | None:
+    """The level of a piece that is on the page already, from its script's first line."""
+    try:
+        with script.open(encoding="utf-8") as file:
+            return Level(**json.loads(file.readline().removeprefix("//")))
+    except (OSError, ValueError, TypeError):
+        return None

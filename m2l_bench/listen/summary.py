@@ -1,0 +1,72 @@
+"""Answers of blind tests, summed up for a person or a program."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from m2l_bench.listen.answers import read_answers
+from m2l_bench.listen.statistics import (
+    AbxResult,
+    MushraResult,
+    abx_results,
+    excluded_listeners,
+    mushra_results,
+    unfinished,
+)
+from m2l_bench.terminal import table
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What files of answers come to."""
+
+    abx: list[AbxResult]
+    mushra: list[MushraResult]
+    excluded: dict[str, str]
+    """Listeners of MUSHRA who do not count, and why."""
+    notes: list[str]
+
+
+def sum_up(paths: Iterable[Path]) -> Summary:
+    """Read and sum up; errors as of `read_answers`."""
+    answers = read_answers(paths)
+    excluded = excluded_listeners(answers.mushra)
+    return Summary(
+        abx_results(answers.abx),
+        mushra_results(answers.mushra, excluded),
+        excluded,
+        [*answers.notes, *unfinished(answers.abx)],
+    )
+
+
+def print_summary(console: Console, summary: Summary) -> None:
+    """A table a test, and who was excluded."""
+    if summary.abx:
+        rows = [
+            [" / ".join(one.pair), one.listener, f"{one.correct}/{one.trials}", f"{one.p:.3g}"] for one in summary.abx
+        ]
+        title = "ABX: how often X was told right; p: chance of that or better by guessing"
+        console.print(table(title, ["pair", "listener", "right", "p"], rows))
+    if summary.mushra:
+        scores = [[one.system, one.role, str(one.ratings), f"{one.mean:.1f}", _interval(one)] for one in summary.mushra]
+        title = "MUSHRA: mean score over listeners and clips"
+        console.print(table(title, ["system", "role", "ratings", "mean", "95 % interval"], scores))
+    for listener, reason in summary.excluded.items():
+        console.print(f"excluded: {listener}: {reason}", markup=False, soft_wrap=True)
+
+
+def summary_json(summary: Summary) -> dict[str, Any]:
+    content = asdict(summary)
+    for result in content["mushra"]:
+        result |= {name: None for name in ("low", "high") if math.isnan(result[name])}
+    return content
+
+
+def _interval(result: MushraResult) -> str:
+    return "" if math.isnan(result.low) else f"{result.low:.1f} to {result.high:.1f}"

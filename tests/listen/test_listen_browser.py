@@ -1,0 +1,415 @@
+"""The listening page in a real browser, opened from disk as a user would."""
+
+import http.server
+import json
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soxr
+from browser import open_browser, open_page
+from conftest import write
+from pages import RATE, SCRIPT, make_page, make_runs, noise
+from playwright.sync_api import Browser, Page, expect
+from scipy.signal import correlate
+from scipy.stats import binomtest
+from test_listen_page import flac_of
+
+from m2l_bench.listen.answers import read_answers
+from m2l_bench.listen.gather import Collection, ListeningClip, gather
+from m2l_bench.listen.statistics import mushra_results
+from m2l_bench.listen.writer import write_page
+
+pytestmark = pytest.mark.slow
+SYSTEMS = {"lowpass-3.5k": "Low-pass 3.5 kHz", "lowpass-7k": "Low-pass 7 kHz"}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Collection, Path]:
+    """Four clips; the louder noise is above a hum, the better a low-pass scores."""
+    folder = tmp_path_factory.mktemp("listen")
+    hum = np.sin(2 * np.pi * 100 * np.arange(2 * RATE) / RATE).astype(np.float32)[None]
+    clips = {"middle": noise(2, 1) + 0.3 * hum, "worst": noise(2, 2), "best": noise(2, 3) + hum / 2}
+    collection, page = make_page(folder, clips | {SCRIPT: noise(4, 4)}, title=f"{SYSTEMS['lowpass-7k']} {SCRIPT}")
+    return collection, page.path
+
+
+@pytest.fixture
+def page(browser: Browser, made: tuple[Collection, Path]) -> Iterator[Page]:
+    with open_page(browser, made[1]) as page:
+        yield page
+
+
+def clip_names(page: Page) -> list[str]:
+    return page.locator(".clips .name").all_text_contents()
+
+
+# Presses a key while the clip plays and hands over what was heard around that moment: 32,768 samples (0.74 s), of which
+# the last 0.25 s or more came after the switch. Where the machine was too slow for that, again.
+AROUND_A_SWITCH = """async (keys) => {
+  const context = Sounds.context;
+  const tap = new AnalyserNode(context, { fftSize: 32768 });
+  app.player.output.connect(tap);
+  const heard = new Float32Array(tap.fftSize);
+  const audioTime = (time) => new Promise((resolve) => {
+    const look = () => (context.currentTime >= time ? resolve() : setTimeout(look, 5));
+    look();
+  });
+  for (let attempt = 0; attempt < 20; attempt++) {
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key: keys[0], bubbles: true }));
+    await audioTime(context.currentTime + 0.8);
+    const before = { position: app.player.position, time: context.currentTime };
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key: keys[1], bubbles: true }));
+    const after = { position: app.player.position, time: context.currentTime };
+    await audioTime(after.time + 0.3);
+    tap.getFloatTimeDomainData(heard);
+    if (context.currentTime < after.time + 0.45) return { heard: [...heard], before, after, rate: context.sampleRate };
+  }
+}"""
+
+
+@pytest.mark.parametrize("keys", ["01", "12", "20"])
+def test_a_switch_keeps_the_position_and_leaves_no_gap(page: Page, made: tuple[Collection, Path], keys: str) -> None:
+    page.goto(f"{made[1].as_uri()}#clip={SCRIPT}")
+    page.keyboard.press("Space")
+    page.wait_for_function("DATA.systems.every(({ name }) => app.player.stateOf(name) === 'ready')")
+    result = page.evaluate(AROUND_A_SWITCH, keys)
+    elapsed = result["after"]["time"] - result["before"]["time"]
+    assert abs(result["after"]["position"] - result["before"]["position"] - elapsed) < 0.030
+    # What the player says is one thing; this is where in the files the sound itself comes from.
+    heard, rate = np.array(result["heard"]), result["rate"]
+    clip = page.evaluate("app.clip")
+    ids = [clip["original"]["audio"], *(clip["made"][name]["audio"] for name in SYSTEMS)]
+    pieces = [soxr.resample(flac_of(made[1].parent, id) / 32768, RATE, rate) for id in ids]
+    part = 10_000
+    at_first, at_last = (
+        _find(heard[where], pieces, int(key))
+        for where, key in zip((slice(0, part), slice(-part, None)), keys, strict=True)
+    )
+    samples = (at_last - at_first - (len(heard) - part)) % len(pieces[0])
+    assert min(samples, len(pieces[0]) - samples) / rate < 0.030
+    levels = [np.std(block) for block in np.array_split(heard, 128)]
+    assert min(levels) > 0.5 * np.median(levels), "a gap"
+
+
+def _find(heard: np.ndarray, pieces: list[np.ndarray], expected: int) -> int:
+    """Where in the looped piece the samples are from; asserts that they are from the expected one."""
+    likeness = [correlate(np.concatenate([piece, piece[: len(heard)]]), heard, mode="valid") for piece in pieces]
+    energy = [np.sqrt((piece**2).mean() * len(heard)) for piece in pieces]
+    scores = [one.max() / (level * np.linalg.norm(heard)) for one, level in zip(likeness, energy, strict=True)]
+    assert int(np.argmax(scores)) == expected
+    assert scores[expected] > 0.9
+    return int(likeness[expected].argmax())
+
+
+def test_loudness_matching_is_heard_and_can_be_switched_off(page: Page, made: tuple[Collection, Path]) -> None:
+    page.goto(f"{made[1].as_uri()}#clip=worst&system=lowpass-3.5k")
+    gain = page.evaluate("app.clip.made['lowpass-3.5k'].gain + app.clip.headroom")
+    row = page.locator(".piece", has_text="Low-pass 3.5 kHz")
+    expect(row).to_contain_text(f"{gain:+.1f}".replace("-", "\N{MINUS SIGN}"))
+    page.keyboard.press("Space")
+    page.wait_for_function("app.player.stateOf('lowpass-3.5k') === 'ready'")
+    level = """async () => {
+      const tap = new AnalyserNode(Sounds.context, { fftSize: 16384 });
+      app.player.output.connect(tap);
+      const heard = new Float32Array(tap.fftSize);
+      const until = Sounds.context.currentTime + 0.6;
+      while (Sounds.context.currentTime < until) await new Promise((resolve) => setTimeout(resolve, 10));
+      tap.getFloatTimeDomainData(heard);
+      return 10 * Math.log10(heard.reduce((sum, value) => sum + value * value, 0) / heard.length);
+    }"""
+    matched = page.evaluate(level)
+    page.get_by_label("Match loudness").uncheck()
+    assert matched - page.evaluate(level) == pytest.approx(gain, abs=1)  # two sections of noise
+    expect(row).to_contain_text("off")
+
+
+def test_sorting_and_filtering(page: Page) -> None:
+    ranked = ["worst", "middle", "best"]
+    assert [name for name in clip_names(page) if name != SCRIPT] == ranked, "the worst clips come first"
+    page.get_by_label("Order").select_option("best")
+    assert [name for name in clip_names(page) if name != SCRIPT] == ranked[::-1]
+    page.get_by_label("Sort by").select_option("name")
+    assert clip_names(page) == sorted(clip_names(page), key=str.casefold)
+    page.get_by_label("Sort by").select_option("si_sdr_db")
+    best = float(page.locator(".clips .value").first.text_content() or "")
+    page.get_by_label("At least").fill(str(best - 0.01))
+    page.keyboard.press("Enter")
+    assert clip_names(page) == ["best"]
+    expect(page.get_by_role("status").filter(has_text="clips")).to_have_text("1 of 4 clips")
+    page.get_by_label("At least").fill("")
+    page.get_by_label("Find").fill("WOR")
+    assert clip_names(page) == ["worst"]
+    page.get_by_role("link", name="Blind test").click()
+    expect(page.get_by_text("Clips are drawn from the 1 in the list")).to_be_visible()
+    page.get_by_role("link", name="Back to comparing").click()
+    assert clip_names(page) == ["worst"]
+
+
+def test_a_link_remembers_clip_system_and_order(browser: Browser, page: Page) -> None:
+    page.get_by_label("Order").select_option("best")
+    page.get_by_label("Of system").select_option("lowpass-7k")
+    page.get_by_role("link", name="middle").click()
+    page.keyboard.press("2")
+    with open_page(browser, page.url) as other:
+        expect(other.get_by_role("heading", level=2).first).to_have_text("middle")
+        expect(other.get_by_role("button", name="Low-pass 7 kHz")).to_have_attribute("aria-pressed", "true")
+        expect(other.get_by_label("Order")).to_have_value("best")
+        expect(other.get_by_label("Of system")).to_have_value("lowpass-7k")
+        assert clip_names(other) == clip_names(page)
+    page.go_back()
+    expect(page.get_by_role("heading", level=2).first).not_to_have_text("middle")
+
+
+def test_names_and_titles_are_text(page: Page, made: tuple[Collection, Path]) -> None:
+    page.goto(f"{made[1].as_uri()}#clip={SCRIPT}")
+    expect(page.locator("h2").first).to_have_text(SCRIPT)
+    expect(page.locator("h1")).to_contain_text(SCRIPT)
+    assert page.title().endswith(SCRIPT)
+    page.goto(f"{made[1].as_uri()}#clip=<img src=x onerror=alert(1)>&system={SCRIPT}&find={SCRIPT}")
+    expect(page.locator("h2").first).to_be_visible()
+
+
+def test_the_keyboard_is_enough(page: Page) -> None:
+    press = page.keyboard.press
+    press("/")
+    page.keyboard.type("best")
+    assert clip_names(page) == ["best"]
+    for _ in range(20):  # through the filters to the first clip
+        press("Tab")
+        if page.evaluate("document.activeElement.closest('.clips') !== null"):
+            break
+    press("Enter")
+    expect(page.locator("h2").first).to_have_text("best")
+    press("Space")
+    page.wait_for_function("app.player.playing && app.player.position > 0")
+    press("ArrowDown")
+    expect(page.get_by_role("button", name="Low-pass 3.5 kHz")).to_have_attribute("aria-pressed", "true")
+    for _ in range(30):  # on to a system's own button
+        press("Tab")
+        if page.evaluate(
+            "document.activeElement.matches('.pick') && document.activeElement.textContent.includes('Low-pass 7')"
+        ):
+            break
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", "focus is seen"
+    press("Enter")
+    expect(page.get_by_role("button", name="Low-pass 7 kHz")).to_have_attribute("aria-pressed", "true")
+    press("0")
+    expect(page.get_by_role("button", name="Original")).to_have_attribute("aria-pressed", "true")
+    press("Escape")
+    page.evaluate("document.activeElement.blur()")
+    press("Space")
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.get_by_label("Single keys are on").press("Space")
+    press("Escape")
+    press("1")
+    expect(page.get_by_role("button", name="Original")).to_have_attribute("aria-pressed", "true")
+
+
+def test_every_control_has_a_name(page: Page) -> None:
+    for view in ("", "#view=blind"):
+        page.goto(page.url.split("#")[0] + view)
+        for control in page.locator("button, input, select, a[href], img").all():
+            if control.is_visible():
+                line = control.aria_snapshot().splitlines()[0]
+                assert re.search(r'"[^"]+"|/.+/', line), f"no name: {line}"
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_a_phone_needs_no_sideways_scrolling(browser: Browser, made: tuple[Collection, Path], width: int) -> None:
+    with open_page(browser, made[1], width, 700) as page:
+        for view in ("", "#view=blind"):
+            page.goto(made[1].as_uri() + view)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.get_by_label("MUSHRA").check()
+        page.get_by_label("Listener").fill("Anna")
+        page.get_by_role("button", name="Start").click()
+        expect(page.get_by_role("heading", name="Clip 1 of 4")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def start_abx(page: Page, seed: int, trials: int = 5) -> None:
+    page.get_by_role("link", name="Blind test").click()
+    page.get_by_label("Listener").fill('Anna, "A"')
+    page.get_by_label("Seed").fill(str(seed))
+    page.get_by_label("Trials").fill(str(trials))
+    page.get_by_label("B", exact=True).select_option("lowpass-7k")
+    page.get_by_role("button", name="Start").click()
+
+
+def no_name_is_seen(page: Page, collection: Collection) -> None:
+    seen = " ".join([page.content(), page.title(), page.url]).lower()
+    for name in [*SYSTEMS, *SYSTEMS.values(), "original", *(clip.clip.id for clip in collection.clips)]:
+        assert name.lower() not in seen
+    assert not page.locator("img").count(), "a spectrogram would tell"
+
+
+def test_an_abx_to_its_end(page: Page, made: tuple[Collection, Path], tmp_path: Path) -> None:
+    start_abx(page, seed=11)
+    for trial in range(1, 6):
+        expect(page.get_by_role("heading", name=f"Trial {trial} of 5")).to_be_visible()
+        answer = page.get_by_role("button", name="X is B")
+        expect(answer).to_be_disabled()
+        no_name_is_seen(page, made[0])
+        for piece in "ABX":
+            page.get_by_role("button", name=piece, exact=True).click()
+        no_name_is_seen(page, made[0])
+        answer.click()
+    verdict = page.get_by_text(" of 5 right, p = ").text_content() or ""
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the answers").click()
+    download.value.save_as(tmp_path / "abx.csv")
+    trials = read_answers([tmp_path / "abx.csv"]).abx
+    assert len(trials) == 5
+    assert {trial.pair for trial in trials} == {("original", "lowpass-7k")}
+    assert {trial.listener for trial in trials} == {'Anna, "A"'}
+    assert {trial.clip for trial in trials} == {clip.clip.id for clip in made[0].clips}, "all clips before one again"
+    right = sum(trial.correct for trial in trials)
+    assert verdict == f"{right} of 5 right, p = {binomtest(right, 5, alternative='greater').pvalue:.3f}"
+
+
+def test_a_seed_decides_the_order(page: Page) -> None:
+    def orders(seed: int) -> list[float]:
+        return page.evaluate(f"Array.from({{ length: 50 }}, ((random) => () => random.next())(new Random({seed})))")
+
+    assert orders(3) == orders(3)
+    assert orders(3) != orders(4)
+    shuffles = page.evaluate(
+        "((random) => Array.from({ length: 6000 }, () => random.shuffled([0, 1, 2]).join('')))(new Random(5))"
+    )
+    counts = [shuffles.count(order) for order in ("012", "021", "102", "120", "201", "210")]
+    assert sum(counts) == 6000
+    assert all(abs(count - 1000) < 150 for count in counts), counts  # five standard deviations
+
+
+def test_the_page_and_the_command_agree_on_p(page: Page) -> None:
+    for right, trials in ((0, 5), (5, 5), (12, 16), (9, 16), (60, 100)):
+        expected = binomtest(right, trials, alternative="greater").pvalue
+        assert page.evaluate(f"binomialP({right}, {trials})") == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_mushra_to_its_end(page: Page, made: tuple[Collection, Path], tmp_path: Path) -> None:
+    page.get_by_role("link", name="Blind test").click()
+    page.get_by_label("MUSHRA").check()
+    page.get_by_label("Listener").fill("Ben")
+    page.get_by_label("Clips").fill("2")
+    page.get_by_role("button", name="Start").click()
+    for clip, button in ((1, "Next clip"), (2, "Finish")):
+        expect(page.get_by_role("heading", name=f"Clip {clip} of 2")).to_be_visible()
+        no_name_is_seen(page, made[0])
+        for key in "123":
+            page.get_by_role("button", name=key, exact=True).click()
+            page.get_by_label(f"Score of {key}").fill(str(10 * clip + int(key)))
+        page.get_by_role("button", name=button).click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the answers").click()
+    download.value.save_as(tmp_path / "mushra.csv")
+    ratings = read_answers([tmp_path / "mushra.csv"]).mushra
+    assert sorted(rating.score for rating in ratings) == [11, 12, 13, 21, 22, 23]
+    assert {(rating.system, rating.role) for rating in ratings} == {
+        ("original", "hidden reference"),
+        ("lowpass-3.5k", "anchor"),
+        ("lowpass-7k", "anchor"),
+    }
+    shown = {
+        row.locator("th").text_content(): row.locator("td").text_content() for row in page.locator("tbody tr").all()
+    }
+    titles = SYSTEMS | {"original": "Hidden reference"}
+    assert shown == {titles[result.system]: f"{result.mean:.1f}" for result in mushra_results(ratings, {})}
+
+
+def test_a_missing_file_is_said_and_the_rest_plays(browser: Browser, tmp_path: Path) -> None:
+    _, made = make_page(tmp_path, {"one": noise(1)})
+    data = json.loads((made.path.parent / "data.js").read_text().removeprefix("const DATA = ").removesuffix(";\n"))
+    (made.path.parent / "audio" / f"{data['clips'][0]['made']['lowpass-7k']['audio']}.js").unlink()
+    with pytest.raises(AssertionError, match="cannot load"), open_page(browser, made.path) as page:
+        page.keyboard.press("Space")
+        expect(page.get_by_role("alert")).to_contain_text("cannot be loaded")
+        expect(page.get_by_role("button", name="Low-pass 7 kHz")).to_contain_text("missing")
+        page.wait_for_function("app.player.playing && app.player.position > 0")
+
+
+def test_little_is_loaded_before_the_first_play(browser: Browser, tmp_path: Path) -> None:
+    """100 clips of eight systems, from a web host that does not compress."""
+    collection = gather(make_runs(tmp_path, {"one": noise(1)}))
+    (run, _), (clip,) = collection.systems, collection.clips
+    files = {f"system-{i}": write(tmp_path / f"{i}.flac", noise(1, i), RATE) for i in range(1, 9)}
+    many = replace(
+        collection,
+        systems=tuple(replace(run, name=name) for name in files),
+        clips=tuple(
+            ListeningClip(
+                clip=replace(clip.clip, id=f"A clip with quite a long name, number {number}"),
+                caption="What is heard in it, in some thirty words, " * 4,
+                made=files,
+                values={name: {"si_sdr_db": -12.345} for name in files},
+            )
+            for number in range(100)
+        ),
+    )
+    page_folder = write_page(many, tmp_path / "page", "Many clips", 30.0, jobs=1).path.parent
+    handler = partial(QuietHandler, directory=str(page_folder))
+    sizes: dict[str, int] = {}
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/index.html"
+        with open_page(browser, "about:blank") as page:
+            page.on("response", lambda response: sizes.update({response.url: len(response.body())}))
+            page.goto(address)
+            page.wait_for_load_state("networkidle")
+            assert page.locator(".clips li").count() == 100
+            assert sum(url.endswith(".webp") for url in sizes) == 9
+            assert not [url for url in sizes if "/audio/" in url]
+            assert sum(sizes.values()) < 300_000
+            assert all(url.startswith(address.removesuffix("index.html")) for url in sizes), "nothing from elsewhere"
+            page.keyboard.press("Space")
+            page.wait_for_function("app.player.position > 0")
+        server.shutdown()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+def test_colours_have_contrast(made: tuple[Collection, Path]) -> None:
+    """WCAG 2.2 AA: text 4.5 to 1 against what it stands on, light and dark."""
+    css = (made[1].parent / "page.css").read_text()
+    light, dark = (
+        dict(re.findall(r"--(\w[\w-]*): (#\w{6})", block)) for block in re.findall(r":root \{(.*?)\}", css, re.DOTALL)
+    )
+    for colours in (light, dark):
+        pairs = [
+            ("ink", "paper"),
+            ("ink", "raised"),
+            ("ink", "tint"),
+            ("soft", "paper"),
+            ("soft", "raised"),
+            ("soft", "tint"),
+        ]
+        pairs += [("accent", "paper"), ("accent", "raised"), ("on-accent", "accent"), ("bad", "paper")]
+        for text, ground in pairs:
+            assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+
+
+def contrast(one: str, other: str) -> float:
+    def luminance(colour: str) -> float:
+        channels = np.array(list(bytes.fromhex(colour[1:]))) / 255
+        linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
