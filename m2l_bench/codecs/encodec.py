@@ -21,8 +21,8 @@ class EnCodec(ResidualCodec):
     """Two channels; a frame of codes for every 320 samples of a segment, a frame begun counting as one.
 
     The model cuts audio into segments of 1 s that overlap by 10 ms, divides each by its level, and cross-fades what it
-    decodes; memory hardly grows with length. In the latents each segment is a column with the level and a column for
-    each of its frames: the level's 32 bits are in the first two rows of its column, the others are zero.
+    decodes. In the latents each segment is a column with the level and a column for each of its frames: the level's 32
+    bits are in the first two rows of its column, the others are zero.
 
     Args:
         config: the model's `config.json`.
