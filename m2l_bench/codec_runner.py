@@ -212,9 +212,9 @@ def _seed_for(seed: int, clip_id: str) -> int:
 
 
 def _to_streams(audio: Audio, width: int) -> list[Audio]:
-    """Groups of `width` channels; a last group that is short repeats its last channel."""
+    """Groups of `width` channels, one or two, as views; a last group of one channel repeats it."""
     groups = [audio[first : first + width] for first in range(0, len(audio), width)]
-    return [group if len(group) == width else np.pad(group, ((0, 1), (0, 0)), mode="edge") for group in groups]
+    return [np.broadcast_to(group, (width, audio.shape[1])) for group in groups]
 
 
 def _from_streams(streams: Audio, channels: int) -> Audio:
@@ -224,7 +224,7 @@ def _from_streams(streams: Audio, channels: int) -> Audio:
     if spare == 0:
         return streams.reshape(channels, samples)
     last = streams[-1, width - spare - 1 :].mean(axis=0, keepdims=True)
-    return np.concatenate([streams.reshape(-1, samples)[: channels - 1], last])
+    return np.concatenate([streams.reshape(-1, samples)[: channels - 1], last]) if channels > 1 else last
 
 
 def _fades(size: int, overlap: int, *, at_start: bool, at_end: bool) -> Audio:
