@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 	$(BIN)/m2l-bench report runs -o report.html
 
 test: $(VENV)/.installed-test lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Our embeddings against the packages that others measure with, in an environment of its own (2 GB): they need numpy 1.
 test-upstream: $(VENV_UPSTREAM)/.installed

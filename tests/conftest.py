@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 from hypothesis import settings
+
+from m2l_bench.cli import main
 
 settings.register_profile("untimed", deadline=None)  # timings never decide a test
 settings.load_profile("untimed")
@@ -52,6 +55,12 @@ def quick_cards(tmp_path: Path) -> Path:
     return folder
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first, so that no processor waits for the last of them."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture
 def originals(tmp_path: Path) -> Path:
     folder = tmp_path / "originals"
@@ -76,5 +85,22 @@ def cli(tmp_path: Path) -> Cli:
             env=os.environ | {"COLUMNS": "200"} | environment,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def cli_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """As `cli`, within this process: for many mistakes that end in a moment."""
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("COLUMNS", "200")
+        monkeypatch.setattr(sys, "argv", ["m2l-bench", *map(str, arguments)])
+        monkeypatch.setattr(signal, "signal", lambda *_: None)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        output, errors = capsys.readouterr()
+        return subprocess.CompletedProcess(sys.argv, int(ended.value.code or 0), output, errors)
 
     return run

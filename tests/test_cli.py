@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 from conftest import Cli
 
@@ -16,7 +15,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert result.stdout.strip().endswith("[]")
 
 
-def test_wrong_usage_is_2_and_mistakes_are_1_line(cli: Cli, tmp_path: Path) -> None:
+def test_wrong_usage_is_2_and_mistakes_are_1_line(cli: Cli, cli_here: Cli) -> None:
     assert cli("reconstruct", "--limit", 0).returncode == 2
     mistakes = {
         ("reconstruct", "--models", "opus-12"): "did you mean 'opus-12k'?",
@@ -32,7 +31,7 @@ def test_wrong_usage_is_2_and_mistakes_are_1_line(cli: Cli, tmp_path: Path) -> N
         ("tasks", "bundle"): "did you mean 'bundled'?",
     }
     for arguments, message in mistakes.items():
-        result = cli(*arguments)
+        result = cli_here(*arguments)
         assert result.returncode == 1, arguments
         assert message in result.stderr and len(result.stderr.strip().splitlines()) == 1, result.stderr
     assert "Traceback" in cli("--debug", "tasks", "bundle").stderr

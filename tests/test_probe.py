@@ -287,7 +287,8 @@ def test_only_the_newest_run_is_shown(cards: Cards, data: Path, tmp_path: Path) 
     assert probes.notes == ["toy-task: toy@seeds2 is an earlier run, not shown"]
 
 
-def test_the_command_line(cli: Cli, cards_folder: Path, data: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_the_command_line(cli: Cli, cli_here: Cli, cards_folder: Path, data: Path, tmp_path: Path) -> None:
     common = ("--cards", cards_folder, "--data", data, "--task", "toy-task")
     path = os.pathsep.join([TESTS, os.environ.get("PYTHONPATH", "")])
     shown = cli("probe", *common, "--models", "toy,mel-mean", PYTHONPATH=path)
@@ -311,11 +312,11 @@ def test_the_command_line(cli: Cli, cards_folder: Path, data: Path, tmp_path: Pa
         ("--task", "toy-task", "--cards", cards_folder, "--models", "dac", "--data", data): "dac:",
     }
     for arguments, message in mistakes.items():
-        result = cli("probe", *arguments, PYTHONPATH=path)
+        result = cli_here("probe", *arguments)
         assert result.returncode == 1 and message in result.stderr, (arguments, result.stderr)
         assert len(result.stderr.strip().splitlines()) == 1
-    assert cli("probe").returncode == 2
-    tasks = {card["name"] for card in json.loads(cli("tasks", "--json").stdout)}
+    assert cli_here("probe").returncode == 2
+    tasks = {card["name"] for card in json.loads(cli_here("tasks", "--json").stdout)}
     assert {"bundled", "beatport", "mini-tinysol-pitch"} <= tasks
-    assert "key_micro" in cli("tasks", "beatport").stdout
-    assert "probing task" in cli("reconstruct", "--task", "beatport").stderr
+    assert "key_micro" in cli_here("tasks", "beatport").stdout
+    assert "probing task" in cli_here("reconstruct", "--task", "beatport").stderr

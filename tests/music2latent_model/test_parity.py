@@ -14,7 +14,8 @@ from m2l_bench.music2latent.official import from_official, to_official
 from .conftest import Official, relative
 
 SLOW = pytest.mark.slow
-SECONDS_CHANNELS = [(1, 1), (1, 2), (10, 1), (10, 2), pytest.param(70, 1, marks=SLOW), pytest.param(70, 2, marks=SLOW)]
+SECONDS_CHANNELS = [(1, 1), (1, 2), (10, 2), pytest.param(70, 1, marks=SLOW)]
+"""The authors' package cuts at 60 s."""
 
 
 def waveforms(seconds: float, channels: int) -> torch.Tensor:
