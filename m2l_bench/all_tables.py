@@ -12,7 +12,7 @@ from m2l_bench.rate_quality import rate_quality_table
 from m2l_bench.references import ORIGINALS
 from m2l_bench.run import find_runs
 from m2l_bench.table_formats import Table
-from m2l_bench.tables import in_table_order, measured_runs, reconstruction_table
+from m2l_bench.tables import in_table_order, measured_runs, table_of
 
 
 @dataclass
@@ -38,8 +38,8 @@ def regenerate(
     made = Tables()
     probes = [run for run in find_probes(out) if task in (None, run.key["task"])]
     if (task is None and find_runs(out)) or not probes:
-        table2 = reconstruction_table(out, task, reference=reference)
         measured = measured_runs(out, task, reference=reference)
+        table2 = table_of(measured, reference)
         for name, table in (("table2", table2), ("pareto", rate_quality_table(table2, measured))):
             made.tables[name] = table
             made.paths += table_formats.write(table, results, name)

@@ -17,6 +17,7 @@ from m2l_bench.metrics.frechet import GaussianStatistics, clip_distance, statist
 from m2l_bench.progress import Progress
 from m2l_bench.references import StatisticsFile
 from m2l_bench.vectors import StoredClips
+from m2l_bench.wording import first_of
 
 
 @dataclass
@@ -86,7 +87,8 @@ def compare(
             distance = measure(originals, clips, paired=own.ids == sets[0].ids)
             alone = sorted({*own.ids} ^ {*sets[0].ids})
             if alone and len(alone) < len(own.ids):
-                notes.append(f"the interval takes the sets for independent: only one of them has {_listed(alone)}")
+                names = first_of([repr(id) for id in alone])
+                notes.append(f"the interval takes the sets for independent: only one of them has {names}")
         by_clip = {id: clip_distance(whole, clip) for id, clip in zip(own.ids, clips, strict=True)}
     except ValueError as error:
         raise UserError(f"{name}: {error}") from error
@@ -96,7 +98,7 @@ def compare(
         failed |= {f"{folder.name}/{id}": reason for id, reason in found.failed.items()}
         silent += [f"{folder.name}/{id}" for id in found.silent]
     if silent:
-        notes.append(f"silent: {_listed(silent)}")
+        notes.append(f"silent: {first_of([repr(id) for id in silent])}")
     return Comparison(name, distance, whole, by_clip, failed, [*distance.notes, *notes])
 
 
@@ -115,8 +117,3 @@ def write_clip_distances(path: Path, comparisons: Sequence[Comparison]) -> None:
                     writer.writerow([comparison.embedding, id, f"{distance:.6g}"])
     except OSError as error:
         raise UserError(f"{path}: cannot write there ({error.strerror})") from error
-
-
-def _listed(ids: Sequence[str]) -> str:
-    shown = ", ".join(map(repr, ids[:3]))
-    return shown + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")

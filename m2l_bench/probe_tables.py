@@ -17,6 +17,7 @@ from m2l_bench.probe_run import ProbeRun, find_probes
 from m2l_bench.probe_scoring import RESAMPLES, paired_difference
 from m2l_bench.shipped import shipped
 from m2l_bench.table_formats import Column, Table
+from m2l_bench.wording import first_of
 
 PAPER = "Music2Latent paper, Table 1"
 PERCENT = 100.0
@@ -227,8 +228,7 @@ def _notes(probes: Probes, tasks: dict[str, dict[str, Any]]) -> list[str]:
         for label, run in runs.items():
             failed = run.results["failed"]
             if failed:
-                shown = "; ".join(f"{id!r}: {reason}" for id, reason in list(failed.items())[:3])
-                more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
-                notes.append(f"{task}, {label}: {len(failed)} clips without features ({shown}{more})")
+                shown = first_of([f"{id!r}: {reason}" for id, reason in failed.items()], separator="; ")
+                notes.append(f"{task}, {label}: {len(failed)} clips without features ({shown})")
             notes += [f"{task}, {label}: {note}" for note in run.results["notes"]]
     return notes

@@ -18,6 +18,7 @@ from m2l_bench.run import Row, find_runs, read_manifest, read_rows
 from m2l_bench.set_metrics import read_distances
 from m2l_bench.shipped import shipped
 from m2l_bench.table_formats import Column, Table
+from m2l_bench.wording import first_of
 
 COLUMNS = ("si_sdr_db", "visqol", "fad", "fad_clap", "fad_musicnn")
 """In every table, measured or not; distances with other embeddings follow where they were measured."""
@@ -127,7 +128,11 @@ def reconstruction_table(
     Raises:
         UserError: no runs there, or several datasets and none named.
     """
-    measured = measured_runs(out, dataset, only, reference)
+    return table_of(measured_runs(out, dataset, only, reference), reference)
+
+
+def table_of(measured: MeasuredRuns, reference: str = ORIGINALS) -> Table:
+    """Table 2 over these runs, which were read with the same `reference`."""
     dataset, runs, notes = measured.dataset, measured.runs, list(measured.notes)
     paper = _paper()
     columns = [*COLUMNS, *sorted({name for run in runs for name in run.asked} - set(COLUMNS))]
@@ -263,9 +268,8 @@ def _clip_notes(system: str, rows: list[Row], columns: list[str]) -> list[str]:
     for status in ("failed", "missing"):
         bad = {row["id"]: row["reason"] for row in rows if row["status"] == status}
         if bad:
-            shown = "; ".join(f"{id!r}: {reason}" for id, reason in list(bad.items())[:3])
-            more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
-            notes.append(f"{system}: {len(bad)} {'clip' if len(bad) == 1 else 'clips'} {status} ({shown}{more})")
+            shown = first_of([f"{id!r}: {reason}" for id, reason in bad.items()], separator="; ")
+            notes.append(f"{system}: {len(bad)} {'clip' if len(bad) == 1 else 'clips'} {status} ({shown})")
     for name in columns:
         described = set_metric(name)
         column = f"{described.column if described else name}_note"

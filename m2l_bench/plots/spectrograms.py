@@ -26,6 +26,7 @@ from m2l_bench.plots.style import PAGE_INCHES, QUIET, styled
 from m2l_bench.run import Row
 from m2l_bench.run_audio import originals, read_original, read_reconstruction
 from m2l_bench.tables import MeasuredRun
+from m2l_bench.wording import first_of
 
 WINDOW, HOP, BANDS = 4096, 1024, 128
 RANGE_DB = 80.0
@@ -63,7 +64,9 @@ def figure(runs: Sequence[MeasuredRun], clips: Sequence[str] = (), data: Path | 
     everywhere = [id for id in rows[0] if id in known and all(id in one for one in rows)]
     for id in clips:
         if id not in everywhere:
-            raise UserError(f"no clip '{id}' that all of these systems were measured on; there are {_some(everywhere)}")
+            raise UserError(
+                f"no clip '{id}' that all of these systems were measured on; there are {first_of(everywhere, 5)}"
+            )
     if not everywhere:
         raise UserError(f"{', '.join(run.name for run in runs)}: no clip that all of them were measured on")
     chosen = list(clips) or [_typical(runs[0], everywhere)]
@@ -137,7 +140,3 @@ def _typical(run: MeasuredRun, ids: Sequence[str]) -> str:
     scores = next((values for values in map(run.values, PAIRED) if values), {})
     ranked = sorted(ids, key=lambda id: scores.get(id, -np.inf))
     return ranked[len(ranked) // 2]
-
-
-def _some(ids: Sequence[str]) -> str:
-    return ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")

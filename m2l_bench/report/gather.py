@@ -20,7 +20,7 @@ from m2l_bench.report.matrices import Matrix
 from m2l_bench.report.provenance import Provenance
 from m2l_bench.run import find_runs
 from m2l_bench.table_formats import Column
-from m2l_bench.tables import MeasuredRun, in_table_order, measured_runs, reconstruction_table
+from m2l_bench.tables import MeasuredRun, in_table_order, measured_runs, table_of
 
 NOT_COMPARED = (
     "not compared: measured on other clips or, if it is a distance, without resamples. Fewer than eight clips have "
@@ -81,8 +81,9 @@ def gather(out: Path, task: str | None, reference: str, progress: Progress) -> R
 
 
 def _reconstructions(out: Path, dataset: str, reference: str, progress: Progress) -> Section:
-    table = reconstruction_table(out, dataset, reference=reference)
-    runs = in_table_order(measured_runs(out, dataset, reference=reference).runs, table)
+    measured = measured_runs(out, dataset, reference=reference)
+    table = table_of(measured, reference)
+    runs = in_table_order(measured.runs, table)
     table.notes += [f"{run.name}: nothing measured yet; run the same command again" for run in runs if not run.rows]
     section = Section(f"Reconstruction of {dataset}", "reconstruction", [cells.sheet(table, "table2.csv")])
     swept = _swept(runs)
@@ -94,9 +95,9 @@ def _reconstructions(out: Path, dataset: str, reference: str, progress: Progress
         of_metric = differences[differences["metric"] == column.name]
         if len(of_metric):
             section.matrices.append(matrices.matrix(of_metric, column, table.titles, order))
-        measured = list(table.data["system"][table.data[column.name].notna()])
-        alone = [table.titles[name] for name in measured if name not in {*of_metric["first"], *of_metric["second"]}]
-        if alone and len(measured) > 1:
+        systems = list(table.data["system"][table.data[column.name].notna()])
+        alone = [table.titles[name] for name in systems if name not in {*of_metric["first"], *of_metric["second"]}]
+        if alone and len(systems) > 1:
             section.not_compared.append(f"{column.header}, {', '.join(alone)}: {NOT_COMPARED}")
     section.differences_csv = differences.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     section.figures = figures.of_runs([run for run in runs if run.measured], bool(swept))
