@@ -101,7 +101,7 @@ def export(weights: str, out: Path, official: bool, half: bool = False) -> Path:
     import torch
 
     from m2l_bench.music2latent import CheckpointError, checkpoint
-    from m2l_bench.music2latent.autoencoder import locate
+    from m2l_bench.music2latent.names import locate
 
     if official and out.suffix != ".pt":
         raise UserError(f"-o {out}: the official layout is a file that ends in .pt")

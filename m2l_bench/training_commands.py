@@ -206,8 +206,8 @@ def _fabric(options: TrainOptions) -> Fabric:
     kind, _, number = device.partition(":")
     precision = options.precision
     if precision == "auto":
-        fast = torch.cuda.is_bf16_supported() if kind == "cuda" else _cpu_has_bfloat16()
-        precision = "bf16-mixed" if fast else "32-true"
+        # Networks narrow enough for a CPU train at half the speed in bfloat16, even where it has instructions for it.
+        precision = "bf16-mixed" if kind == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
     here = int(os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("SLURM_NTASKS_PER_NODE") or 1)
     everywhere = int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1)
     devices: Any = [int(number)] if number else here
@@ -221,12 +221,6 @@ def _fabric(options: TrainOptions) -> Fabric:
         )
     except (ValueError, RuntimeError) as error:
         raise UserError(f"--device {options.device}, --precision {options.precision}: {error}") from error
-
-
-def _cpu_has_bfloat16() -> bool:
-    import torch
-
-    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())  # not in the oldest versions
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from m2l_bench.errors import UserError
@@ -15,7 +14,7 @@ class Music2LatentCodec:
     """One channel at 44.1 kHz; long audio is chunked by the model itself.
 
     Args:
-        weights: a published name, a folder of `save_pretrained`, or an official `.pt`.
+        weights: a name, a folder of `save_pretrained`, or an official `.pt`.
         dtype: of weights and feature maps.
     """
 
@@ -38,9 +37,10 @@ class Music2LatentCodec:
     @staticmethod
     def unavailable(weights: str = "music2latent", **_: object) -> tuple[str, str]:
         """Whether the weights are on this machine; published ones come from the hub's cache."""
-        from m2l_bench.music2latent.hub import PUBLISHED, cached
+        from m2l_bench.music2latent.hub import PUBLISHED
+        from m2l_bench.music2latent.names import is_here
 
-        if Path(weights).exists() or (weights in PUBLISHED and cached(weights)):
+        if is_here(weights):
             return "", ""
         if weights in PUBLISHED:
             return "its weights are not on this machine", PUBLISHED[weights].command

@@ -29,7 +29,9 @@ class ExportFormat(str, Enum):
     official = "official"
 
 
-WeightsOption = Annotated[str, typer.Option(help="A published name, a folder of weights, or an official `.pt`.")]
+WeightsOption = Annotated[
+    str, typer.Option(help="`music2latent`, `music2latent-mini`, a folder of weights, or an official `.pt`.")
+]
 PrecisionOption = Annotated[Precision, typer.Option(help="bfloat16 is faster on recent processors and GPUs.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Do files again whose output is there.")]
 
@@ -91,7 +93,7 @@ def decode(
 
 
 def export(
-    weights: Annotated[str, typer.Argument(help="A published name, a folder of weights, or an official `.pt`.")],
+    weights: Annotated[str, typer.Argument(help="A name, a folder of weights, or an official `.pt`.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="A `.pt` file (official) or a folder (safetensors).")],
     format: Annotated[ExportFormat, typer.Option(help="Layout to write.")] = ExportFormat.safetensors,
     half: Annotated[bool, typer.Option("--half", help="Store float16: half the size.")] = False,

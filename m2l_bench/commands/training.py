@@ -13,7 +13,7 @@ DataOption = Annotated[
     list[str], typer.Option(metavar="DIR[=WEIGHT]", help="Packed corpus (repeatable); drawn by weight, equal ones.")
 ]
 PrecisionOption = Annotated[
-    str, typer.Option(help="`32-true`, `bf16-mixed`, `16-mixed`, or `auto`: bf16 where the device has it.")
+    str, typer.Option(help="`32-true`, `bf16-mixed`, `16-mixed`, or `auto`: bf16 on a GPU that has it.")
 ]
 CompileOption = Annotated[bool, typer.Option("--compile", help="Compile the networks: minutes once, faster after.")]
 HeldOutOption = Annotated[Path | None, typer.Option(help="Folder of held-out audio; default: the bundled clips.")]
@@ -54,7 +54,7 @@ def pack(
 def train(
     data: DataOption,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; go on with it if it is there.")],
-    preset: Annotated[str, typer.Option(help="Networks: `tiny`, `small`, `paper`.")] = "small",
+    preset: Annotated[str, typer.Option(help="Networks: `tiny`, `mini`, `small`, `paper`.")] = "small",
     recipe: Annotated[str, typer.Option(help="`paper`, or `fast` for hours instead of weeks.")] = "fast",
     max_minutes: Annotated[float | None, typer.Option(min=0.0, help="End cleanly after so many.")] = None,
     resume: Annotated[
@@ -128,7 +128,7 @@ def ablate(
     data: DataOption,
     iterations: Annotated[int, typer.Option(min=1, help="Of each training.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the runs.")] = Path("runs/ablation"),
-    preset: Annotated[str, typer.Option(help="Networks: `tiny`, `small`, `paper`.")] = "small",
+    preset: Annotated[str, typer.Option(help="Networks: `tiny`, `mini`, `small`, `paper`.")] = "small",
     recipe: Annotated[str, typer.Option(help="`paper` or `fast`.")] = "fast",
     batch_size: Annotated[int | None, typer.Option(min=1, help="Crops a step.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each model.")] = 1,

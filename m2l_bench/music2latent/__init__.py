@@ -8,7 +8,7 @@
 | `consistency` | Sections 3 and 4.3, Eq. 2, 9, 11 to 14, and the sampler |
 | `autoencoder` | waveforms of any length |
 | `inference`, `kernels`, `allocator` | the same networks, faster |
-| `checkpoint`, `official`, `hub` | weights on disk and on the hub |
+| `checkpoint`, `official`, `names`, `hub` | weights on disk, in this package and on the hub |
 """
 
 from typing import TYPE_CHECKING, Any

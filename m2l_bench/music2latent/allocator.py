@@ -1,4 +1,4 @@
-"""Memory that one layer frees is kept for the next: on glibc, a tenth to a sixth of the time of a pass on a CPU.
+"""Memory that one layer frees is kept for the next: on glibc, a tenth to a quarter of the time of a pass on a CPU.
 
 By default glibc asks the kernel for every large block and gives it back at once, and the kernel zeroes it each time.
 """

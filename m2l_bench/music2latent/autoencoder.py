@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from m2l_bench.music2latent import checkpoint, hub, official_framing
+from m2l_bench.music2latent import checkpoint, official_framing
 from m2l_bench.music2latent.allocator import reuse_freed_memory
 from m2l_bench.music2latent.checkpoint import Checkpoint
 from m2l_bench.music2latent.chunks import chunk_starts, join
@@ -24,6 +24,7 @@ from m2l_bench.music2latent.config import Config
 from m2l_bench.music2latent.consistency import sample, sampling_levels
 from m2l_bench.music2latent.inference import inference_form
 from m2l_bench.music2latent.inputs import check_latents, check_noise, to_waveforms
+from m2l_bench.music2latent.names import locate
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.spectrogram import spectrogram, waveform
 
@@ -71,10 +72,10 @@ class Music2Latent:
         device: torch.device | str | None = None,
         **options: Any,
     ) -> Music2Latent:
-        """Load weights by a published name ("music2latent", fetched from the hub) or from a file or folder.
+        """Load weights by name ("music2latent-mini", in this package; "music2latent", fetched from the hub) or path.
 
         Args:
-            name_or_path: a published name, a folder or `.safetensors` of `save_pretrained`, or an official `.pt`.
+            name_or_path: a name, a folder or `.safetensors` of `save_pretrained`, or an official `.pt`.
             preset: configuration that the weights must have; by default their own.
             options: further arguments of the class.
 
@@ -279,18 +280,6 @@ class Music2Latent:
         return official_framing.encode(
             waveforms, lambda part: self._batched(lambda x: network(x).float(), part), self.config
         )
-
-
-def locate(name_or_path: str) -> tuple[Path, str | None]:
-    """The file or folder of weights, and their preset where a published name tells it.
-
-    Raises:
-        CheckpointError: neither there nor a name, or it cannot be fetched.
-    """
-    path = Path(name_or_path)
-    if path.exists():
-        return path, None
-    return hub.download(name_or_path), hub.PUBLISHED[name_or_path].preset
 
 
 class SharedNoise:

@@ -1,4 +1,4 @@
-"""Every hyperparameter of the representation and the networks, named as in the paper, with four presets.
+"""Every hyperparameter of the representation and the networks, named as in the paper, with five presets.
 
 Sections of the paper (Pasini, Lattner, Fazekas, ISMIR 2024) stand beside each field; "published" means that the paper
 is silent and the value is that of the authors' published package. Those of training live with the trainer.
@@ -118,8 +118,10 @@ class Config:
         return self.base_channels * self.channel_multipliers[level]
 
     def without_frequency_attention(self) -> Config:
-        """The base model of Table 3: no attention, wider coarsest level to make up for its parameters (Section 5.4)."""
-        return replace(self, attention_levels=(), channel_multipliers=(*self.channel_multipliers[:-1], 5))
+        """The base model of Table 3: no attention; to make up for its parameters the coarsest level, 4 times as wide as
+        the finest in the paper, is 5 times as wide (Section 5.4)."""
+        *finer, coarsest = self.channel_multipliers
+        return replace(self, attention_levels=(), channel_multipliers=(*finer, coarsest * 5 // 4))
 
     def without_frequency_scaling(self) -> Config:
         """Table 3's models without adaptive frequency scaling."""
@@ -155,6 +157,16 @@ PRESETS: dict[str, Config] = {
     "paper": Config(),
     "official": Config(beta=0.34),
     "small": Config(base_channels=32, bottleneck_channels=256, noise_channels=256, unused_noise_projections=False),
+    "mini": Config(
+        base_channels=8,
+        channel_multipliers=(1, 2, 6, 12, 16),
+        unet_blocks=1,
+        attention_levels=(3, 4),
+        bottleneck_channels=256,
+        bottleneck_blocks=2,
+        noise_channels=128,
+        unused_noise_projections=False,
+    ),
     "tiny": Config(
         hop=128,
         base_channels=16,
@@ -164,8 +176,9 @@ PRESETS: dict[str, Config] = {
         unused_noise_projections=False,
     ),
 }
-"""paper: Sections 3 to 4.4. official: the published checkpoint. small: for CPUs, the same representation and ratio.
-tiny: to try training on a laptop; 1,024 times fewer latent vectors than samples."""
+"""paper: Sections 3 to 4.4. official: the published checkpoint. small, mini: the same representation and ratio in
+smaller networks; two cores can train mini. tiny: to try training on a laptop; 1,024 times fewer latent vectors than
+samples."""
 
 PUBLISHED_LATENT_SCALE = 0.06
 """The authors' package divides latents by this, so that their standard deviation is about one."""

@@ -87,8 +87,6 @@ def download(name: str) -> Path:
     """The file of a published name, fetched if need be.
 
     Raises:
-        CheckpointError: unknown name, no connection and not in the cache, or a file with another hash.
+        CheckpointError: no connection and not in the cache, or a file with another hash.
     """
-    if name not in PUBLISHED:
-        raise CheckpointError(f"'{name}' is neither a file nor one of {', '.join(PUBLISHED)}")
     return PUBLISHED[name].download()

@@ -92,11 +92,6 @@ def test_a_file_with_another_hash_is_refused(hub: Hub, tmp_path: Path) -> None:
     assert python(right + "print(hub.download('music2latent'))", environment).endswith("music2latent.pt")
 
 
-def test_unknown_name(tmp_path: Path) -> None:
-    message = python(ERROR.replace("'music2latent'", "'musictolatent'"), {"HF_HOME": str(tmp_path)})
-    assert message == "'musictolatent' is neither a file nor one of music2latent"
-
-
 @pytest.mark.slow
 def test_from_the_hub_to_the_authors_package(full_size: Networks, tmp_path: Path) -> None:
     """The check that waits for the real file, with random weights in its place."""

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from m2l_bench.music2latent import checkpoint
+from m2l_bench.music2latent.allocator import reuse_freed_memory
 from m2l_bench.music2latent.autoencoder import Music2Latent
 from m2l_bench.music2latent.checkpoint import Checkpoint
 from m2l_bench.music2latent.config import Config
@@ -101,7 +102,8 @@ def train(start: State, mixture: Mixture, settings: Settings, fabric: Fabric) ->
             or too many steps without a finite loss.
     """
     run = _Run(start, mixture, settings, fabric)
-    run.loop()
+    with reuse_freed_memory():
+        run.loop()
     return run.state()
 
 

@@ -1,0 +1,35 @@
+"""Weights by name: those inside this package, and those on the Hugging Face hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from m2l_bench.music2latent import hub
+from m2l_bench.music2latent.errors import CheckpointError
+
+SHIPPED = {"music2latent-mini": Path(__file__).parent / "weights" / "mini"}
+"""Folders as `checkpoint.save` writes them; `MODEL_CARD.md` in each says how it was trained."""
+
+
+def is_here(name_or_path: str) -> bool:
+    """Whether `locate` would find it without a connection."""
+    if Path(name_or_path).exists() or name_or_path in SHIPPED:
+        return True
+    return name_or_path in hub.PUBLISHED and hub.cached(name_or_path) is not None
+
+
+def locate(name_or_path: str) -> tuple[Path, str | None]:
+    """The file or folder of weights, and their preset where a published name tells it. A path goes before a name.
+
+    Raises:
+        CheckpointError: neither there nor a name, or it cannot be fetched.
+    """
+    path = Path(name_or_path)
+    if path.exists():
+        return path, None
+    if name_or_path in SHIPPED:
+        return SHIPPED[name_or_path], None
+    if name_or_path not in hub.PUBLISHED:
+        names = ", ".join([*SHIPPED, *hub.PUBLISHED])
+        raise CheckpointError(f"'{name_or_path}' is neither a file nor one of {names}")
+    return hub.download(name_or_path), hub.PUBLISHED[name_or_path].preset
