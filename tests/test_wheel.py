@@ -23,6 +23,8 @@ def test_the_wheel_lists_its_cards_in_an_empty_environment(tmp_path: Path) -> No
     assert {"m2l_bench/listen/page/page.html", "m2l_bench/listen/page/main.js"} <= set(names)
     assert {f"m2l_bench/report/{name}" for name in ("report.html.j2", "macros.html.j2", "report.css")} <= set(names)
     assert "m2l_bench/embeddings/weights/musicnn_msd.safetensors" in names
+    mini = "m2l_bench/music2latent/weights/mini"
+    assert {f"{mini}/model.safetensors", f"{mini}/config.json", f"{mini}/MODEL_CARD.md"} <= set(names)
     assert not [name for name in names if name.startswith(("tests", "tasks", "baselines"))]
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
