@@ -144,7 +144,7 @@ def test_a_run_goes_on_elsewhere_from_compact_parts(train: Command, tmp_path: Pa
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"preset": "large"}, "no preset 'large': there are paper, official, small, tiny"),
+        ({"preset": "large"}, "no preset 'large': there are paper, official, small, mini, tiny"),
         ({"recipe": "slow"}, "no recipe 'slow': there are paper, fast"),
         ({"changes": {"optimiser": "sgd"}}, "optimiser is 'sgd': expected radam, adam or muon"),
         ({"changes": {"batch_size": None, "iterations": None}}, "say --max-minutes or --iterations"),
