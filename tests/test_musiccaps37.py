@@ -34,6 +34,7 @@ def test_si_sdr_of_all_six_systems(quick_cards: Path, cli: Cli) -> None:
 
 def test_the_published_table_ranks_the_systems_as_the_paper_does() -> None:
     table = pd.read_csv(Path(__file__).parents[1] / "results" / "musiccaps37" / "table2.csv", index_col="system")
+    table = table.loc[list(EXPECTED_DB)]  # beside them stands a small model of ours
     for name, expected in EXPECTED_DB.items():
         assert table.loc[name, "si_sdr_db"] == pytest.approx(expected, abs=0.3)
     # The order of the paper's FAD column, also found by an independent computation with these vectors.

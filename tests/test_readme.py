@@ -25,3 +25,11 @@ def test_its_tables_are_the_generated_ones() -> None:
     for name in ("results/table2.md", "results/musiccaps37/table2.md"):
         table = [line for line in (ROOT / name).read_text(encoding="utf-8").splitlines() if line.startswith("|")]
         assert "\n".join(table) in README, f"{name} has changed: copy its table into README.md"
+
+
+def test_the_figures_of_the_model_card_are_the_generated_ones() -> None:
+    card = (ROOT / "m2l_bench/music2latent/weights/mini/MODEL_CARD.md").read_text(encoding="utf-8")
+    for name in ("results/table2.md", "results/musiccaps37/table2.md"):
+        rows = (ROOT / name).read_text(encoding="utf-8").splitlines()
+        (row,) = [row for row in rows if row.startswith("| Music2Latent, mini |")]
+        assert row in card, f"{name} has changed: copy its rows into the model card"
