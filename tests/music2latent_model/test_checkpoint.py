@@ -103,7 +103,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_unknown_preset(checkpoint_folder: Path) -> None:
-    refused(checkpoint_folder, "no preset 'large': expected one of paper, official, small, tiny", "large")
+    refused(checkpoint_folder, "no preset 'large': expected one of paper, official, small, mini, tiny", "large")
 
 
 def test_other_preset(checkpoint_folder: Path) -> None:
@@ -177,4 +177,4 @@ def test_a_failing_write_leaves_the_old_weights(
 
 
 def test_presets_are_complete() -> None:
-    assert set(PRESETS) == {"paper", "official", "small", "tiny"}
+    assert set(PRESETS) == {"paper", "official", "small", "mini", "tiny"}
