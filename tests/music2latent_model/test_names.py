@@ -1,4 +1,4 @@
-"""Weights by name, and the small model inside the package: it is there, it was trained, and its card says how."""
+"""Weights by name, and the small model inside the package: it is there, and it was trained."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from m2l_bench.metrics.spectral import log_spectral_distance
 from m2l_bench.metrics.visqol import visqol
 from m2l_bench.music2latent import PRESETS, CheckpointError, Music2Latent, names
 
-ROOT = Path(__file__).resolve().parents[2]
 MINI = "music2latent-mini"
 
 
