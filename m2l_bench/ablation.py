@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from m2l_bench import training_commands
+from m2l_bench import table_formats, training_commands
 from m2l_bench.errors import UserError
 from m2l_bench.shipped import shipped
 from m2l_bench.table_formats import Column, Table
@@ -26,8 +26,10 @@ from m2l_bench.training_commands import TrainOptions
 if TYPE_CHECKING:
     from rich.console import Console
 
-METRICS = ("log_spectral_distance_db", "si_sdr_db")
+METRICS = {"log_spectral_distance_db": "Log-spectral distance (dB) ↓", "si_sdr_db": "SI-SDR (dB) ↑"}
+KINDS = {"": "", "_from_base": ", from the base model", "_between_seeds": ", between seeds"}
 PUBLISHED = ("fad", "fad_clap")
+ROWS = "table3_clips.csv"
 
 
 @dataclass(frozen=True)
@@ -83,49 +85,74 @@ def run_folder(out: Path, variant: Variant, seed: int) -> Path:
     return out / f"{variant.name}-seed{seed}"
 
 
-def score(out: Path, seeds: Sequence[int], device: str = "cpu", held_out: Path | None = None) -> pd.DataFrame:
-    """One row a variant, seed and clip; also written to `clips.csv` in `out`."""
+def score(options: TrainOptions, seeds: Sequence[int], device: str = "cpu") -> pd.DataFrame:
+    """One row a variant, seed and held-out clip, of trainings that are done.
+
+    Args:
+        options: as for `train`.
+    """
     from m2l_bench.music2latent import Music2Latent
 
+    recipe = training_commands.recipe_of(options)
     rows: list[dict[str, Any]] = []
     for variant in VARIANTS:
         for seed in seeds:
-            model = Music2Latent.from_pretrained(run_folder(out, variant, seed) / "model", device=device)
-            parameters = sum(parameter.numel() for parameter in model.checkpoint.networks.parameters())
-            for clip in training_commands.score_held_out(model, held_out):
+            model = Music2Latent.from_pretrained(run_folder(options.out, variant, seed) / "model", device=device)
+            counts = {
+                "parameters": sum(parameter.numel() for parameter in model.checkpoint.networks.parameters()),
+                "iterations": recipe.iterations,
+                "crops": recipe.iterations * recipe.batch_size,
+            }
+            for clip in training_commands.score_held_out(model, options.validate_on):
                 figures = {name: getattr(clip, name) for name in METRICS}
-                rows.append({"model": variant.name, "seed": seed, "clip": clip.id, **figures, "parameters": parameters})
-    clips = pd.DataFrame(rows)
-    clips.to_csv(out / "clips.csv", index=False, float_format="%.6g", lineterminator="\n")
-    return clips
+                rows.append({"system": variant.name, **counts, "seed": seed, "clip": clip.id, **figures})
+    return pd.DataFrame(rows)
 
 
-def table(clips: pd.DataFrame, iterations: int, batch_size: int) -> pd.DataFrame:
+def table(clips: pd.DataFrame) -> Table:
     """Means over clips (of means over seeds) with 95 % bootstrap intervals, differences from the base model paired by
-    clip, and the paper's figures.
+    clip, and how far apart seeds lie: an interval over clips does not know what another training would have given.
 
     Fréchet distances are those of the paper alone: they want more clips than are held out here.
     """
     paper = pd.read_csv(shipped("results/paper") / "table3.csv", index_col="model")
-    by_clip = clips.groupby(["model", "clip"])[list(METRICS)].mean()
+    by_clip = clips.groupby(["system", "clip"])[list(METRICS)].mean()
+    by_seed = clips.groupby(["system", "seed"])[list(METRICS)].mean()
+    counts = clips.groupby("system")[["parameters", "iterations", "crops"]].first()
     records = []
     for variant in VARIANTS:
-        mine, base = by_clip.loc[variant.name], by_clip.loc[VARIANTS[0].name]
-        record: dict[str, Any] = {
-            "model": variant.paper_row,
-            "parameters": int(clips.loc[clips["model"] == variant.name, "parameters"].iloc[0]),
-            "iterations": iterations,
-            "crops": iterations * batch_size,
-            "seeds": clips["seed"].nunique(),
-            "clips": len(mine),
-        }
+        mine, base, seeds = by_clip.loc[variant.name], by_clip.loc[VARIANTS[0].name], by_seed.loc[variant.name]
+        record: dict[str, Any] = {"system": variant.name, **counts.loc[variant.name]}
+        record |= {"seeds": len(seeds), "clips": len(mine)}
         for name in METRICS:
             record |= _with_interval(name, mine[name].to_numpy())
             difference = (mine[name] - base[name]).to_numpy()
             record |= _with_interval(f"{name}_from_base", difference if variant is not VARIANTS[0] else np.zeros(0))
+            record[f"{name}_between_seeds"] = np.ptp(seeds[name].to_numpy()) if len(seeds) > 1 else float("nan")
         record |= {f"{name}_paper": paper.loc[variant.paper_row, name] for name in PUBLISHED}
         records.append(record)
-    return pd.DataFrame(records)
+    published = ", ".join(f"{row} {fad:.3f}" for row, fad in paper["fad"].items())
+    return Table(
+        pd.DataFrame(records),
+        {variant.name: variant.paper_row for variant in VARIANTS},
+        [
+            Column(name + suffix, header + words, 2)
+            for suffix, words in (
+                ("", ""),
+                ("_from_base", ", from the base model"),
+                ("_between_seeds", ", between seeds"),
+            )
+            for name, header in METRICS.items()
+        ],
+        [
+            "intervals are over clips; `between seeds` is how far apart the means of trainings that differ in nothing "
+            "but the seed lie",
+            f"Fréchet distances are not measured on so few held-out clips; the paper's: {published}",
+        ],
+        "Ablation, Table 3 of the paper: mean over held-out clips [95 % bootstrap interval], at equal budget.",
+        ("Model", "Parameters", "Iterations", "Crops", "Seeds", "Clips"),
+        ("parameters", "iterations", "crops", "seeds", "clips"),
+    )
 
 
 def _with_interval(name: str, values: np.ndarray) -> dict[str, float]:
@@ -133,45 +160,24 @@ def _with_interval(name: str, values: np.ndarray) -> dict[str, float]:
     return {name: float(values.mean()) if len(values) else float("nan"), f"{name}_low": low, f"{name}_high": high}
 
 
-def text_rows(rows: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of what a terminal shows of the table."""
-    head = ["model", "parameters", *METRICS, *(f"{name}_paper" for name in PUBLISHED)]
-    cells = rows[head].to_dict("records")
-    return head, [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row.values()] for row in cells]
+def write(clips: pd.DataFrame, folder: Path) -> list[Path]:
+    """Write the table, `table3.csv` and `table3.md`, and its rows into `folder`; returns the paths."""
+    paths = table_formats.write(table(clips), folder, "table3")
+    rows = folder / ROWS
+    try:
+        clips.to_csv(rows, index=False, float_format="%.6g", lineterminator="\n")
+    except OSError as error:
+        raise UserError(f"{rows}: cannot be written ({error.strerror})") from error
+    return [*paths, rows]
 
 
-def as_table(path: Path) -> Table:
-    """Table 3 as `write` left it.
+def read(path: Path) -> Table:
+    """The table of rows that `write` left.
 
     Raises:
-        UserError: unreadable, or not such a table.
+        UserError: unreadable, or not such rows.
     """
     try:
-        data = pd.read_csv(path).rename(columns={"model": "system"})
-        paper = ", ".join(f"{row} {fad:.3f}" for row, fad in zip(data["system"], data["fad_paper"], strict=True))
-        data = data.drop(columns=[f"{name}_paper" for name in PUBLISHED])
+        return table(pd.read_csv(path))
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path}: not a Table 3 ({error}); `m2l-bench ablate` writes it again") from error
-    described = {"log_spectral_distance_db": "Log-spectral distance (dB) ↓", "si_sdr_db": "SI-SDR (dB) ↑"}
-    columns = [Column(name, header, 2) for name, header in described.items()]
-    columns += [Column(f"{name}_from_base", f"from the base model: {header}", 2) for name, header in described.items()]
-    return Table(
-        data,
-        {name: name for name in data["system"]},
-        columns,
-        [f"Fréchet distances are not measured on so few held-out clips; the paper's: {paper}"],
-        "Ablation, Table 3 of the paper: mean over held-out clips [95 % bootstrap interval], at equal budget.",
-        ("Model", "Parameters", "Iterations", "Crops", "Seeds", "Clips"),
-        ("parameters", "iterations", "crops", "seeds", "clips"),
-    )
-
-
-def write(rows: pd.DataFrame, folder: Path) -> Path:
-    """Write `table3.csv` into `folder`; returns its path."""
-    path = folder / "table3.csv"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(rows.to_csv(index=False, float_format="%.4f", lineterminator="\n"), encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
-    return path
+        raise UserError(f"{path}: not the rows of a Table 3 ({error}); `m2l-bench ablate` writes it again") from error

@@ -31,7 +31,7 @@ from m2l_bench.datasets import bundled
 from m2l_bench.embedding_runner import load_embedding
 from m2l_bench.errors import UserError, one_line
 from m2l_bench.metrics.si_sdr import si_sdr
-from m2l_bench.music2latent import PUBLISHED_LATENT_SCALE, Music2Latent, checkpoint, hub
+from m2l_bench.music2latent import PUBLISHED_LATENT_SCALE, Music2Latent, checkpoint, names
 from m2l_bench.scoring import score
 from m2l_bench.shipped import shipped
 from m2l_bench.systems import load_runner
@@ -116,8 +116,8 @@ def of_music2latent(seconds: float) -> str:
     Raises:
         UserError: ours lies further from the authors' package than it may.
     """
-    path = hub.download(NAME)
-    model = Music2Latent(checkpoint.load(path, hub.PUBLISHED[NAME].preset))
+    path, preset = names.locate(NAME)
+    model = Music2Latent(checkpoint.load(path, preset))
     differences, quality = compare(model, seconds)
     # The hub's cache is <repository>/snapshots/<commit>/<file>.
     said = ", ".join(f"{what} {difference:.1e}" for what, difference in differences.items())

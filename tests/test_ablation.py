@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from conftest import music, write
 
 from m2l_bench import ablation
 from m2l_bench.ablation import METRICS, VARIANTS
+from m2l_bench.errors import UserError
+from m2l_bench.table_formats import text_rows, to_csv
 
 PAPER = [
     ("Base Model", 1.808, 0.0563),
@@ -26,10 +29,12 @@ def scored(base: float, attention: float, scaling: float) -> pd.DataFrame:
     """Two clips and two seeds, with distances that average to these."""
     rows = [
         {
-            "model": variant.name,
+            "system": variant.name,
+            "parameters": 7,
+            "iterations": 100,
+            "crops": 800,
             "seed": seed,
             "clip": clip,
-            "parameters": 7,
             **dict.fromkeys(METRICS, mean + clip + seed),
         }
         for variant, mean in zip(VARIANTS, (base, attention, scaling), strict=True)
@@ -40,15 +45,32 @@ def scored(base: float, attention: float, scaling: float) -> pd.DataFrame:
 
 
 def test_means_differences_and_the_paper_s_figures() -> None:
-    table = ablation.table(scored(10.0, 9.0, 7.0), 100, 8)
-    assert list(table["log_spectral_distance_db"]) == [10, 9, 7]
-    assert list(table["log_spectral_distance_db_from_base"])[1:] == [-1, -3]
-    assert np.isnan(table["log_spectral_distance_db_from_base"][0])
-    assert list(table["log_spectral_distance_db_from_base_high"])[1:] == [-1, -3], "pairs differ by the same"
-    assert table["log_spectral_distance_db_low"][0] < 10
-    assert list(zip(table["model"], table["fad_paper"], table["fad_clap_paper"], strict=True)) == PAPER
-    assert set(table["crops"]) == {800}
-    assert set(table["clips"]) == set(table["seeds"]) == {2}
+    data = ablation.table(scored(10.0, 9.0, 7.0)).data
+    assert list(data["log_spectral_distance_db"]) == [10, 9, 7]
+    assert list(data["log_spectral_distance_db_from_base"])[1:] == [-1, -3]
+    assert np.isnan(data["log_spectral_distance_db_from_base"][0])
+    assert list(data["log_spectral_distance_db_from_base_high"])[1:] == [-1, -3], "pairs differ by the same"
+    assert data["log_spectral_distance_db_low"][0] < 10
+    assert set(data["log_spectral_distance_db_between_seeds"]) == {2}, "seeds lie at -1 and 1"
+    assert list(zip(data["fad_paper"], data["fad_clap_paper"], strict=True)) == [row[1:] for row in PAPER]
+    assert set(data["crops"]) == {800}
+    assert set(data["clips"]) == set(data["seeds"]) == {2}
+
+
+def test_one_training_has_no_spread() -> None:
+    clips = scored(10.0, 9.0, 7.0)
+    table = ablation.table(clips[clips["seed"] == 1])
+    assert table.data["si_sdr_db_between_seeds"].isna().all()
+    assert "between seeds" not in str(text_rows(table))
+
+
+def test_the_table_is_that_of_its_rows(tmp_path: Path) -> None:
+    csv, markdown, rows = ablation.write(scored(10.0, 9.0, 7.0), tmp_path)
+    assert to_csv(ablation.read(rows)) == csv.read_text()
+    assert "| + Freq-wise Attention | 7 | 100 | 800 | 2 | 2 | 9.00 " in markdown.read_text()
+    rows.write_text("system,clip\nbase,a\n")
+    with pytest.raises(UserError, match=r"table3_clips.csv: not the rows of a Table 3"):
+        ablation.read(rows)
 
 
 @pytest.mark.slow
@@ -67,11 +89,11 @@ def test_the_command_stops_goes_on_and_writes_the_table(tmp_path: Path) -> None:
     stopped = run(*command, "--max-minutes", "0")
     assert stopped.returncode == 3, stopped.stderr
     assert "the same command goes on" in stopped.stderr
-    done = run(*command)
+    done = run(*command, "--json")
     assert done.returncode == 0, done.stderr
-    assert "+ Adaptive Freq Scaling" in done.stdout
+    assert [row["seeds"] for row in json.loads(done.stdout)["rows"]] == [1, 1, 1]
     table = pd.read_csv(tmp_path / "results" / "table3.csv")
-    assert list(table["model"]) == [row[0] for row in PAPER]
+    assert list(table["system"]) == [variant.name for variant in VARIANTS]
     assert table["parameters"].nunique() == 3
     assert table["log_spectral_distance_db"].notna().all()
-    assert len(pd.read_csv(tmp_path / "runs" / "clips.csv")) == 6
+    assert len(pd.read_csv(tmp_path / "runs" / "table3_clips.csv")) == 6

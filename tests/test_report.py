@@ -144,12 +144,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_probe(out, "good", 3.0)
     make_probe(out, "poor", 0.2)
     clips = [
-        {"model": variant.name, "seed": 0, "clip": clip, "parameters": 7, **dict.fromkeys(ablation.METRICS, clip + i)}
+        {"system": variant.name, "seed": 0, "clip": clip, "parameters": 7, "iterations": 100, "crops": 800}
+        | dict.fromkeys(ablation.METRICS, clip + i)
         for i, variant in enumerate(ablation.VARIANTS)
         for clip in range(4)
     ]
-    (out / "ablation").mkdir()
-    ablation.write(ablation.table(pd.DataFrame(clips), 100, 8), out / "ablation")
+    ablation.write(pd.DataFrame(clips), out / "ablation")
     return out
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from m2l_bench.commands.common import SOME_FAILED, DeviceOption, consoles
+from m2l_bench.commands.common import SOME_FAILED, DeviceOption, JsonOption, consoles
 
 DataOption = Annotated[
     list[str], typer.Option(metavar="DIR[=WEIGHT]", help="Packed corpus (repeatable); drawn by weight, equal ones.")
@@ -140,6 +140,7 @@ def ablate(
     compile: CompileOption = False,
     validate_on: HeldOutOption = None,
     results: Annotated[Path, typer.Option(metavar="DIR", help="Where table3.csv goes.")] = Path("results"),
+    json: JsonOption = False,
 ) -> None:
     """Table 3: train the base model, with attention, and with frequency scaling, on the same crops; score all three.
 
@@ -147,8 +148,8 @@ def ablate(
 
         m2l-bench ablate --preset tiny --data corpus --iterations 500 --batch-size 8
     """
-    from m2l_bench import ablation, training_commands
-    from m2l_bench.terminal import table
+    from m2l_bench import ablation, summaries, table_formats, training_commands
+    from m2l_bench.terminal import print_json
 
     stdout, stderr = consoles()
     options = training_commands.TrainOptions(
@@ -166,9 +167,11 @@ def ablate(
     if not ablation.train(options, range(seeds), stderr):
         stderr.print("not all models are trained yet: the same command goes on", markup=False)
         raise typer.Exit(SOME_FAILED)
-    clips = ablation.score(out, range(seeds), "cpu" if device == "auto" else device, validate_on)
-    rows = ablation.table(clips, iterations, training_commands.recipe_of(options).batch_size)
-    ablation.write(rows, out)
-    written = ablation.write(rows, results)
-    stdout.print(table("Table 3", *ablation.text_rows(rows)))
-    stderr.print(f"wrote {written}", markup=False, soft_wrap=True)
+    clips = ablation.score(options, range(seeds), "cpu" if device == "auto" else device)
+    ablation.write(clips, out)
+    paths = ablation.write(clips, results)
+    if json:
+        print_json(table_formats.to_json(ablation.table(clips)))
+    else:
+        summaries.print_table(stdout, ablation.table(clips))
+    stderr.print(f"wrote {', '.join(map(str, paths))}", markup=False, soft_wrap=True)

@@ -76,17 +76,3 @@ PUBLISHED: dict[str, HubFile] = {
     # both, to be put here.
     "music2latent": HubFile("SonyCSLParis/music2latent", "music2latent.pt", "main", None, "official"),
 }
-
-
-def cached(name: str) -> Path | None:
-    """The file of a published name if it is already on this machine."""
-    return PUBLISHED[name].cached()
-
-
-def download(name: str) -> Path:
-    """The file of a published name, fetched if need be.
-
-    Raises:
-        CheckpointError: no connection and not in the cache, or a file with another hash.
-    """
-    return PUBLISHED[name].download()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from m2l_bench.music2latent import hub
 from m2l_bench.music2latent.errors import CheckpointError
+from m2l_bench.music2latent.hub import PUBLISHED
 
 SHIPPED = {"music2latent-mini": Path(__file__).parent / "weights" / "mini"}
 """Folders as `checkpoint.save` writes them; `MODEL_CARD.md` in each says how it was trained."""
@@ -15,7 +15,7 @@ def is_here(name_or_path: str) -> bool:
     """Whether `locate` would find it without a connection."""
     if Path(name_or_path).exists() or name_or_path in SHIPPED:
         return True
-    return name_or_path in hub.PUBLISHED and hub.cached(name_or_path) is not None
+    return name_or_path in PUBLISHED and PUBLISHED[name_or_path].cached() is not None
 
 
 def locate(name_or_path: str) -> tuple[Path, str | None]:
@@ -29,7 +29,8 @@ def locate(name_or_path: str) -> tuple[Path, str | None]:
         return path, None
     if name_or_path in SHIPPED:
         return SHIPPED[name_or_path], None
-    if name_or_path not in hub.PUBLISHED:
-        names = ", ".join([*SHIPPED, *hub.PUBLISHED])
+    if name_or_path not in PUBLISHED:
+        names = ", ".join([*SHIPPED, *PUBLISHED])
         raise CheckpointError(f"'{name_or_path}' is neither a file nor one of {names}")
-    return hub.download(name_or_path), hub.PUBLISHED[name_or_path].preset
+    published = PUBLISHED[name_or_path]
+    return published.download(), published.preset

@@ -145,11 +145,11 @@ def _probes(out: Path, chosen: set[Path], title: str, name: str) -> Section:
 
 def _trainings(out: Path) -> list[Section]:
     """Table 3 of ablations and curves of all trainings directly below `out`, or of an ablation there."""
-    tables = sorted(out.glob("*/table3.csv"))
+    tables = sorted(out.glob(f"*/{ablation.ROWS}"))
     logs = sorted(path.parent for path in [*out.glob("*/log.jsonl"), *out.glob("*/*/log.jsonl")])
     if not tables and not logs:
         return []
-    sheets = [cells.sheet(ablation.as_table(path), "table3.csv") for path in tables]
+    sheets = [cells.sheet(ablation.read(path), "table3.csv") for path in tables]
     return [Section("Training", "training", sheets, figures=figures.of_trainings(logs) if logs else [])]
 
 

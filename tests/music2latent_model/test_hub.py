@@ -39,29 +39,31 @@ def python(code: str, environment: dict[str, str]) -> str:
     return result.stdout.strip()
 
 
-DOWNLOAD = "print(hub.cached('music2latent')); print(hub.download('music2latent')); print(hub.cached('music2latent'))"
-ERROR = """
+FILE = "hub.PUBLISHED['music2latent']"
+DOWNLOAD = f"print({FILE}.download())"
+BEFORE_AND_AFTER = f"print({FILE}.cached()); {DOWNLOAD}; print({FILE}.cached())"
+ERROR = f"""
 try:
-    hub.download('music2latent')
+    {FILE}.download()
 except CheckpointError as error:
     print(error)
 """
-WRONG_HASH = """
+WRONG_HASH = f"""
 import dataclasses
-hub.PUBLISHED['music2latent'] = dataclasses.replace(hub.PUBLISHED['music2latent'], sha256='0' * 64)
+{FILE} = dataclasses.replace({FILE}, sha256='0' * 64)
 """
 
 
 def test_download_goes_to_the_cache_and_stays_there_offline(hub: Hub, tmp_path: Path) -> None:
     environment = hub.environment(tmp_path / "home")
-    before, path, after = python(DOWNLOAD, environment).splitlines()
+    before, path, after = python(BEFORE_AND_AFTER, environment).splitlines()
     assert before == "None"
     assert path == after
     assert Path(path).read_bytes() == CONTENT
     assert Path(path).is_relative_to(tmp_path / "home")
     assert COMMIT in path
     asked = len(hub.requests)
-    offline = python("print(hub.download('music2latent'))", environment | {"HF_HUB_OFFLINE": "1"})
+    offline = python(DOWNLOAD, environment | {"HF_HUB_OFFLINE": "1"})
     assert offline == path
     assert len(hub.requests) == asked
 
@@ -89,7 +91,7 @@ def test_a_file_with_another_hash_is_refused(hub: Hub, tmp_path: Path) -> None:
     message = python(WRONG_HASH + ERROR, environment)
     assert f"SHA-256 is not {'0' * 64}; delete the file and run: hf download" in message
     right = WRONG_HASH.replace("'0' * 64", repr(hashlib.sha256(CONTENT).hexdigest()))
-    assert python(right + "print(hub.download('music2latent'))", environment).endswith("music2latent.pt")
+    assert python(right + DOWNLOAD, environment).endswith("music2latent.pt")
 
 
 @pytest.mark.slow
