@@ -121,37 +121,31 @@ def table(clips: pd.DataFrame) -> Table:
     counts = clips.groupby("system")[["parameters", "iterations", "crops"]].first()
     records = []
     for variant in VARIANTS:
-        mine, base, seeds = by_clip.loc[variant.name], by_clip.loc[VARIANTS[0].name], by_seed.loc[variant.name]
+        mine, base, means = by_clip.loc[variant.name], by_clip.loc[VARIANTS[0].name], by_seed.loc[variant.name]
         record: dict[str, Any] = {"system": variant.name, **counts.loc[variant.name]}
-        record |= {"seeds": len(seeds), "clips": len(mine)}
+        record |= {"seeds": len(means), "clips": len(mine)}
         for name in METRICS:
             record |= _with_interval(name, mine[name].to_numpy())
             difference = (mine[name] - base[name]).to_numpy()
             record |= _with_interval(f"{name}_from_base", difference if variant is not VARIANTS[0] else np.zeros(0))
-            record[f"{name}_between_seeds"] = np.ptp(seeds[name].to_numpy()) if len(seeds) > 1 else float("nan")
+            record[f"{name}_between_seeds"] = np.ptp(means[name].to_numpy()) if len(means) > 1 else float("nan")
         record |= {f"{name}_paper": paper.loc[variant.paper_row, name] for name in PUBLISHED}
         records.append(record)
     published = ", ".join(f"{row} {fad:.3f}" for row, fad in paper["fad"].items())
+    each, seeds, held_out = clips.iloc[0], clips["seed"].nunique(), clips["clip"].nunique()
+    compared = f"were {seeds}: `between seeds` says how far their means lie apart" if seeds > 1 else "were not compared"
     return Table(
         pd.DataFrame(records),
         {variant.name: variant.paper_row for variant in VARIANTS},
+        [Column(name + kind, header + words, 2) for kind, words in KINDS.items() for name, header in METRICS.items()],
         [
-            Column(name + suffix, header + words, 2)
-            for suffix, words in (
-                ("", ""),
-                ("_from_base", ", from the base model"),
-                ("_between_seeds", ", between seeds"),
-            )
-            for name, header in METRICS.items()
-        ],
-        [
-            "intervals are over clips; `between seeds` is how far apart the means of trainings that differ in nothing "
-            "but the seed lie",
+            f"{each['iterations']:,} iterations, {each['crops']:,} crops each; {held_out} held-out clips",
+            f"intervals are over clips; trainings that differ in nothing but the seed {compared}",
             f"Fréchet distances are not measured on so few held-out clips; the paper's: {published}",
         ],
         "Ablation, Table 3 of the paper: mean over held-out clips [95 % bootstrap interval], at equal budget.",
-        ("Model", "Parameters", "Iterations", "Crops", "Seeds", "Clips"),
-        ("parameters", "iterations", "crops", "seeds", "clips"),
+        ("Model", "Parameters"),
+        ("parameters",),
     )
 
 
@@ -165,7 +159,7 @@ def write(clips: pd.DataFrame, folder: Path) -> list[Path]:
     paths = table_formats.write(table(clips), folder, "table3")
     rows = folder / ROWS
     try:
-        clips.to_csv(rows, index=False, float_format="%.6g", lineterminator="\n")
+        clips.to_csv(rows, index=False, lineterminator="\n")
     except OSError as error:
         raise UserError(f"{rows}: cannot be written ({error.strerror})") from error
     return [*paths, rows]

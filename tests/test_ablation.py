@@ -62,12 +62,14 @@ def test_one_training_has_no_spread() -> None:
     table = ablation.table(clips[clips["seed"] == 1])
     assert table.data["si_sdr_db_between_seeds"].isna().all()
     assert "between seeds" not in str(text_rows(table))
+    assert "were not compared" in table.notes[1]
 
 
 def test_the_table_is_that_of_its_rows(tmp_path: Path) -> None:
     csv, markdown, rows = ablation.write(scored(10.0, 9.0, 7.0), tmp_path)
     assert to_csv(ablation.read(rows)) == csv.read_text()
-    assert "| + Freq-wise Attention | 7 | 100 | 800 | 2 | 2 | 9.00 " in markdown.read_text()
+    assert "| + Freq-wise Attention | 7 | 9.00 " in markdown.read_text()
+    assert "100 iterations, 800 crops each; 2 held-out clips" in markdown.read_text()
     rows.write_text("system,clip\nbase,a\n")
     with pytest.raises(UserError, match=r"table3_clips.csv: not the rows of a Table 3"):
         ablation.read(rows)

@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
 from conftest import Cli
 
 ROOT = Path(__file__).resolve().parents[1]
+CARD = "m2l_bench/music2latent/weights/mini/MODEL_CARD.md"
+MINI = "Music2Latent, mini"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -21,15 +24,37 @@ def test_the_ten_line_system_runs(tmp_path: Path, cli: Cli) -> None:
     assert "Eight bits a sample" in result.stdout
 
 
-def test_its_tables_are_the_generated_ones() -> None:
-    for name in ("results/table2.md", "results/musiccaps37/table2.md"):
-        table = [line for line in (ROOT / name).read_text(encoding="utf-8").splitlines() if line.startswith("|")]
-        assert "\n".join(table) in README, f"{name} has changed: copy its table into README.md"
+@pytest.mark.parametrize(
+    ("document", "results", "system"),
+    [
+        ("README.md", "table2.md", ""),
+        ("README.md", "musiccaps37/table2.md", ""),
+        ("docs/probing.md", "mini/table1.md", ""),
+        ("docs/training.md", "table3.md", ""),
+        (CARD, "table2.md", MINI),
+        (CARD, "musiccaps37/table2.md", MINI),
+        (CARD, "figure2.md", MINI),
+        (CARD, "musiccaps37/figure2.md", MINI),
+    ],
+)
+def test_tables_are_the_generated_ones(document: str, results: str, system: str) -> None:
+    """All rows, or those of a system, are in the document as the commands wrote them."""
+    lines = (ROOT / "results" / results).read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line.startswith(f"| {system}")]
+    assert rows
+    text = (ROOT / document).read_text(encoding="utf-8")
+    assert "\n".join(rows) in text, f"results/{results} has changed: copy its rows into {document}"
 
 
-def test_the_figures_of_the_model_card_are_the_generated_ones() -> None:
-    card = (ROOT / "m2l_bench/music2latent/weights/mini/MODEL_CARD.md").read_text(encoding="utf-8")
-    for name in ("results/table2.md", "results/musiccaps37/table2.md"):
-        rows = (ROOT / name).read_text(encoding="utf-8").splitlines()
-        (row,) = [row for row in rows if row.startswith("| Music2Latent, mini |")]
-        assert row in card, f"{name} has changed: copy its rows into the model card"
+def test_its_probes_are_those_of_the_whole_table() -> None:
+    whole = measured((ROOT / "results/mini/table1.md").read_text(encoding="utf-8"))
+    (table,) = re.findall(r"\| rendered sets.*?\n\n", README, re.DOTALL)
+    assert set(measured(table)) == set(whole)
+    for model, shown in measured(table).items():
+        assert set(shown) <= set(whole[model]), f"{model}: results/mini/table1.md has changed: copy it into README.md"
+
+
+def measured(table: str) -> dict[str, list[str]]:
+    """Cells of a Markdown table's rows with figures, by the first of each row."""
+    rows = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("|") and "[" in line]
+    return {first.strip(): [cell.strip() for cell in rest] for first, *rest in rows}
