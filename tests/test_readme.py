@@ -54,6 +54,15 @@ def test_its_probes_are_those_of_the_whole_table() -> None:
         assert set(shown) <= set(whole[model]), f"{model}: results/mini/table1.md has changed: copy it into README.md"
 
 
+def test_the_probes_of_the_model_card_are_measured() -> None:
+    card, results = ((ROOT / path).read_text(encoding="utf-8") for path in (CARD, "results/mini/table1.md"))
+    (table,) = re.findall(r"\| \| music2latent-mini \| MusiCNN .*?\n\n", card, re.DOTALL)
+    columns = [measured(results)[model] for model in (MINI, "MusiCNN-MSD", "Chroma", "Music2Latent, random weights")]
+    assert len(measured(table)) == 4
+    for row in measured(table).values():
+        assert any(tuple(row) == found for found in zip(*columns, strict=True)), f"not in results/mini/table1.md: {row}"
+
+
 def measured(table: str) -> dict[str, list[str]]:
     """Cells of a Markdown table's rows with figures, by the first of each row."""
     rows = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("|") and "[" in line]
