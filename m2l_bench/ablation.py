@@ -154,9 +154,9 @@ def _with_interval(name: str, values: np.ndarray) -> dict[str, float]:
     return {name: float(values.mean()) if len(values) else float("nan"), f"{name}_low": low, f"{name}_high": high}
 
 
-def write(clips: pd.DataFrame, folder: Path) -> list[Path]:
+def write(result: Table, clips: pd.DataFrame, folder: Path) -> list[Path]:
     """Write the table, `table3.csv` and `table3.md`, and its rows into `folder`; returns the paths."""
-    paths = table_formats.write(table(clips), folder, "table3")
+    paths = table_formats.write(result, folder, "table3")
     rows = folder / ROWS
     try:
         clips.to_csv(rows, index=False, lineterminator="\n")

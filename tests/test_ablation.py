@@ -66,7 +66,8 @@ def test_one_training_has_no_spread() -> None:
 
 
 def test_the_table_is_that_of_its_rows(tmp_path: Path) -> None:
-    csv, markdown, rows = ablation.write(scored(10.0, 9.0, 7.0), tmp_path)
+    clips = scored(10.0, 9.0, 7.0)
+    csv, markdown, rows = ablation.write(ablation.table(clips), clips, tmp_path)
     assert to_csv(ablation.read(rows)) == csv.read_text()
     assert "| + Freq-wise Attention | 7 | 9.00 " in markdown.read_text()
     assert "100 iterations, 800 crops each; 2 held-out clips" in markdown.read_text()

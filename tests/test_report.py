@@ -149,7 +149,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i, variant in enumerate(ablation.VARIANTS)
         for clip in range(4)
     ]
-    ablation.write(pd.DataFrame(clips), out / "ablation")
+    rows = pd.DataFrame(clips)
+    ablation.write(ablation.table(rows), rows, out / "ablation")
     return out
 
 

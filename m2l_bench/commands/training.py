@@ -168,10 +168,11 @@ def ablate(
         stderr.print("not all models are trained yet: the same command goes on", markup=False)
         raise typer.Exit(SOME_FAILED)
     clips = ablation.score(options, range(seeds), "cpu" if device == "auto" else device)
-    ablation.write(clips, out)
-    paths = ablation.write(clips, results)
+    result = ablation.table(clips)
+    ablation.write(result, clips, out)
+    paths = ablation.write(result, clips, results)
     if json:
-        print_json(table_formats.to_json(ablation.table(clips)))
+        print_json(table_formats.to_json(result))
     else:
-        summaries.print_table(stdout, ablation.table(clips))
+        summaries.print_table(stdout, result)
     stderr.print(f"wrote {', '.join(map(str, paths))}", markup=False, soft_wrap=True)
