@@ -30,10 +30,12 @@ def music(seconds: float = 1.0, rate: int = 44_100, channels: int = 1, seed: int
     for _ in range(channels):
         voice = 0.01 * rng.standard_normal(len(time))
         for start in np.arange(0, seconds, 0.25):
-            pitch, sounding = 110 * 2 ** (rng.integers(0, 36) / 12), (time > start) & (time < start + 3)
+            pitch = 110 * 2 ** (rng.integers(0, 36) / 12)
+            sounding = slice(np.searchsorted(time, start, "right"), np.searchsorted(time, start + 3, "left"))
             age = time[sounding] - start
+            decay = np.exp(-4 * age)
             for harmonic in range(1, 6):
-                voice[sounding] += 0.05 / harmonic * np.sin(2 * np.pi * pitch * harmonic * age) * np.exp(-4 * age)
+                voice[sounding] += 0.05 / harmonic * np.sin(2 * np.pi * pitch * harmonic * age) * decay
         voices.append(voice)
     return np.asarray(voices, np.float32)
 
@@ -91,16 +93,22 @@ def cli(tmp_path: Path) -> Cli:
 
 @pytest.fixture
 def cli_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """As `cli`, within this process: for many mistakes that end in a moment."""
+    """As `cli`, within this process, which does not import everything anew: where a process is not what is tested.
 
-    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setenv("COLUMNS", "200")
-        monkeypatch.setattr(sys, "argv", ["m2l-bench", *map(str, arguments)])
-        monkeypatch.setattr(signal, "signal", lambda *_: None)
-        with pytest.raises(SystemExit) as ended:
-            main()
+    Not for variables of the Hugging Face hub, which are read once.
+    """
+
+    def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        with monkeypatch.context() as patch:
+            patch.chdir(tmp_path)
+            for name, value in {"COLUMNS": "200", **environment}.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["m2l-bench", *map(str, arguments)])
+            patch.setattr(signal, "signal", lambda *_: None)
+            capsys.readouterr()
+            with pytest.raises(SystemExit) as ended:
+                main()
         output, errors = capsys.readouterr()
-        return subprocess.CompletedProcess(sys.argv, int(ended.value.code or 0), output, errors)
+        return subprocess.CompletedProcess(["m2l-bench", *arguments], int(ended.value.code or 0), output, errors)
 
     return run

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import music, write
+from conftest import Cli, music, write
 
 from m2l_bench import ablation
 from m2l_bench.ablation import METRICS, VARIANTS
@@ -77,22 +74,16 @@ def test_the_table_is_that_of_its_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_command_stops_goes_on_and_writes_the_table(tmp_path: Path) -> None:
+def test_the_command_stops_goes_on_and_writes_the_table(cli_here: Cli, tmp_path: Path) -> None:
     for name in ("music/a.wav", "held-out/b.wav", "held-out/c.wav"):
         write(tmp_path / name, music(0.5, seed=len(name)))
-
-    def run(*arguments: str) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "m2l_bench", *arguments]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
-
-    assert run("pack", "music", "-o", "corpus").returncode == 0
+    assert cli_here("pack", "music", "-o", "corpus").returncode == 0
     command = ["ablate", "--preset", "tiny", "--data", "corpus", "--iterations", "2", "--batch-size", "2"]
     command += ["--validate-on", "held-out", "--out", "runs"]
-    stopped = run(*command, "--max-minutes", "0")
+    stopped = cli_here(*command, "--max-minutes", "0")
     assert stopped.returncode == 3, stopped.stderr
     assert "the same command goes on" in stopped.stderr
-    done = run(*command, "--json")
+    done = cli_here(*command, "--json")
     assert done.returncode == 0, done.stderr
     assert [row["seeds"] for row in json.loads(done.stdout)["rows"]] == [1, 1, 1]
     table = pd.read_csv(tmp_path / "results" / "table3.csv")

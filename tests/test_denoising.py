@@ -8,8 +8,6 @@ import pytest
 from conftest import Cli
 from toy_codec import CARD
 
-ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parent)}
-
 
 @pytest.fixture
 def sweep(quick_cards: Path, originals: Path) -> tuple[object, ...]:
@@ -17,8 +15,8 @@ def sweep(quick_cards: Path, originals: Path) -> tuple[object, ...]:
     return ("sweep", "--models", "denoiser", "--cards", quick_cards, "--task", "quick", "--data", originals, "--json")
 
 
-def test_a_row_a_number_of_steps(sweep: tuple[object, ...], tmp_path: Path, cli: Cli) -> None:
-    result = cli(*sweep, "--steps", "4,1", **ENVIRONMENT)
+def test_a_row_a_number_of_steps(sweep: tuple[object, ...], tmp_path: Path, cli_here: Cli) -> None:
+    result = cli_here(*sweep, "--steps", "4,1")
     assert result.returncode == 0, result.stderr
     data = pd.read_csv(tmp_path / "results" / "figure2.csv")
     assert data[["system", "steps", "clips"]].to_numpy().tolist() == [["denoiser", 1, 3], ["denoiser", 4, 3]]
@@ -28,17 +26,17 @@ def test_a_row_a_number_of_steps(sweep: tuple[object, ...], tmp_path: Path, cli:
     assert (tmp_path / "runs" / "folder-originals" / "denoiser@steps4").is_dir()
     text = (tmp_path / "results" / "figure2.md").read_text()
     assert "| Denoiser | 4 | 3 |" in text
-    more = cli(*sweep, "--steps", "1,2,4", **ENVIRONMENT)
+    more = cli_here(*sweep, "--steps", "1,2,4")
     assert [row["steps"] for row in json.loads(more.stdout)["table"]["rows"]] == [1, 2, 4]
     assert pd.read_csv(tmp_path / "results" / "figure2.csv")["si_sdr_db"][0] == data["si_sdr_db"][0]
 
 
 @pytest.mark.parametrize("steps", ["0", "1,1", "two", ""])
-def test_numbers_that_are_none(sweep: tuple[object, ...], cli: Cli, steps: str) -> None:
-    result = cli(*sweep, "--steps", steps, **ENVIRONMENT)
+def test_numbers_that_are_none(sweep: tuple[object, ...], cli_here: Cli, steps: str) -> None:
+    result = cli_here(*sweep, "--steps", steps)
     assert result.returncode == 1 and "different whole numbers above zero" in result.stderr
 
 
-def test_a_system_without_steps_is_refused(sweep: tuple[object, ...], cli: Cli) -> None:
-    result = cli(*sweep, "--models", "opus-12k", **ENVIRONMENT)
+def test_a_system_without_steps_is_refused(sweep: tuple[object, ...], cli_here: Cli) -> None:
+    result = cli_here(*sweep, "--models", "opus-12k")
     assert result.returncode == 1 and "opus-12k: has no denoising steps to sweep over" in result.stderr

@@ -1,4 +1,4 @@
-"""`m2l-bench fad` on folders, as a user would; one test a way in which it can go wrong."""
+"""`m2l-bench fad` on folders; one test a way in which it can go wrong."""
 
 import csv
 import json
@@ -16,7 +16,7 @@ Fad = Callable[..., Any]
 
 
 @pytest.fixture
-def fad(tmp_path: Path, cli: Cli) -> Fad:
+def fad(tmp_path: Path, cli_here: Cli) -> Fad:
     """Runs `fad` with the toy embedding and a cache of its own; gives the result with `.json` beside it."""
     counter = tmp_path / "counter"
     (tmp_path / "cards").mkdir()
@@ -24,9 +24,8 @@ def fad(tmp_path: Path, cli: Cli) -> Fad:
 
     def run(*arguments: object) -> Any:
         counter.write_text("")
-        result: Any = cli(
-            *("fad", "--embedding", "toy", "--cards", "cards", "--cache", "cache", "--json", *arguments),
-            PYTHONPATH=str(Path(__file__).parent),
+        result: Any = cli_here(
+            *("fad", "--embedding", "toy", "--cards", "cards", "--cache", "cache", "--json", *arguments)
         )
         result.json = json.loads(result.stdout) if result.stdout else None
         result.embedded = counter.stat().st_size

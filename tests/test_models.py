@@ -120,7 +120,7 @@ def test_a_stream_may_carry_a_serial_number(name: str) -> None:
     assert not found.problems and found.features is None
 
 
-def test_from_the_command_line(cli: Cli, tmp_path: Path) -> None:
+def test_from_the_command_line(cli: Cli, cli_here: Cli, tmp_path: Path) -> None:
     (tmp_path / "cards").mkdir()
     path = tmp_path / "cards" / "denoiser.yaml"
     path.write_text(CARD + "latents: {sample_rate: 44100, channels: 1, width: 1, samples: 1}\n")
@@ -128,10 +128,10 @@ def test_from_the_command_line(cli: Cli, tmp_path: Path) -> None:
     done = cli(*check, PYTHONPATH=TESTS)
     assert done.returncode == 0, done.stderr
     assert "1 x 1 x 44,100" in done.stdout and "x real time" in done.stdout
-    found = json.loads(cli(*check, "--json", PYTHONPATH=TESTS).stdout)
+    found = json.loads(cli_here(*check, "--json").stdout)
     assert found["name"] == "denoiser" and found["latents"] == [1, 1, 44_100] and found["problems"] == []
     path.write_text(path.read_text().replace("width: 1", "width: 2"))
-    wrong = cli(*check, PYTHONPATH=TESTS)
+    wrong = cli_here(*check)
     assert wrong.returncode == 1
     assert "error: denoiser: the width of latents is 1, the card says 2" in wrong.stderr
     assert len(wrong.stderr.strip().splitlines()) == 1

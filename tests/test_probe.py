@@ -192,21 +192,31 @@ def test_metrics_must_fit_the_labels(cards_folder: Path, data: Path, tmp_path: P
 
 
 def test_a_killed_command_goes_on_where_it_stopped(
-    cards: Cards, cards_folder: Path, data: Path, tmp_path: Path, cache: Path
+    cards: Cards,
+    cards_folder: Path,
+    data: Path,
+    tmp_path: Path,
+    cache: Path,
+    cli_here: Cli,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Killed among its features; the second command computes only the others, and the numbers are the same."""
-    slow = tmp_path / "slow_toy.py"
-    slow.write_text(
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "slow_toy.py").write_text(
         "import time\nfrom toy_embedding import Toy\nclass Slow(Toy):\n"
         "    def embed(self, audio):\n        time.sleep(0.05)\n        return super().embed(audio)\n"
     )
     (cards_folder / "toy0.yaml").write_text(
         TOYS[0].replace("toy_embedding:Toy", "slow_toy:Slow") + f"options: {{counter: {tmp_path / 'count'}}}\n"
     )
-    command = [sys.executable, "-m", "m2l_bench", "probe", "--task", "toy-task", "--models", "toy"]
-    command += ["--data", str(data), "--cards", str(cards_folder), "--out", str(tmp_path / "runs")]
+    command = ["probe", "--task", "toy-task", "--models", "toy", "--data", str(data), "--cards", str(cards_folder)]
     path = os.pathsep.join([str(tmp_path), TESTS, os.environ.get("PYTHONPATH", "")])
-    process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "m2l_bench", *command],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": path},
+        stderr=subprocess.DEVNULL,
+    )
     counter = tmp_path / "count"
     while not (counter.exists() and len(counter.read_text()) > 20):
         assert process.poll() is None
@@ -216,7 +226,7 @@ def test_a_killed_command_goes_on_where_it_stopped(
     done = len(list((cache / "features").rglob("clips/*/*.npy")))
     assert 20 <= done < 90 and not list((tmp_path / "runs").rglob("results.json"))
     before = len(counter.read_text())
-    result = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    result = cli_here(*command)
     assert result.returncode == 0, result.stderr
     assert len(counter.read_text()) == before + 90 - done
     resumed = ProbeRun(tmp_path / "runs" / "probe-toy-task" / "toy")
@@ -294,14 +304,14 @@ def test_the_command_line(cli: Cli, cli_here: Cli, cards_folder: Path, data: Pat
     shown = cli("probe", *common, "--models", "toy,mel-mean", PYTHONPATH=path)
     assert shown.returncode == 0, shown.stderr
     assert "90 clips (72 train" in shown.stderr and "Mean log-mel spectrum" in shown.stdout
-    listed = json.loads(cli("probe", *common, "--models", "toy", "--json", PYTHONPATH=path).stdout)
+    listed = json.loads(cli_here("probe", *common, "--models", "toy", "--json").stdout)
     (row,) = listed["table"]["rows"]
     assert row["system"] == "toy" and row["seeds"] == 3 and listed["models"][0]["failed"] == {}
-    made = cli("tables", "--json")
+    made = cli_here("tables", "--json")
     assert made.returncode == 0 and "mini/table1" in json.loads(made.stdout)
     assert (tmp_path / "results" / "mini" / "table1.csv").is_file()
     sorted((data / "audio").rglob("*.wav"))[0].write_bytes(b"broken")
-    broken = cli("probe", *common, "--models", "toy", PYTHONPATH=path)
+    broken = cli_here("probe", *common, "--models", "toy")
     assert broken.returncode == 3 and "'000' left out" in broken.stderr
     mistakes = {
         ("--task", "bundled"): "reconstruction task: `m2l-bench reconstruct --task bundled`",

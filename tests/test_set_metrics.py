@@ -164,35 +164,39 @@ def test_one_clip_has_a_distance_that_says_what_it_lacks(cards: Path, data: Path
     assert found["value"] is None and found["notes"] == ["two vectors needed for a covariance, got 1"]
 
 
-def test_another_reference_a_folder_or_its_statistics(cards: Path, data: Path, tmp_path: Path, cli: Cli) -> None:
+def test_another_reference_a_folder_or_its_statistics(cards: Path, data: Path, tmp_path: Path, cli_here: Cli) -> None:
     for i in range(8):
         write(tmp_path / "others" / f"{i}.wav", music(seconds=1.5, seed=50 + i, rate=22_050), 22_050)
     command = ("reconstruct", "--cards", cards, "--task", "sets", "--data", data, "--models", "lowpass-3.5k", "--json")
     saved = ("fad", "others", data, "--embedding", "toy", "--cards", cards, "--save-reference", "others.npz")
-    environment = {"PYTHONPATH": TESTS, "M2L_BENCH_CACHE": str(tmp_path / "cache")}
-    assert cli(*saved, **environment).returncode == 0
+    environment = {"M2L_BENCH_CACHE": str(tmp_path / "cache")}
+    assert cli_here(*saved, **environment).returncode == 0
     values = {}
     for reference in ("others", "others.npz"):
-        result = cli(*command, "--reference", reference, **environment)
+        result = cli_here(*command, "--reference", reference, **environment)
         assert result.returncode == 0, result.stderr
         table = json.loads(result.stdout)["table"]
         assert f"Fréchet distances against {reference}." in table["caption"]
         values[reference] = next(row["fad_toy"] for row in table["rows"] if row["system"] == "lowpass-3.5k")
     assert values["others"] == pytest.approx(values["others.npz"], rel=1e-9)
-    own = json.loads(cli(*command, **environment).stdout)["table"]["rows"]
+    own = json.loads(cli_here(*command, **environment).stdout)["table"]["rows"]
     assert next(row["fad_toy"] for row in own if row["system"] == "lowpass-3.5k") != values["others"]
-    shown = cli("tables", "--reference", "others.npz", "--format", "csv", **environment)
+    shown = cli_here("tables", "--reference", "others.npz", "--format", "csv", **environment)
     assert f"{values['others.npz']:.4f}" in shown.stdout
 
 
 @pytest.mark.slow
-def test_kill_and_resume(cards: Path, data: Path, tmp_path: Path) -> None:
+def test_kill_and_resume(cards: Path, data: Path, tmp_path: Path, cli_here: Cli) -> None:
     for i in range(60):
         write(data / f"more{i}.wav", music(seconds=1.0, seed=i))
-    command = [sys.executable, "-m", "m2l_bench", "reconstruct", "--cards", cards, "--task", "sets", "--data", data]
-    command += ["--models", "opus-12k", "--out", tmp_path / "runs"]
-    environment = os.environ | {"PYTHONPATH": TESTS}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = ["reconstruct", "--cards", cards, "--task", "sets", "--data", data, "--models", "opus-12k"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "m2l_bench", *command],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": TESTS},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     folder = tmp_path / "runs" / "folder-originals" / "opus-12k"
     while not (folder / "rows.jsonl").exists() or len((folder / "rows.jsonl").read_text().splitlines()) < 5:
         time.sleep(0.01)
@@ -200,11 +204,11 @@ def test_kill_and_resume(cards: Path, data: Path, tmp_path: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (folder / "distances.json").exists()
-    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    finished = cli_here(*command)
     assert finished.returncode == 0, finished.stderr
     resumed = read_distances(folder)["fad_toy"]
     shutil.rmtree(tmp_path / "runs")
-    assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+    assert cli_here(*command).returncode == 0
     assert read_distances(folder)["fad_toy"] == resumed
 
 

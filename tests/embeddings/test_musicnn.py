@@ -52,7 +52,8 @@ def test_the_network_is_the_original(embedding: MusiCNN) -> None:
 def test_a_clip_gives_the_original_vector(embedding: MusiCNN) -> None:
     samples, rate = audio.read(CLIP)
     mono = torch.from_numpy(audio.resample(audio.to_mono(samples), rate, 16_000)[0])
-    np.testing.assert_array_equal(next(log_mel_windows(mono))[0], PARITY["log_mel"][0])
+    # Logarithms differ by processor: NumPy keeps them within 4 units in the last place.
+    np.testing.assert_array_max_ulp(next(log_mel_windows(mono))[0].numpy(), PARITY["log_mel"][0], maxulp=4)
     np.testing.assert_allclose(embedding.embed(mono)[0], PARITY["penultimate"][0], rtol=0, atol=1e-4)
 
 

@@ -9,12 +9,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import music, write
+from conftest import Cli, music, write
 from rich.console import Console
 
 from m2l_bench import training_commands
@@ -26,7 +26,7 @@ from m2l_bench.training_commands import TrainOptions
 from .conftest import equal
 
 SMALL = ["--preset", "tiny", "--batch-size", "2", "--precision", "32-true"]
-Command = Callable[..., subprocess.CompletedProcess]
+M2L_BENCH = [sys.executable, "-m", "m2l_bench"]
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +37,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         write(folder / "music" / f"{number}.wav", music(1.0, seed=number))
     write(folder / "held-out" / "a.wav", music(0.3, seed=9))
     done = subprocess.run(
-        [sys.executable, "-m", "m2l_bench", "pack", folder / "music", "-o", folder / "corpus"],
-        capture_output=True,
-        text=True,
+        [*M2L_BENCH, "pack", folder / "music", "-o", folder / "corpus"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert "2 files, 0.00 hours in 1 shards" in done.stderr
@@ -47,58 +45,68 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def train(folders: tuple[Path, Path]) -> Command:
-    def run(*arguments: str | Path, before: tuple[str, ...] = (sys.executable, "-m", "m2l_bench")):
-        command = [*before, "train", "--data", folders[0], "--validate-on", folders[1], *SMALL, *arguments]
-        return subprocess.run(list(map(str, command)), capture_output=True, text=True, env=one_thread())
-
-    return run
+def arguments(folders: tuple[Path, Path]) -> list[str]:
+    return ["train", "--data", str(folders[0]), "--validate-on", str(folders[1]), *SMALL]
 
 
-def one_thread() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1"}
+@pytest.fixture
+def train(cli_here: Cli, arguments: list[str]) -> Cli:
+    return partial(cli_here, *arguments)
 
 
-def test_pack_names_what_it_left_out(tmp_path: Path) -> None:
+def started(*command: object) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, env=environment)
+
+
+@pytest.fixture(scope="module")
+def three_iterations(folders: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that is done, of one process."""
+    out = tmp_path_factory.mktemp("run")
+    training_commands.train(
+        TrainOptions(
+            data=[str(folders[0])],
+            validate_on=folders[1],
+            out=out,
+            preset="tiny",
+            precision="32-true",
+            changes={"batch_size": 2, "iterations": 3},
+        ),
+        Console(stderr=True),
+    )
+    return out
+
+
+def test_pack_names_what_it_left_out(cli_here: Cli, tmp_path: Path) -> None:
     write(tmp_path / "in" / "good.wav", music(0.2))
     (tmp_path / "in" / "bad.mp3").write_bytes(b"no music")
-    done = subprocess.run(
-        [sys.executable, "-m", "m2l_bench", "pack", tmp_path / "in", "-o", tmp_path / "out"],
-        capture_output=True,
-        text=True,
-    )
+    done = cli_here("pack", "in", "-o", "out")
     assert done.returncode == 3
     assert "bad.mp3: " in done.stderr
     assert "1 files" in done.stderr
 
 
-def test_train_then_encode(train: Command, tmp_path: Path) -> None:
-    done = train("--out", tmp_path / "run", "--iterations", "3")
+def test_train_then_encode(cli: Cli, cli_here: Cli, arguments: list[str], tmp_path: Path) -> None:
+    done = cli(*arguments, "--out", "run", "--iterations", "3")
     assert done.returncode == 0, done.stderr
     assert "iteration 3: loss " in done.stderr
     assert "si_sdr_db" in done.stderr
     assert "\x1b" not in done.stderr
     assert done.stdout == ""
-    song = write(tmp_path / "song.wav", music(0.5))
-    encoded = subprocess.run(
-        [sys.executable, "-m", "m2l_bench", "encode", song, "--weights", tmp_path / "run" / "model"],
-        capture_output=True,
-        text=True,
-    )
+    write(tmp_path / "song.wav", music(0.5))
+    encoded = cli_here("encode", "song.wav", "--weights", "run/model")
     assert encoded.returncode == 0, encoded.stderr
-    again = train("--out", tmp_path / "run", "--iterations", "3")
+    again = cli_here(*arguments, "--out", "run", "--iterations", "3")
     assert again.returncode == 0, again.stderr
-    assert f"going on from iteration 3 of {tmp_path / 'run'}" in again.stderr
+    assert "going on from iteration 3 of run" in again.stderr
 
 
 @pytest.mark.slow
-def test_kill_minus_nine_loses_nothing_but_time(train: Command, folders: tuple[Path, Path], tmp_path: Path) -> None:
+def test_kill_minus_nine_loses_nothing_but_time(train: Cli, arguments: list[str], tmp_path: Path) -> None:
     whole = train("--out", tmp_path / "whole", "--iterations", "6")
     assert whole.returncode == 0, whole.stderr
-    arguments = ["train", "--data", folders[0], "--validate-on", folders[1], *SMALL, "--iterations", "6"]
-    command = [sys.executable, "-m", "m2l_bench", *arguments, "--out", tmp_path / "run", "--interval-minutes", "0"]
-    process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, env=one_thread())
-    for line in process.stderr:
+    process = started(*M2L_BENCH, *arguments, "--iterations", "6", "--out", tmp_path / "run", "--interval-minutes", "0")
+    for line in process.stderr or ():
         if line.startswith("iteration 2:"):
             process.send_signal(signal.SIGKILL)
             break
@@ -111,12 +119,10 @@ def test_kill_minus_nine_loses_nothing_but_time(train: Command, folders: tuple[P
     assert equal(one.average, other.average)
 
 
-def test_sigterm_leaves_a_checkpoint_and_success(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "m2l_bench", "train", "--data", folders[0], "--validate-on", folders[1]]
-    command += [*SMALL, "--iterations", "1000", "--out", tmp_path]
-    process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, env=one_thread())
+def test_sigterm_leaves_a_checkpoint_and_success(arguments: list[str], tmp_path: Path) -> None:
+    process = started(*M2L_BENCH, *arguments, "--iterations", "1000", "--out", tmp_path)
     while not (tmp_path / "log.jsonl").exists() or '"loss"' not in (tmp_path / "log.jsonl").read_text():
-        assert process.poll() is None, process.stderr.read()
+        assert process.poll() is None, process.communicate()
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
     _, stderr = process.communicate()
@@ -125,7 +131,7 @@ def test_sigterm_leaves_a_checkpoint_and_success(folders: tuple[Path, Path], tmp
     assert 0 < states.load(tmp_path).iteration < 1000
 
 
-def test_a_run_goes_on_elsewhere_from_compact_parts(train: Command, tmp_path: Path) -> None:
+def test_a_run_goes_on_elsewhere_from_compact_parts(train: Cli, tmp_path: Path) -> None:
     done = train(
         "--out", tmp_path / "here", "--iterations", "2", "--compact", tmp_path / "parts", "--part-megabytes", "1"
     )
@@ -166,13 +172,13 @@ def test_unusable_options(folders: tuple[Path, Path], tmp_path: Path, options: d
     assert message in str(error.value)
 
 
-def test_errors_end_in_one_line(train: Command, tmp_path: Path) -> None:
+def test_errors_end_in_one_line(train: Cli, tmp_path: Path) -> None:
     done = train("--out", tmp_path / "run", "--preset", "large")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: no preset 'large'")
 
 
-def test_another_configuration_does_not_go_on(train: Command, tmp_path: Path) -> None:
+def test_another_configuration_does_not_go_on(train: Cli, tmp_path: Path) -> None:
     assert train("--out", tmp_path, "--iterations", "1").returncode == 0
     for arguments, message in (
         (["--iterations", "2"], "iterations was 1, now 2"),
@@ -185,7 +191,7 @@ def test_another_configuration_does_not_go_on(train: Command, tmp_path: Path) ->
         assert "say the same, or another --out" in done.stderr
 
 
-def test_a_damaged_shard_is_named(folders: tuple[Path, Path], train: Command, tmp_path: Path) -> None:
+def test_a_damaged_shard_is_named(folders: tuple[Path, Path], train: Cli, tmp_path: Path) -> None:
     corpus = shutil.copytree(folders[0], tmp_path / "corpus")
     shard = corpus / "shard-00000.i16"
     content = bytearray(shard.read_bytes())
@@ -203,13 +209,13 @@ def losses(folder: Path) -> list[float]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("nodes", [1, 2])
-def test_two_processes_do_what_one_does(train: Command, folders: tuple[Path, Path], tmp_path: Path, nodes: int) -> None:
+def test_two_processes_do_what_one_does(
+    three_iterations: Path, arguments: list[str], tmp_path: Path, nodes: int
+) -> None:
     """On one machine, and as two machines would: each its own torchrun and address."""
-    assert train("--out", tmp_path / "one", "--iterations", "3").returncode == 0
     port = str(20_000 + os.getpid() % 10_000 + nodes)
     torchrun = [sys.executable, "-m", "torch.distributed.run"]
-    script = ["-m", "m2l_bench", "train", "--data", folders[0], "--validate-on", folders[1], *SMALL]
-    script += ["--iterations", "3", "--out", tmp_path / "two"]
+    script = ["-m", "m2l_bench", *arguments, "--iterations", "3", "--out", str(tmp_path / "two")]
     if nodes == 1:
         commands = [[*torchrun, "--nproc-per-node", "2", "--master-port", port, *script]]
     else:
@@ -218,14 +224,12 @@ def test_two_processes_do_what_one_does(train: Command, folders: tuple[Path, Pat
             [*torchrun, *shared, "--node-rank", str(rank), "--local-addr", f"127.0.0.{rank + 1}", *script]
             for rank in range(2)
         ]
-    processes = [
-        subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, env=one_thread())
-        for command in commands
-    ]
-    for process in processes:
+    for process in [started(*command) for command in commands]:
         _, stderr = process.communicate(timeout=300)
         assert process.returncode == 0, stderr
-    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)
-    one, two = (Music2Latent.from_pretrained(tmp_path / name / "model").checkpoint.networks for name in ("one", "two"))
+    assert losses(tmp_path / "two") == pytest.approx(losses(three_iterations), rel=1e-4)
+    one, two = (
+        Music2Latent.from_pretrained(run / "model").checkpoint.networks for run in (three_iterations, tmp_path / "two")
+    )
     for ours, theirs in zip(one.parameters(), two.parameters(), strict=True):
         assert torch.allclose(ours, theirs, atol=1e-3)
