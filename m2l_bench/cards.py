@@ -218,26 +218,35 @@ class Cards:
     probes: dict[str, ProbeTaskCard] = field(default_factory=dict)
 
     def system(self, name: str) -> SystemCard:
-        return _pick(self.systems, name, "system", "m2l-bench models")
+        return pick(self.systems, name, "system", "m2l-bench models")
 
     def embedding(self, name: str) -> EmbeddingCard:
-        return _pick(self.embeddings, name, "embedding", "m2l-bench weights list")
+        return pick(self.embeddings, name, "embedding", "m2l-bench weights list")
 
     def task(self, name: str) -> TaskCard:
         if name in self.probes:
             raise UserError(f"'{name}' is a probing task: `m2l-bench probe --task {name}`")
-        return _pick(self.tasks, name, "task", "m2l-bench tasks")
+        return pick(self.tasks, name, "task", "m2l-bench tasks")
 
     def probe_task(self, name: str) -> ProbeTaskCard:
         if name in self.tasks:
             raise UserError(f"'{name}' is a reconstruction task: `m2l-bench reconstruct --task {name}`")
-        return _pick(self.probes, name, "probing task", "m2l-bench tasks")
+        return pick(self.probes, name, "probing task", "m2l-bench tasks")
 
     def task_of_any_kind(self, name: str) -> TaskCard | ProbeTaskCard:
-        return self.probes[name] if name in self.probes else _pick(self.tasks, name, "task", "m2l-bench tasks")
+        return self.probes[name] if name in self.probes else pick(self.tasks, name, "task", "m2l-bench tasks")
 
 
-def _pick(cards: dict[str, CardType], name: str, what: str, command: str) -> CardType:
+def pick(cards: dict[str, CardType], name: str, what: str, command: str) -> CardType:
+    """The card of this name.
+
+    Args:
+        what: cards of what they are, and
+        command: what lists them, for the message.
+
+    Raises:
+        UserError: there is none; names the nearest.
+    """
     if name not in cards:
         near = difflib.get_close_matches(name, cards, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"`{command}` lists them."

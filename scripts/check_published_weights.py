@@ -31,7 +31,7 @@ from m2l_bench.datasets import bundled
 from m2l_bench.embedding_runner import load_embedding
 from m2l_bench.errors import UserError, one_line
 from m2l_bench.metrics.si_sdr import si_sdr
-from m2l_bench.music2latent import PUBLISHED_LATENT_SCALE, Music2Latent, checkpoint, names
+from m2l_bench.music2latent import PUBLISHED_LATENT_SCALE, Music2Latent, checkpoint
 from m2l_bench.scoring import score
 from m2l_bench.shipped import shipped
 from m2l_bench.systems import load_runner
@@ -57,26 +57,27 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def chosen(cards: Cards, names: list[str]) -> list[AdapterCard]:
+def chosen(cards: Cards, names: list[str]) -> list[SystemCard | EmbeddingCard]:
     """Cards with weights to fetch, by these names or all; a name may be of a system and of an embedding."""
-    everything: list[AdapterCard] = [*cards.systems.values(), *cards.embeddings.values()]
-    fetched = [card for card in everything if card.name == NAME or any(not f.shipped for f in card.weights.values())]
+    everything: list[SystemCard | EmbeddingCard] = [*cards.systems.values(), *cards.embeddings.values()]
+    fetched = [card for card in everything if any(not file.shipped for file in card.weights.values())]
     unknown = set(names) - {card.name for card in fetched}
     if unknown:
         raise UserError(f"no weights to fetch for {min(unknown)}; there are {', '.join(card.name for card in fetched)}")
     return [card for card in fetched if not names or card.name in names]
 
 
-def check(card: AdapterCard, seconds: float, weights_dir: Path | None = None) -> tuple[str, bool]:
+def check(card: SystemCard | EmbeddingCard, seconds: float, weights_dir: Path | None = None) -> tuple[str, bool]:
     """Print the line of a card; its name, and whether all is well."""
     try:
-        if card.name == NAME:
-            said = of_music2latent(seconds)
+        hashes = unpinned(card, weights_dir)
+        if isinstance(card, EmbeddingCard):
+            said = of_embedding(card, seconds, weights_dir)
+        elif card.name == NAME:
+            said = of_music2latent(fetch(card.weights["weights"], weights_dir), seconds)
         else:
-            hashes = unpinned(card, weights_dir)
-            said = of_system(card, seconds, weights_dir) if isinstance(card, SystemCard) else ""
-            said = of_embedding(card, seconds, weights_dir) if isinstance(card, EmbeddingCard) else said
-            said += "".join(f"; {name}: sha256 {digest}" for name, digest in hashes.items())
+            said = of_system(card, seconds, weights_dir)
+        said += "".join(f"; {name}: sha256 {digest}" for name, digest in hashes.items())
     except Exception as error:  # whatever it is, the next one is tried
         print(f"FAILED  {card.name}: {one_line(error)}", flush=True)
         return card.name, False
@@ -110,18 +111,17 @@ def of_embedding(card: EmbeddingCard, seconds: float, weights_dir: Path | None) 
     return f"{count} vectors of {width}, mean {np.mean(vectors):.3g}, deviation {np.std(vectors):.3g}"
 
 
-def of_music2latent(seconds: float) -> str:
-    """With what `m2l_bench/music2latent/hub.py` pins, once it is known.
-
+def of_music2latent(path: Path, seconds: float) -> str:
+    """
     Raises:
         UserError: ours lies further from the authors' package than it may.
     """
-    path, preset = names.locate(NAME)
-    model = Music2Latent(checkpoint.load(path, preset))
+    model = Music2Latent(checkpoint.load(path, "official"))
     differences, quality = compare(model, seconds)
-    # The hub's cache is <repository>/snapshots/<commit>/<file>.
     said = ", ".join(f"{what} {difference:.1e}" for what, difference in differences.items())
-    said += f" from the package; SI-SDR {quality:.2f} dB; revision {path.parent.name}; sha256 {model.checkpoint.sha256}"
+    said += f" from the package; SI-SDR {quality:.2f} dB"
+    if path.parent.parent.name == "snapshots":  # the hub's cache: <repository>/snapshots/<commit>/<file>
+        said += f"; revision {path.parent.name}"
     said += f"; {sum(parameter.numel() for parameter in model.checkpoint.networks.parameters()):,} parameters"
     if max(differences.values()) >= TOLERANCE:
         raise UserError(f"differs by more than {TOLERANCE}: {said}")

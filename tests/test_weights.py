@@ -105,6 +105,16 @@ def test_what_cannot_be_fetched_does_not_keep_the_rest_from_it(cli: Cli, tmp_pat
     assert Path(result.stdout.strip()).read_text() == "2.5"
 
 
+def test_names_without_weights_to_fetch(cli_here: Cli) -> None:
+    for name, message in {
+        "musik": "no network called 'musik': did you mean 'musika'?",
+        "nothing": "no network called 'nothing': `m2l-bench weights list` lists them.",
+        "music2latent-mini": "no weights to fetch for 'music2latent-mini': `m2l-bench models` says",
+    }.items():
+        result = cli_here("weights", "get", name)
+        assert result.returncode == 1 and message in result.stderr and len(result.stderr.splitlines()) == 1
+
+
 def test_no_connection_names_the_command_for_a_machine_that_has_one(cli: Cli, tmp_path: Path) -> None:
     write_card(tmp_path, "{repository: lab/net, filename: number.txt}")
     environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": TESTS}

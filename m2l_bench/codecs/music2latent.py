@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from m2l_bench.errors import UserError
@@ -14,15 +15,14 @@ class Music2LatentCodec:
     """One channel at 44.1 kHz; long audio is chunked by the model itself.
 
     Args:
-        weights: a name, a folder of `save_pretrained`, or an official `.pt`.
+        weights: a file of weights of the card; or, among its options, a name, a folder of `save_pretrained`, or an
+            official `.pt`.
         dtype: of weights and feature maps.
     """
 
     channels = 1
 
-    def __init__(
-        self, weights: str = "music2latent", dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    ) -> None:
+    def __init__(self, weights: str | Path, dtype: Literal["float32", "bfloat16", "float16"] = "float32") -> None:
         import torch
 
         from m2l_bench.music2latent import CheckpointError, Music2Latent
@@ -35,12 +35,12 @@ class Music2LatentCodec:
         self.weights_sha256 = self.model.checkpoint.sha256
 
     @staticmethod
-    def unavailable(weights: str = "music2latent", **_: object) -> tuple[str, str]:
-        """Whether the weights are on this machine; published ones come from the hub's cache."""
+    def unavailable(weights: str = "", **_: object) -> tuple[str, str]:
+        """Whether the weights that are named among the options are on this machine."""
         from m2l_bench.music2latent.hub import PUBLISHED
         from m2l_bench.music2latent.names import is_here
 
-        if is_here(weights):
+        if not weights or is_here(weights):
             return "", ""
         if weights in PUBLISHED:
             return "its weights are not on this machine", PUBLISHED[weights].command

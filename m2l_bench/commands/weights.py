@@ -75,9 +75,15 @@ def _called(cards: Cards, name: str) -> list[AdapterCard]:
     """The embedding of this name, the system, or both.
 
     Raises:
-        UserError: there is neither.
+        UserError: there is neither, or nothing to fetch for it.
     """
-    return [card for card in _with_weights(cards) if card.name == name] or [cards.embedding(name)]
+    from m2l_bench.cards import pick
+
+    found = _with_weights(cards)
+    if name in cards.systems and name not in {card.name for card in found}:
+        raise UserError(f"no weights to fetch for '{name}': `m2l-bench models` says what runs here and what it needs")
+    pick({card.name: card for card in found}, name, "network", "m2l-bench weights list")
+    return [card for card in found if card.name == name]
 
 
 def _described(card: AdapterCard, weights_dir: Path | None) -> dict[str, Any]:

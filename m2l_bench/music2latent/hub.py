@@ -73,6 +73,6 @@ class HubFile:
 
 PUBLISHED: dict[str, HubFile] = {
     # Neither the commit nor the hash could be seen where this was written: `scripts/check_published_weights.py` prints
-    # both, to be put here.
+    # both, to be put here and into `baselines/music2latent.yaml`.
     "music2latent": HubFile("SonyCSLParis/music2latent", "music2latent.pt", "main", None, "official"),
 }

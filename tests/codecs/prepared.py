@@ -71,4 +71,5 @@ def _music2latent(card: SystemCard, folder: Path, published: bool) -> SystemCard
             if not parameter.any():
                 torch.nn.init.normal_(parameter, std=0.02)
     checkpoint.save(networks, folder / card.name)
-    return card.model_copy(update={"options": {**card.options, "weights": str(folder / card.name)}})
+    file = card.weights["weights"].model_copy(update={"filename": checkpoint.WEIGHTS, "sha256": ""})
+    return card.model_copy(update={"weights": {"weights": file}})

@@ -145,7 +145,7 @@ def test_in_the_benchmark(
     offline = cli("models", "--json", HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path))
     card = next(card for card in json.loads(offline.stdout) if card["name"] == "music2latent")
     assert not card["available"]
-    assert card["command"] == "hf download SonyCSLParis/music2latent music2latent.pt --revision main"
+    assert card["command"] == "m2l-bench weights get music2latent"
     assert np.isfinite(soundfile.read(next((tmp_path / "runs").rglob("*.flac")))[0]).all()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hub_server import COMMIT, Hub, serve
 
+from m2l_bench.cards import load_cards
 from m2l_bench.music2latent import checkpoint
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.music2latent.hub import PUBLISHED
@@ -110,5 +111,12 @@ def test_from_the_hub_to_the_authors_package(full_size: Networks, tmp_path: Path
         )
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.startswith("well    music2latent: latents ")
-    assert f"revision {COMMIT}; sha256 {file_checksum(tmp_path / 'music2latent.pt')}" in result.stdout
-    assert result.stdout.endswith("58,185,026 parameters\n1 of 1 are well\n")
+    assert f"revision {COMMIT}; 58,185,026 parameters; weights: sha256 " in result.stdout
+    assert result.stdout.endswith(f"{file_checksum(tmp_path / 'music2latent.pt')}\n1 of 1 are well\n")
+
+
+def test_the_card_names_the_same_file() -> None:
+    """What `weights get` fetches for the benchmark is what the name stands for elsewhere."""
+    (card,), file = load_cards().system("music2latent").weights.values(), PUBLISHED["music2latent"]
+    assert (card.repository, card.filename, card.revision) == (file.repository, file.filename, file.revision)
+    assert card.sha256 == (file.sha256 or "")
