@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -107,8 +108,18 @@ def test_a_change_starts_a_new_run(
     assert read_rows(first.folder) == before
 
 
+@pytest.fixture
+def quick(quick_cards: Path, originals: Path) -> list[str]:
+    return ["reconstruct", "--task", "quick", "--cards", str(quick_cards), "--data", str(originals)]
+
+
+@pytest.fixture
+def reconstruct_here(cli_here: Cli, quick: list[str]) -> Cli:
+    return partial(cli_here, *quick)
+
+
 def test_bad_clips_are_rows_with_reasons_and_the_rest_is_measured(
-    quick_cards: Path, originals: Path, tmp_path: Path, cli_here: Cli
+    reconstruct_here: Cli, originals: Path, tmp_path: Path
 ) -> None:
     expected = bad_files(originals)
     write(originals / "silent.wav", np.zeros((1, 44_100), np.float32))
@@ -116,8 +127,7 @@ def test_bad_clips_are_rows_with_reasons_and_the_rest_is_measured(
     write(originals / "eight kHz\nnew line ü.wav", music(rate=8000), 8000)
     write(originals / "one sample.wav", music(seconds=1 / 44_100))
     (originals / "notes.txt").write_text("not audio, and does not claim to be")
-    command = ("reconstruct", "--task", "quick", "--cards", quick_cards, "--data", originals, "--models", "opus-12k")
-    result = cli_here(*command, "--json")
+    result = reconstruct_here("--models", "opus-12k", "--json")
     assert result.returncode == 3, result.stderr
     report = json.loads(result.stdout)["systems"][0]
     assert report["failed"].keys() == expected.keys()
@@ -128,19 +138,18 @@ def test_bad_clips_are_rows_with_reasons_and_the_rest_is_measured(
     assert "Traceback" not in result.stderr
     for name in expected:
         write(originals / f"{name}.{'flac' if name == 'half' else 'wav'}", music(seed=len(name)))
-    again = cli_here(*command)
+    again = reconstruct_here("--models", "opus-12k")
     assert again.returncode == 0, again.stderr
     assert [path.name for path in (tmp_path / "runs" / "folder-originals").iterdir()] == ["opus-12k"]
     assert "failed" not in again.stderr
 
 
-def test_recorded_lengths_channels_and_gaps(quick_cards: Path, originals: Path, tmp_path: Path, cli_here: Cli) -> None:
+def test_recorded_lengths_channels_and_gaps(reconstruct_here: Cli, originals: Path, tmp_path: Path) -> None:
     write(originals / "clip0.wav", music(channels=2))
     made = tmp_path / "made"
     write(made / "clip0.flac", music()[:, :30_000])
     write(made / "clip1.wav", music(seed=1))
-    command = ("reconstruct", "--task", "quick", "--cards", quick_cards, "--data", originals)
-    result = cli_here(*command, "--recorded", f"mine={made}", "--json")
+    result = reconstruct_here("--recorded", f"mine={made}", "--json")
     assert result.returncode == 0, result.stderr
     report = json.loads(result.stdout)
     (system,) = report["systems"]
@@ -153,7 +162,7 @@ def test_recorded_lengths_channels_and_gaps(quick_cards: Path, originals: Path, 
 
 
 def test_a_codec_that_raises_fails_its_clips_only(
-    quick_cards: Path, originals: Path, tmp_path: Path, cli_here: Cli, monkeypatch: pytest.MonkeyPatch
+    reconstruct_here: Cli, quick_cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "broken.py").write_text(
@@ -161,8 +170,7 @@ def test_a_codec_that_raises_fails_its_clips_only(
         "    def encode(self, audio): raise RuntimeError('no\\nluck')\n    decode = features = encode\n"
     )
     (quick_cards / "broken.yaml").write_text("name: broken\ntitle: B\nkind: neural\nadapter: broken:Broken\n")
-    command = ("reconstruct", "--task", "quick", "--cards", quick_cards, "--data", originals)
-    result = cli_here(*command, "--models", "broken,reference")
+    result = reconstruct_here("--models", "broken,reference")
     assert result.returncode == 3
     assert "broken: 'clip0' failed: RuntimeError: no luck" in result.stderr
     assert "∞" in result.stdout
@@ -184,10 +192,11 @@ class Slow:
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 130)])
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_killed_run_goes_on(
+    reconstruct_here: Cli,
+    quick: list[str],
     quick_cards: Path,
     originals: Path,
     tmp_path: Path,
-    cli_here: Cli,
     monkeypatch: pytest.MonkeyPatch,
     sent: signal.Signals,
     code: int,
@@ -198,14 +207,17 @@ def test_a_killed_run_goes_on(
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "slow.py").write_text(SLOW_CODEC)
     (quick_cards / "slow.yaml").write_text("name: slow\ntitle: S\nkind: neural\nadapter: slow:Slow\n")
-    command = ["reconstruct", "--task", "quick", "--cards", str(quick_cards), "--data", str(originals)]
-    command += ["--models", "slow", "--jobs", str(jobs)]
+    options = ["--models", "slow", "--jobs", str(jobs)]
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     folder = tmp_path / "runs" / "folder-originals" / "slow"
     messages = tmp_path / "stderr"  # a file: workers of a killed process keep a pipe open until they notice
     with messages.open("w") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "m2l_bench", *command], cwd=tmp_path, env=environment, stderr=stderr
+            [sys.executable, "-m", "m2l_bench", *quick, *options],
+            cwd=tmp_path,
+            env=environment,
+            stderr=stderr,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored by what nohup starts
         )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (folder.exists() and len(read_rows(folder)) >= 3):
@@ -217,7 +229,7 @@ def test_a_killed_run_goes_on(
     assert 3 <= safe < 15
     with (folder / "rows.jsonl").open("ab") as journal:
         journal.write(b'{"id": "torn off he')
-    assert cli_here(*command).returncode == 0
+    assert reconstruct_here(*options).returncode == 0
     rows = read_rows(folder)
     assert len(rows) == 15 and all(row["status"] == "measured" for row in rows)
     assert [session["clips"] for session in read_manifest(folder)["sessions"]] == [15, 15]
@@ -225,47 +237,45 @@ def test_a_killed_run_goes_on(
 
 
 def test_a_failed_write_is_one_line_and_nothing_is_lost(
-    quick_cards: Path, originals: Path, tmp_path: Path, cli_here: Cli
+    reconstruct_here: Cli, quick: list[str], tmp_path: Path
 ) -> None:
     """Files of 16 KiB at most, less than a reconstruction: the system refuses the rest as a full disk does."""
-    command = ["reconstruct", "--task", "quick", "--cards", str(quick_cards), "--data", str(originals)]
-    command += ["--models", "reference", "--jobs", "1"]
-    assert cli_here(*command, "--limit", 1).returncode == 0
+    options = ["--models", "reference", "--jobs", "1"]
+    assert reconstruct_here(*options, "--limit", 1).returncode == 0
     limited = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (16384, 16384));"
         "sys.argv[0] = 'm2l-bench'; from m2l_bench.cli import main; main()"
     )
-    result = subprocess.run([sys.executable, "-c", limited, *command], cwd=tmp_path, capture_output=True, text=True)
+    command = [sys.executable, "-c", limited, *quick, *options]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 1
     assert "reference: cannot write (File too large). Finished clips are safe" in result.stderr
     assert "Traceback" not in result.stderr
     folder = tmp_path / "runs" / "folder-originals" / "reference"
     assert len(read_rows(folder)) == 1 and not list(folder.glob("audio/.*"))
-    assert cli_here(*command).returncode == 0
+    assert reconstruct_here(*options).returncode == 0
     assert len(read_rows(folder)) == 3
 
 
-def test_two_processes_do_not_share_a_run(quick_cards: Path, originals: Path, tmp_path: Path, cli_here: Cli) -> None:
+def test_two_processes_do_not_share_a_run(reconstruct_here: Cli, tmp_path: Path) -> None:
     import filelock
 
-    command = ("reconstruct", "--task", "quick", "--cards", quick_cards, "--data", originals, "--models", "reference")
-    assert cli_here(*command, "--limit", 1).returncode == 0
+    assert reconstruct_here("--models", "reference", "--limit", 1).returncode == 0
     with filelock.FileLock(tmp_path / "runs" / "folder-originals" / "reference" / ".lock"):
-        result = cli_here(*command)
+        result = reconstruct_here("--models", "reference")
     assert result.returncode == 1
     assert "another process is working on this run" in result.stderr
 
 
-def test_an_unwritable_output_folder(quick_cards: Path, originals: Path, tmp_path: Path, cli_here: Cli) -> None:
+def test_an_unwritable_output_folder(reconstruct_here: Cli, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    command = ("reconstruct", "--task", "quick", "--cards", quick_cards, "--data", originals, "--models", "reference")
-    result = cli_here(*command, "--out", tmp_path / "file" / "runs")
+    result = reconstruct_here("--models", "reference", "--out", tmp_path / "file" / "runs")
     assert result.returncode == 1
     assert f"{tmp_path}/file/runs/folder-originals: cannot write there (Not a directory)" in result.stderr
 
 
 def test_steps_and_seed_have_runs_of_their_own(
-    quick_cards: Path, originals: Path, tmp_path: Path, cli_here: Cli, monkeypatch: pytest.MonkeyPatch
+    cli_here: Cli, reconstruct_here: Cli, quick_cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "noisy.py").write_text(
@@ -275,9 +285,8 @@ def test_steps_and_seed_have_runs_of_their_own(
         "    features = encode\n"
     )
     (quick_cards / "noisy.yaml").write_text("name: noisy\ntitle: N\nkind: neural\nadapter: noisy:Noisy\nsteps: 1\n")
-    command = ("reconstruct", "--task", "quick", "--cards", quick_cards, "--data", originals, "--models", "noisy")
     for extra in ((), ("--steps", 4), ("--steps", 4, "--seed", 2), ("--steps", 1)):
-        assert cli_here(*command, *extra).returncode == 0
+        assert reconstruct_here("--models", "noisy", *extra).returncode == 0
     folder = tmp_path / "runs" / "folder-originals"
     assert sorted(path.name for path in folder.iterdir()) == ["noisy", "noisy@steps4", "noisy@steps4@seed2"]
     result = cli_here("tables")

@@ -22,6 +22,16 @@ def waveforms(seconds: float, channels: int) -> torch.Tensor:
     return torch.from_numpy(music(seconds, channels=channels, seed=3))
 
 
+def agree(ours: Music2Latent, theirs: Official, audio: torch.Tensor) -> None:
+    latents = ours.encode(audio, strict=True)
+    assert relative(latents / 0.06, theirs.encode(audio)) < 1e-4
+    assert relative(ours.features(audio, strict=True), theirs.encode(audio, features=True)) < 1e-4
+    torch.manual_seed(0)
+    reconstruction = theirs.decode(latents / 0.06)
+    torch.manual_seed(0)
+    assert relative(ours.decode(latents, strict=True), reconstruction) < 1e-4
+
+
 def test_the_official_preset_has_the_published_parameters(full_size) -> None:
     assert sum(parameter.numel() for parameter in full_size.parameters()) == 58_185_026
     assert len(full_size.state_dict()) == 583
@@ -31,14 +41,7 @@ def test_the_official_preset_has_the_published_parameters(full_size) -> None:
 def test_latents_features_and_reconstructions_agree(
     model: Music2Latent, official: Official, seconds: int, channels: int
 ) -> None:
-    audio = waveforms(seconds, channels)
-    latents = model.encode(audio, strict=True)
-    assert relative(latents / 0.06, official.encode(audio)) < 1e-4
-    assert relative(model.features(audio, strict=True), official.encode(audio, features=True)) < 1e-4
-    torch.manual_seed(0)
-    theirs = official.decode(latents / 0.06)
-    torch.manual_seed(0)
-    assert relative(model.decode(latents, strict=True), theirs) < 1e-4
+    agree(model, official, waveforms(seconds, channels))
 
 
 @pytest.mark.parametrize("steps", [2, 4])
@@ -74,15 +77,7 @@ def test_chunks_are_filled_up_as_the_package_does(
 @pytest.mark.parametrize("channels", [1, 2])
 def test_full_size(full_size, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, channels: int) -> None:
     theirs = Official(full_size, monkeypatch, tmp_path / "full.pt")
-    ours = Music2Latent(Checkpoint(full_size, Path(), ""))
-    audio = waveforms(1, channels)
-    latents = ours.encode(audio, strict=True)
-    assert relative(latents / 0.06, theirs.encode(audio)) < 1e-4
-    assert relative(ours.features(audio, strict=True), theirs.encode(audio, features=True)) < 1e-4
-    torch.manual_seed(0)
-    reconstruction = theirs.decode(latents / 0.06)
-    torch.manual_seed(0)
-    assert relative(ours.decode(latents, strict=True), reconstruction) < 1e-4
+    agree(Music2Latent(Checkpoint(full_size, Path(), "")), theirs, waveforms(1, channels))
 
 
 @SLOW
