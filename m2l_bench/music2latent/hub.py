@@ -61,7 +61,9 @@ class HubFile:
                 "it again"
             ) from error
         except (LocalEntryNotFoundError, EntryNotFoundError, HfHubHTTPError, OSError) as error:
-            reason = " ".join(str(error).split())[:200]
+            # Without a connection the hub only says that an error happened; the error itself is behind it.
+            cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) and error.__cause__ else error
+            reason = " ".join(str(cause).split())[:200]
             raise CheckpointError(
                 f"{self.repository}/{self.filename}: not on this machine and cannot be fetched ({reason}); "
                 f"with a connection: {self.command}"

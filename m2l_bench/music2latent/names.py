@@ -33,4 +33,7 @@ def locate(name_or_path: str) -> tuple[Path, str | None]:
         names = ", ".join([*SHIPPED, *PUBLISHED])
         raise CheckpointError(f"'{name_or_path}' is neither a file nor one of {names}")
     published = PUBLISHED[name_or_path]
-    return published.download(), published.preset
+    try:
+        return published.download(), published.preset
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}; without one: {', '.join(SHIPPED)}, inside this package") from error
