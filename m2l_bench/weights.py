@@ -8,6 +8,7 @@ its repository, as there or under its own name: `clap/config.json` for `laion/cl
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,10 +48,10 @@ def fetch(
     weights_dir: Path | None = None,
     on_bytes: Callable[[int, int | None], None] = lambda got, total: None,
 ) -> Path:
-    """Where the file is, downloaded if need be; into `weights_dir` if one is named.
+    """Where the file is, downloaded if need be; if `weights_dir` is named, in there.
 
     Raises:
-        UserError: it cannot be fetched, or is not the file that the card describes.
+        UserError: it cannot be fetched, is not the file that the card describes, or cannot be written there.
     """
     found = find(file, weights_dir)
     if found is None and file.url:
@@ -62,7 +63,9 @@ def fetch(
         except CheckpointError as error:
             raise UserError(str(error)) from error
     checked_sha256(file, found)
-    return found
+    if file.shipped or weights_dir is None or found.absolute().is_relative_to(weights_dir.absolute()):
+        return found
+    return _copied(found, weights_dir / _repository_folder(file) / (file.filename or file.name))
 
 
 def checked_sha256(file: WeightFile, path: Path) -> str:
@@ -75,6 +78,18 @@ def checked_sha256(file: WeightFile, path: Path) -> str:
     if not digest.startswith(file.sha256):
         raise UserError(f"{path}: its SHA-256 is {digest}, the card says {file.sha256}; delete it and fetch it again")
     return digest
+
+
+def _copied(source: Path, target: Path) -> Path:
+    """Whole or not there at all."""
+    part = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, part)
+        part.replace(target)
+    except OSError as error:
+        raise UserError(f"{target}: cannot write there ({error.strerror or error})") from error
+    return target
 
 
 def _repository_folder(file: WeightFile) -> str:

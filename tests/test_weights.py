@@ -57,6 +57,10 @@ def test_from_the_hub_into_its_cache_or_a_folder(cli: Cli, tmp_path: Path, conte
         assert into.returncode == 0, into.stderr
         assert (tmp_path / "weights" / "net" / "number.txt").read_text() == "2.5"
     assert listed(cli, M2L_BENCH_WEIGHTS="weights", HF_HOME=str(tmp_path / "none"))["present"]
+    # What is in the cache is copied, without a connection.
+    copied = cli(*get, "--weights-dir", "lab", **environment | {"HF_HUB_OFFLINE": "1"})
+    assert copied.stdout.strip() == "lab/net/number.txt", copied.stderr
+    assert (tmp_path / "lab" / "net" / "number.txt").read_text() == "2.5"
 
 
 def test_a_licence_to_accept_says_where_and_a_folder_of_the_repository_is_kept(
