@@ -2,6 +2,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 VENV_UPSTREAM ?= .venv-upstream
+# Of thousands of modules few are imported: Python compiles those when they are.
+PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check --no-compile
 
 .PHONY: demo test test-upstream lint clean
 
@@ -27,28 +29,25 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/$(PIP_INSTALL) -c constraints.txt -e .
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	$(BIN)/$(PIP_INSTALL) -c constraints.txt -e ".[test]"
 	# The renderer of the mini datasets asks for PyAudio, which does not build everywhere and which it does not need.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps tinysoundfont
+	$(BIN)/$(PIP_INSTALL) -c constraints.txt --no-deps tinysoundfont
 	# Moûsai's networks ask for torchaudio, of which they use two classes that stand in for it here, and for
 	# data-science-types, which writes over pandas-stubs.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps \
-		audio-diffusion-pytorch audio-encoders-pytorch a-unet
+	$(BIN)/$(PIP_INSTALL) -c constraints.txt --no-deps audio-diffusion-pytorch audio-encoders-pytorch a-unet
 	# The authors' trainer, beside their newer package of the same name: compared with, never used.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
-		--target $(VENV)/official-0.1.7 music2latent==0.1.7
+	$(BIN)/$(PIP_INSTALL) --no-deps --upgrade --target $(VENV)/official-0.1.7 music2latent==0.1.7
 	touch $@
 
 $(VENV_UPSTREAM)/.installed: pyproject.toml constraints-upstream.txt
 	$(PYTHON) -m venv $(VENV_UPSTREAM)
-	$(VENV_UPSTREAM)/bin/python -m pip install --quiet --disable-pip-version-check \
-		-c constraints-upstream.txt -e ".[upstream,embeddings]" pytest
+	$(VENV_UPSTREAM)/bin/$(PIP_INSTALL) -c constraints-upstream.txt -e ".[upstream,embeddings]" pytest
 	# Without its requirements, which fit beside no others: its network needs none of them.
-	$(VENV_UPSTREAM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps descript-audio-codec==1.0.0
+	$(VENV_UPSTREAM)/bin/$(PIP_INSTALL) --no-deps descript-audio-codec==1.0.0
 	touch $@
 
 clean:
