@@ -133,14 +133,15 @@ def table(clips: pd.DataFrame) -> Table:
         records.append(record)
     published = ", ".join(f"{row} {fad:.3f}" for row, fad in paper["fad"].items())
     each, seeds, held_out = clips.iloc[0], clips["seed"].nunique(), clips["clip"].nunique()
-    compared = f"were {seeds}: `between seeds` says how far their means lie apart" if seeds > 1 else "were not compared"
+    between = f"`between seeds`: how far apart the means of {seeds} trainings lie that differ in nothing but the seed"
+    alone = "trainings that differ in nothing but the seed were not compared"
     return Table(
         pd.DataFrame(records),
         {variant.name: variant.paper_row for variant in VARIANTS},
         [Column(name + kind, header + words, 2) for kind, words in KINDS.items() for name, header in METRICS.items()],
         [
             f"{each['iterations']:,} iterations, {each['crops']:,} crops each; {held_out} held-out clips",
-            f"intervals are over clips; trainings that differ in nothing but the seed {compared}",
+            f"intervals are over clips; {between if seeds > 1 else alone}",
             f"Fréchet distances are not measured on so few held-out clips; the paper's: {published}",
         ],
         "Ablation, Table 3 of the paper: mean over held-out clips [95 % bootstrap interval], at equal budget.",
