@@ -2,8 +2,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 VENV_UPSTREAM ?= .venv-upstream
-# Of thousands of modules few are imported: Python compiles those when they are.
-PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check --no-compile
+PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test test-upstream lint clean
 

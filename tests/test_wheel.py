@@ -28,7 +28,7 @@ def test_the_wheel_lists_its_cards_in_an_empty_environment(tmp_path: Path) -> No
     assert not [name for name in names if name.startswith(("tests", "tasks", "baselines"))]
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
-    install = [python, "-m", "pip", "-q", "install", "--no-compile", "-c", ROOT / "constraints.txt"]
+    install = [python, "-m", "pip", "--disable-pip-version-check", "-q", "install", "-c", ROOT / "constraints.txt"]
     # What listing needs; torch and the rest would only make this slow.
     subprocess.run([*install, "typer", "rich", "pydantic", "pyyaml", "soundfile", "huggingface-hub"], check=True)
     subprocess.run([*install, "--no-deps", wheel], check=True)
