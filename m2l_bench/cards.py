@@ -241,8 +241,8 @@ def pick(cards: dict[str, CardType], name: str, what: str, command: str) -> Card
     """The card of this name.
 
     Args:
-        what: cards of what they are, and
-        command: what lists them, for the message.
+        what: what cards these are, for the message.
+        command: that lists them, for the message.
 
     Raises:
         UserError: there is none; names the nearest.

@@ -36,4 +36,4 @@ def locate(name_or_path: str) -> tuple[Path, str | None]:
     try:
         return published.download(), published.preset
     except CheckpointError as error:
-        raise CheckpointError(f"{error}; without one: {', '.join(SHIPPED)}, inside this package") from error
+        raise CheckpointError(f"{error}; inside this package, without a connection: {', '.join(SHIPPED)}") from error

@@ -101,7 +101,7 @@ def test_mistakes_are_1_line(cli: Cli, cli_here: Cli, tmp_path: Path, checkpoint
     }
     results = {message: cli_here(*arguments) for arguments, message in mistakes.items()}
     offline = cli("encode", "song.wav", HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path))
-    results["music2latent music2latent.pt --revision main; without one: music2latent-mini, inside"] = offline
+    results["--revision main; inside this package, without a connection: music2latent-mini"] = offline
     for message, result in results.items():
         assert result.returncode == 1, (result.args, result.stdout)
         assert message in result.stderr and len(result.stderr.strip().splitlines()) == 1, result.stderr
