@@ -133,7 +133,7 @@ def table(clips: pd.DataFrame) -> Table:
         records.append(record)
     published = ", ".join(f"{row} {fad:.3f}" for row, fad in paper["fad"].items())
     each, seeds, held_out = clips.iloc[0], clips["seed"].nunique(), clips["clip"].nunique()
-    between = f"`between seeds`: how far apart the means of {seeds} trainings lie that differ in nothing but the seed"
+    between = f"between seeds: how far apart the means of {seeds} trainings lie that differ in nothing but the seed"
     alone = "trainings that differ in nothing but the seed were not compared"
     return Table(
         pd.DataFrame(records),
