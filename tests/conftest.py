@@ -20,6 +20,8 @@ settings.register_profile("untimed", deadline=None)  # timings never decide a te
 settings.load_profile("untimed")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+M2L_BENCH = [sys.executable, "-m", "m2l_bench"]
+"""The command line in a process of its own."""
 
 
 def music(seconds: float = 1.0, rate: int = 44_100, channels: int = 1, seed: int = 0) -> np.ndarray:
@@ -80,7 +82,7 @@ def cli(tmp_path: Path) -> Cli:
 
     def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "m2l_bench", *map(str, arguments)],
+            [*M2L_BENCH, *map(str, arguments)],
             capture_output=True,
             text=True,
             cwd=tmp_path,

@@ -7,14 +7,13 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Cli, write
+from conftest import M2L_BENCH, Cli, write
 from sklearn.metrics import f1_score
 
 from m2l_bench import all_tables, probe_tables
@@ -212,7 +211,7 @@ def test_a_killed_command_goes_on_where_it_stopped(
     command = ["probe", "--task", "toy-task", "--models", "toy", "--data", str(data), "--cards", str(cards_folder)]
     path = os.pathsep.join([str(tmp_path), TESTS, os.environ.get("PYTHONPATH", "")])
     process = subprocess.Popen(
-        [sys.executable, "-m", "m2l_bench", *command],
+        [*M2L_BENCH, *command],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": path},
         stderr=subprocess.DEVNULL,

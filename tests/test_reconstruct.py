@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet
 import pytest
-from conftest import Cli, music, write
+from conftest import M2L_BENCH, Cli, music, write
 from test_audio import bad_files
 
 from m2l_bench.cards import load_cards
@@ -213,7 +213,7 @@ def test_a_killed_run_goes_on(
     messages = tmp_path / "stderr"  # a file: workers of a killed process keep a pipe open until they notice
     with messages.open("w") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "m2l_bench", *quick, *options],
+            [*M2L_BENCH, *quick, *options],
             cwd=tmp_path,
             env=environment,
             stderr=stderr,

@@ -5,13 +5,12 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Cli, music, write
+from conftest import M2L_BENCH, Cli, music, write
 from toy_embedding import CARD
 
 from m2l_bench.cards import load_cards
@@ -191,7 +190,7 @@ def test_kill_and_resume(cards: Path, data: Path, tmp_path: Path, cli_here: Cli)
         write(data / f"more{i}.wav", music(seconds=1.0, seed=i))
     command = ["reconstruct", "--cards", cards, "--task", "sets", "--data", data, "--models", "opus-12k"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "m2l_bench", *command],
+        [*M2L_BENCH, *command],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": TESTS},
         stdout=subprocess.DEVNULL,

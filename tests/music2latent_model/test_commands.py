@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -14,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
-from conftest import Cli, music, write
+from conftest import M2L_BENCH, Cli, music, write
 from safetensors import safe_open
 from safetensors.torch import load_file
 
@@ -69,9 +67,9 @@ def test_folders_go_on_and_tell_what_failed(cli_here: Cli, tmp_path: Path, check
 
 def test_killed_halfway_goes_on(tmp_path: Path, cli_here: Cli, checkpoint_folder: Path) -> None:
     for number in range(6):
-        write(tmp_path / "album" / f"{number}.wav", music(2, seed=number))
-    command = [sys.executable, "-m", "m2l_bench", "encode", "album", "-o", "out", "--weights", str(checkpoint_folder)]
-    process = subprocess.Popen(command, cwd=tmp_path, env=os.environ)
+        write(tmp_path / "album" / f"{number}.wav", music(4, seed=number))
+    command = ["encode", "album", "-o", "out", "--weights", str(checkpoint_folder)]
+    process = subprocess.Popen([*M2L_BENCH, *command], cwd=tmp_path)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not list((tmp_path / "out").glob("[0-9]*")):
         time.sleep(0.01)
@@ -79,7 +77,7 @@ def test_killed_halfway_goes_on(tmp_path: Path, cli_here: Cli, checkpoint_folder
     process.wait()
     left = sorted((tmp_path / "out").glob("[0-9]*"))
     assert left
-    result = cli_here(*command[3:], "--json")
+    result = cli_here(*command, "--json")
     assert result.returncode == 0, result.stderr
     told = json.loads(result.stdout)
     assert len(told["present"]) == len(left)
@@ -101,7 +99,8 @@ def test_mistakes_are_1_line(cli: Cli, cli_here: Cli, tmp_path: Path, checkpoint
     }
     results = {message: cli_here(*arguments) for arguments, message in mistakes.items()}
     offline = cli("encode", "song.wav", HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path))
-    results["--revision main; inside this package, without a connection: music2latent-mini"] = offline
+    download = "hf download SonyCSLParis/music2latent music2latent.pt --revision main"
+    results[f"{download}; inside this package, without a connection: music2latent-mini"] = offline
     for message, result in results.items():
         assert result.returncode == 1, (result.args, result.stdout)
         assert message in result.stderr and len(result.stderr.strip().splitlines()) == 1, result.stderr

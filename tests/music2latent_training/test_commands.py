@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Cli, music, write
+from conftest import M2L_BENCH, Cli, music, write
 from rich.console import Console
 
 from m2l_bench import training_commands
@@ -26,7 +26,6 @@ from m2l_bench.training_commands import TrainOptions
 from .conftest import equal
 
 SMALL = ["--preset", "tiny", "--batch-size", "2", "--precision", "32-true"]
-M2L_BENCH = [sys.executable, "-m", "m2l_bench"]
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +105,7 @@ def test_kill_minus_nine_loses_nothing_but_time(train: Cli, arguments: list[str]
     whole = train("--out", tmp_path / "whole", "--iterations", "6")
     assert whole.returncode == 0, whole.stderr
     process = started(*M2L_BENCH, *arguments, "--iterations", "6", "--out", tmp_path / "run", "--interval-minutes", "0")
-    for line in process.stderr or ():
+    for line in process.stderr:
         if line.startswith("iteration 2:"):
             process.send_signal(signal.SIGKILL)
             break
