@@ -1,22 +1,31 @@
 """m2l-bench: choose, test and publish music audio autoencoders.
 
-`load_codec(name)` gives a codec by the name of its card.
+`load_codec(name)` gives a codec by the name of its card; `Codec`, `Reconstructor` and `Embedding` are the bases of
+adapters.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from m2l_bench.codecs.base import Codec, Reconstructor
+    from m2l_bench.embeddings.base import Embedding
     from m2l_bench.systems import load_codec
 
-__all__ = ["load_codec"]
+__all__ = ["Codec", "Embedding", "Reconstructor", "load_codec"]
+
+MODULES = {
+    "Codec": "m2l_bench.codecs.base",
+    "Embedding": "m2l_bench.embeddings.base",
+    "Reconstructor": "m2l_bench.codecs.base",
+    "load_codec": "m2l_bench.systems",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import on first use: `import m2l_bench` and the command line's help stay fast."""
-    if name == "load_codec":
-        from m2l_bench.systems import load_codec
-
-        return load_codec
+    if name in MODULES:
+        return getattr(import_module(MODULES[name]), name)
     raise AttributeError(f"module 'm2l_bench' has no attribute '{name}'")

@@ -1,28 +1,29 @@
 """Cards: YAML files for systems (`baselines/`), embeddings (`baselines/embeddings/`) and tasks (`tasks/`).
 
-A card is data; the code it needs is named by `adapter` (a system or an embedding) or `dataset` (a task) as
-`package.module:attribute`. Cards come from this package, from installed packages that declare the entry-point group
-`m2l_bench.cards` (its value is a package that holds YAML files), and from folders named with `--cards`. A card with a
-`dataset` key is a task, with `probe` too a probing task; one of `kind: embedding` is an embedding, any other a system.
+A card is data. The code that it needs is named by `adapter` (of a system or an embedding) or by `dataset` (of a task):
+by a short name for what is in this package, as `package.module:attribute` for anything else. Cards come from this
+package, from installed packages that declare the entry-point group `m2l_bench.cards` (its value is a package that holds
+YAML files), and from folders named with `--cards`. A card with a `dataset` key is a task, with `probe` too a probing
+task; one of `kind: embedding` is an embedding, any other a system.
 """
 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from m2l_bench.digests import digest
 from m2l_bench.errors import UserError
+from m2l_bench.former_names import SHORT_NAMES
 from m2l_bench.shipped import shipped
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
@@ -33,10 +34,12 @@ DESCRIBING = {
     "description",
     "citation",
     "source",
+    "kind",
     "licence",
     "latents",
     "paper_row",
     "recordings",  # how they are read is in the options of a card of recordings
+    "weights",  # a run knows the hash of what was loaded
 }
 """Keys that may be worded anew without any run starting anew."""
 
@@ -53,11 +56,15 @@ class _Card(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what decides numbers in the card: equal digests mean the same system or task."""
-        content = {name: value for name, value in self.model_dump(mode="json").items() if name not in DESCRIBING}
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of what decides numbers in the card: equal digests mean the same system or task.
+
+        A key that has its default counts as absent, so that a key which cards get later makes no run stale.
+        """
+        return digest(self.model_dump(mode="json", exclude=DESCRIBING, exclude_defaults=True))
 
 
+ShortName = Annotated[str, AfterValidator(lambda name: SHORT_NAMES.get(name, name))]
+"""A short name, or the path of something foreign; former paths of what has a short name become that name."""
 CardType = TypeVar("CardType", bound=_Card)
 
 
@@ -142,7 +149,7 @@ class AdapterCard(_Card):
     The adapter is called with the `options`, and by name with the path of each file of `weights`.
     """
 
-    adapter: str
+    adapter: ShortName
     options: dict[str, Any] = {}
     weights: dict[str, WeightFile] = {}
     licence: Licence = Licence()
@@ -170,7 +177,7 @@ class EmbeddingCard(AdapterCard):
 class TaskCard(_Card):
     """A dataset and what is measured on it."""
 
-    dataset: str
+    dataset: ShortName
     options: dict[str, Any] = {}
     metrics: list[str]
     keep_audio: bool = Field(default=True, description="write the reconstructions beside the rows")
@@ -178,8 +185,8 @@ class TaskCard(_Card):
 
     @property
     def data_digest(self) -> str:
-        """SHA-256 of the loader and its options: a run's key says by it which task's clips it is over."""
-        return hashlib.sha256(f"{self.dataset} {self.options}".encode()).hexdigest()
+        """SHA-256 of the loader's name and its options: a run's key says by it which task's clips it is over."""
+        return digest({"dataset": self.dataset, "options": self.options})
 
 
 class ProbeSettings(BaseModel):
@@ -200,7 +207,7 @@ class ProbeSettings(BaseModel):
 class ProbeTaskCard(_Card):
     """A dataset with labels, what is measured of a classifier on features, and the classifier."""
 
-    dataset: str
+    dataset: ShortName
     options: dict[str, Any] = {}
     metrics: list[str]
     probe: ProbeSettings
@@ -336,13 +343,22 @@ def _yaml_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if _is_yaml(path.name))
 
 
-def import_attribute(spec: str, path: Path) -> Any:
-    """The object a card names as `package.module:attribute`.
+def import_named(name: str, shipped_paths: Mapping[str, str], path: Path) -> Any:
+    """Import what a card names: by a short name, or as `package.module:attribute`.
+
+    Args:
+        shipped_paths: paths by short name.
+        path: of the card, for the message.
 
     Raises:
-        UserError: the module or the attribute is not there; names the card.
+        UserError: no such name, or the module or the attribute is not there; names the card.
     """
-    module, _, attribute = spec.partition(":")
+    spec = shipped_paths.get(name, name)
+    module, colon, attribute = spec.partition(":")
+    if not colon:
+        near = difflib.get_close_matches(name, shipped_paths, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(shipped_paths)}"
+        raise UserError(f"{path}: no '{name}': {hint}, or give a path like package.module:Class")
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:

@@ -11,6 +11,8 @@ from m2l_bench.codec_runner import CodecRunner, MemoryMeter
 if TYPE_CHECKING:
     import torch
 
+    from m2l_bench.codecs.base import Codec
+
 SPARE_FRAMES = 3
 """Frames that one second may have beyond its samples' share: one begun, and what a model adds at the ends."""
 
@@ -53,25 +55,22 @@ def check_codec(card: SystemCard, runner: CodecRunner) -> Check:
             output = codec.decode(latents, samples, steps=runner.steps, generator=generator)
             passes.append((latents, output, encoded - started, runner.clock() - encoded))
         memory = meter.peak_mb()
-        try:
-            features = tuple(codec.features(audio).shape)
-        except NotImplementedError:
-            features = None
+        features = tuple(codec.features(audio).shape) if codec.has_features() else None
     latents, output, *_ = passes[0]
-    values, size = runner.transmitted(latents)
+    values, bits = codec.transmitted(latents)
     check = Check(
         samples,
         codec.channels,
         tuple(latents.shape),
         features,
         values,
-        size,
+        -(-bits // 8),
         audio.numel() / values,
         min(encode for _, _, encode, _ in passes),
         min(decode for _, _, _, decode in passes),
         memory,
     )
-    check.problems += _of_shapes(audio, output, latents) + _of_repetition(card, passes)
+    check.problems += _of_shapes(audio, output, latents) + _of_repetition(codec, passes)
     if card.latents is not None and len(check.latents) == 3:
         check.problems += _against_card(card.latents, check)
     return check
@@ -96,11 +95,10 @@ def _of_shapes(audio: torch.Tensor, output: torch.Tensor, latents: torch.Tensor)
     return problems
 
 
-def _of_repetition(card: SystemCard, passes: list[tuple[Any, ...]]) -> list[str]:
+def _of_repetition(codec: Codec, passes: list[tuple[Any, ...]]) -> list[str]:
     import torch
 
-    # A stream of a classical coder may carry a random serial number, as Ogg does.
-    compared = {"latents": 0, "samples": 1} if card.kind == "neural" else {"samples": 1}
+    compared = {"latents": 0, "samples": 1} if codec.deterministic else {"samples": 1}
     return [
         f"{what} of the same audio and seed differ from run to run"
         for what, i in compared.items()

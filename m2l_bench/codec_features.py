@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m2l_bench.cards import SystemCard
+from m2l_bench.digests import digest
 from m2l_bench.embedding_runner import EmbeddingRunner
+from m2l_bench.embeddings.base import Embedding
 from m2l_bench.errors import UserError
+from m2l_bench.former_names import CODECS as FORMER_CODECS
 from m2l_bench.systems import load_runner
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from m2l_bench.codecs.base import Codec
 
 
-class CodecFeatures:
-    """Verbs of `embeddings.base.Embedding` around a codec. A codec of two channels hears the mono audio on both."""
+class CodecFeatures(Embedding):
+    """The features of a codec as an embedding. A codec of two channels hears the mono audio on both."""
 
     version = "1"
     minimum_seconds = 0.0
@@ -34,8 +35,7 @@ class CodecFeatures:
         self.dim = self.embed(torch.zeros(self.sample_rate)).shape[1]
 
     def to(self, device: str) -> None:
-        if hasattr(self.codec, "to"):
-            self.codec.to(device)
+        self.codec.to(device)
 
     def embed(self, audio: Tensor) -> Tensor:
         """(samples,) -> (frames, dim)."""
@@ -53,8 +53,12 @@ def load_codec_features(card: SystemCard, *, device: str = "cpu", weights_dir: P
         UserError: it is not available here, or has no features.
     """
     runner = load_runner(card, device=device, weights_dir=weights_dir)
-    if not hasattr(runner.codec, "features"):
+    if not runner.codec.has_features():
         raise UserError(f"{card.name} has no encoder features to probe")
-    described = json.dumps([card.adapter, CodecFeatures.version, card.options, runner.weights_sha256], sort_keys=True)
-    identity = hashlib.sha256(described.encode()).hexdigest()
-    return EmbeddingRunner(CodecFeatures(runner.codec, card.batch_size), identity, device)
+    versions = [runner.codec.version, CodecFeatures.version]
+    identity = digest([card.adapter, versions, card.options, runner.weights_sha256])
+    former = ""
+    if versions == ["1", "1"]:
+        former_name = FORMER_CODECS.get(card.adapter, card.adapter)
+        former = digest([former_name, "1", card.options, runner.weights_sha256])
+    return EmbeddingRunner(CodecFeatures(runner.codec, card.batch_size), identity, device, former)

@@ -40,7 +40,7 @@ class CodecRunner:
     clip's id alone, so that neither the order of the clips nor a resumed run changes a result.
 
     Args:
-        codec: an object with the verbs of `codecs.base.Codec`.
+        codec: what encodes and decodes.
         steps: denoising steps handed to the decoder.
         seed: of the decoder's noise.
         device: a torch device, for example "cpu" or "cuda:0".
@@ -48,6 +48,9 @@ class CodecRunner:
         batch_size: streams and chunks encoded at once.
         weights_sha256: of the codec's weights; empty if it has none.
     """
+
+    version = "1"
+    """Raise it when the same codec begins to give other numbers through this wrapper: runs are not continued then."""
 
     def __init__(
         self,
@@ -71,8 +74,7 @@ class CodecRunner:
         self.overlap_seconds = overlap_seconds
         self.batch_size = batch_size
         self.weights_sha256 = weights_sha256
-        if hasattr(codec, "to"):
-            codec.to(device)
+        codec.to(device)
 
     def reconstruct(self, clip_id: str, audio: Audio, sample_rate: int) -> Reconstruction:
         """Encode and decode (channels, samples) at `sample_rate`; the result has the same shape and rate.
@@ -136,18 +138,11 @@ class CodecRunner:
                     whole[k, :, start : start + size] += chunk * window
                 cost["encode_seconds"] += encoded - started
                 cost["decode_seconds"] += finished - encoded
-                values, size_in_bytes = self.transmitted(latents)
+                values, bits = self.codec.transmitted(latents)
                 cost["latent_values"] += values
-                cost["latent_bytes"] += size_in_bytes
+                cost["latent_bytes"] += -(-bits // 8)
         cost["peak_memory_mb"] = meter.peak_mb()
         return whole, cost
-
-    def transmitted(self, latents: torch.Tensor) -> tuple[int, int]:
-        """Numbers and bytes of the latents, as the codec counts them if it does."""
-        if hasattr(self.codec, "transmitted"):
-            values, size = self.codec.transmitted(latents)
-            return values, size
-        return latents.numel(), latents.numel() * latents.element_size()
 
     def _checked(self, output: torch.Tensor, batch: torch.Tensor) -> Audio:
         if output.ndim != 3 or output.shape[:2] != batch.shape[:2]:

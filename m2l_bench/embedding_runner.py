@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from m2l_bench.adapters import adapter_availability, make_adapter
+from m2l_bench.adapters import adapter_availability, load_adapter
 from m2l_bench.audio import Audio, resample, to_mono
 from m2l_bench.cards import EmbeddingCard
+from m2l_bench.digests import digest
 from m2l_bench.errors import BadClip, Undefined, UserError
+from m2l_bench.former_names import EMBEDDINGS as FORMER_EMBEDDINGS
 from m2l_bench.metrics.frechet import Frames
+from m2l_bench.run import full_disk_is_clear
 
 if TYPE_CHECKING:
     from m2l_bench.embeddings.base import Embedding
@@ -29,17 +30,18 @@ class EmbeddingRunner:
     """Turns audio of any rate and channel count into vectors.
 
     Args:
-        embedding: an object with the verbs of `embeddings.base.Embedding`.
-        identity: of code, options and weights: vectors of equal identity can be compared.
+        embedding: what gives the vectors.
+        identity: digest of name, version, options and weights: vectors of equal identity can be compared.
         device: a torch device.
+        former_identity: by which version 0.1 named the same vectors.
     """
 
-    def __init__(self, embedding: Embedding, identity: str, device: str = "cpu") -> None:
+    def __init__(self, embedding: Embedding, identity: str, device: str = "cpu", former_identity: str = "") -> None:
         self.embedding = embedding
         self.identity = identity
         self.device = device
-        if hasattr(embedding, "to"):
-            embedding.to(device)
+        self.former_identity = former_identity
+        embedding.to(device)
 
     @property
     def dim(self) -> int:
@@ -47,8 +49,24 @@ class EmbeddingRunner:
 
     @property
     def batch_size(self) -> int:
-        """Clips of equal length at once; 1 for an embedding without a way to take several."""
-        return getattr(self.embedding, "batch_size", 1) if hasattr(self.embedding, "embed_batch") else 1
+        """Clips of equal length at once."""
+        return self.embedding.batch_size
+
+    def store(self, parent: Path, name: str) -> Path:
+        """Name the folder below `parent` for this embedding's vectors; one of version 0.1 is renamed to it.
+
+        Args:
+            name: of the embedding, for people.
+
+        Raises:
+            UserError: it cannot be renamed.
+        """
+        store = parent / f"{name}-{self.identity[:12]}"
+        former = parent / f"{name}-{self.former_identity[:12]}"
+        if self.former_identity and not store.exists() and former.is_dir():
+            with full_disk_is_clear(parent):
+                former.replace(store)
+        return store
 
     def embed(self, audio: Audio, sample_rate: int) -> Frames:
         """Vectors (frames, dim) float32 of (channels, samples), folded to mono and clipped to full scale.
@@ -85,7 +103,7 @@ class EmbeddingRunner:
             if len(clips) == 1:
                 vectors = self.embedding.embed(batch[0])[None]
             else:
-                vectors = self.embedding.embed_batch(batch)  # type: ignore[attr-defined]
+                vectors = self.embedding.embed_batch(batch)
         frames: Frames = vectors.float().cpu().numpy()
         if not frames.shape[1]:
             raise Undefined(f"{len(clips[0]) / self.embedding.sample_rate:.2f} s, too short for a vector")
@@ -102,7 +120,10 @@ def load_embedding(card: EmbeddingCard, *, device: str = "cpu", weights_dir: Pat
     """
     state = adapter_availability(card, weights_dir)
     if not state:
-        raise UserError(f"{card.name}: {state.reason}: {state.command}")
-    made = make_adapter(card, card.options, weights_dir)
-    described = json.dumps([card.adapter, made.adapter.version, card.options, made.hashes], sort_keys=True)
-    return EmbeddingRunner(made.adapter, hashlib.sha256(described.encode()).hexdigest(), device)
+        raise UserError(f"{card.name}: {state}")
+    loaded = load_adapter(card, card.options, weights_dir)
+    identity, former = (
+        digest([name, loaded.adapter.version, card.options, loaded.hashes])
+        for name in (card.adapter, FORMER_EMBEDDINGS.get(card.adapter, card.adapter))
+    )
+    return EmbeddingRunner(loaded.adapter, identity, device, former)

@@ -49,7 +49,7 @@ def compare_all(
         UserError: none is available, or as `compare`.
     """
     states = {card.name: adapter_availability(card, weights_dir) for card in embeddings}
-    absent = {name: f"{state.reason}: {state.command}" for name, state in states.items() if not state}
+    absent = {name: str(state) for name, state in states.items() if not state}
     if len(absent) == len(embeddings):
         raise UserError("; ".join(f"{name}: {reason}" for name, reason in absent.items()) or "no embedding is named")
     comparisons = []

@@ -10,8 +10,6 @@ embedding's window is followed by silence up to it: short notes would be missing
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +22,7 @@ from numpy.typing import NDArray
 from m2l_bench import audio as audio_files
 from m2l_bench.audio import Audio, fit_length
 from m2l_bench.datasets.base import Clip
+from m2l_bench.digests import digest
 from m2l_bench.embedding_runner import EmbeddingRunner, Mono
 from m2l_bench.errors import BadClip, Undefined, UserError, one_line
 from m2l_bench.music2latent.hashes import file_checksum
@@ -81,8 +80,8 @@ def extract(
     Raises:
         UserError: no clip has a feature, or the cache cannot be written.
     """
-    store = cache / "features" / f"{name}-{runner.identity[:12]}"
-    paths = {id: store / "clips" / digest[:2] / f"{digest}.npy" for id, digest in hashes.items()}
+    store = runner.store(cache / "features", name)
+    paths = {id: store / "clips" / content[:2] / f"{content}.npy" for id, content in hashes.items()}
     todo = [clip for clip in clips if clip.id not in paths or not paths[clip.id].is_file()]
     failed: dict[str, str] = {}
     with progress.start(name, len(clips), len(clips) - len(todo)) as advance:
@@ -96,7 +95,7 @@ def extract(
     if not ids:
         id, reason = next(iter(failed.items()))
         raise UserError(f"{name} has features of none of the {len(clips)} clips (first: {id!r}: {reason})")
-    path = store / "matrices" / f"{_digest([hashes[id] for id in ids])}.npy"
+    path = store / "matrices" / f"{digest([hashes[id] for id in ids])[:32]}.npy"
     if not path.is_file():
         _write_matrix(path, [paths[id] for id in ids])
     return Features(tuple(ids), path, failed)
@@ -167,7 +166,3 @@ def _write_matrix(path: Path, clips: Sequence[Path]) -> None:
 
 def _section(clip: Clip) -> str:
     return f"-{clip.start_seconds:g}-{'' if clip.duration_seconds is None else f'{clip.duration_seconds:g}'}"
-
-
-def _digest(content: object) -> str:
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]

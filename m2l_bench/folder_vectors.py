@@ -41,7 +41,7 @@ def folder_vectors(folder: Path, name: str, runner: EmbeddingRunner, cache: Path
         UserError: no such folder, no audio file in it, or the cache cannot be written.
     """
     clips = load_folder(folder).clips
-    store = cache / "embeddings" / f"{name}-{runner.identity[:12]}"
+    store = runner.store(cache / "embeddings", name)
     found = FolderVectors()
     with progress.start(f"{name}: {folder.name}", len(clips), 0) as advance:
         for clip in clips:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
+from m2l_bench.adapter import Availability
 from m2l_bench.errors import UserError, one_line
 
 if TYPE_CHECKING:
@@ -21,15 +22,15 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 
-def missing(package: str, extra: str = "embeddings") -> tuple[str, str]:
-    """What an adapter's `unavailable` answers: why not and the command that helps, or two empty strings.
+def missing(package: str, extra: str = "embeddings") -> Availability:
+    """Tell whether another package is installed, without importing it.
 
     Args:
         extra: of this package, that brings the other one.
     """
     if importlib.util.find_spec(package) is None:
-        return f"the package {package} is not installed", f"pip install 'm2l-bench[{extra}]'"
-    return "", ""
+        return Availability(f"the package {package} is not installed", f"pip install 'm2l-bench[{extra}]'")
+    return Availability()
 
 
 def read_torch(path: Path, expected: str, inside: str = "", key: str = "state_dict") -> dict[str, Tensor]:

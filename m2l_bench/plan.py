@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from m2l_bench.adapters import Availability, adapter_availability
-from m2l_bench.cards import EmbeddingCard, SystemCard, TaskCard, import_attribute
+from m2l_bench.adapter import Availability
+from m2l_bench.adapters import adapter_availability
+from m2l_bench.cards import EmbeddingCard, SystemCard, TaskCard
 from m2l_bench.datasets.base import Clip, Dataset
+from m2l_bench.datasets.loading import load_dataset
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED, SetMetric, set_metric
 from m2l_bench.systems import availability
@@ -67,7 +69,7 @@ def make_plan(
         unavailable.
     """
     set_metrics, not_measured = _set_metrics(task, embeddings, settings.weights_dir)
-    dataset: Dataset = import_attribute(task.dataset, task.path)(data, **task.options)
+    dataset: Dataset = load_dataset(task, data)
     clips: dict[str, Clip] = {}
     notes = list(dataset.notes)
     for clip in dataset.clips:
@@ -80,7 +82,7 @@ def make_plan(
     unavailable = tuple((card, state) for card, state in states if not state)
     if unavailable and not skip_unavailable:
         card, state = unavailable[0]
-        raise UserError(f"{card.name}: {state.reason}: {state.command}")
+        raise UserError(f"{card.name}: {state}")
     if settings.steps is not None:
         fixed = [card.name for card, state in states if state and card.steps is None]
         if fixed:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -12,10 +10,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from m2l_bench.adapters import Availability
-from m2l_bench.cards import ProbeSettings, ProbeTaskCard, import_attribute
+from m2l_bench.adapter import Availability
+from m2l_bench.cards import ProbeSettings, ProbeTaskCard
 from m2l_bench.codec_runner import torch_device
 from m2l_bench.datasets.labelled import SPLITS, LabelledClip, LabelledDataset, Split, empty_classes
+from m2l_bench.datasets.loading import load_dataset, loader_version
+from m2l_bench.digests import digest
+from m2l_bench.embedding_runner import EmbeddingRunner
 from m2l_bench.errors import UserError
 from m2l_bench.features import Features, content_hashes, extract
 from m2l_bench.metrics.classification import METRICS, Truth, accuracy, roc_auc
@@ -30,8 +31,9 @@ from m2l_bench.provenance import made_with
 from m2l_bench.weights import cache_folder
 
 VERSION = "1"
+"""Raise it when the same features begin to give other numbers."""
 PACKAGES = ("m2l-bench", "torch", "numpy", "scikit-learn", "mir_eval", "librosa", "soundfile", "soxr")
-"""Changes when the same features begin to give other numbers."""
+"""Whose versions a manifest keeps."""
 
 Classifier = Literal["mlp", "linear", "knn"]
 
@@ -81,7 +83,7 @@ def make_probe_plan(
         UserError: the dataset is not there or cannot be split, a metric has no such name or does not fit its labels,
         or, unless `skip_unavailable`, a model is unavailable.
     """
-    dataset: LabelledDataset = import_attribute(task.dataset, task.path)(data, **task.options)
+    dataset: LabelledDataset = load_dataset(task, data)
     fitting = [name for name, metric in METRICS.items() if metric.multilabel == dataset.multilabel]
     for name in (*task.metrics, *task.table1):
         if name not in fitting:
@@ -90,7 +92,7 @@ def make_probe_plan(
     unavailable = tuple((model, state) for model, state in states if not state)
     if unavailable and not skip_unavailable:
         model, state = unavailable[0]
-        raise UserError(f"{model.name}: {state.reason}: {state.command}")
+        raise UserError(f"{model.name}: {state}")
     return ProbePlan(task, dataset, tuple(model for model, state in states if state), unavailable)
 
 
@@ -115,7 +117,7 @@ def _probe_model(
         features = extract(model.name, runner, plan.dataset.clips, hashes, cache_folder(), progress)
         outcome.failed = features.failed
         for fraction in options.fractions:
-            key = _key(plan, model, runner.identity, features, hashes, options, fraction)
+            key = _key(plan, model, runner, features, hashes, options, fraction)
             cards = {"task": plan.task.model_dump(mode="json"), "card": model.card.model_dump(mode="json")}
             with open_probe(options.out, key, cards, made_with(PACKAGES, device)) as run:
                 if not run.finished:
@@ -195,7 +197,7 @@ def _parts(data: LabelledDataset, features: Features) -> tuple[dict[Split, Part]
 def _key(
     plan: ProbePlan,
     model: Model,
-    identity: str,
+    runner: EmbeddingRunner,
     features: Features,
     hashes: Mapping[str, str],
     options: ProbeOptions,
@@ -209,19 +211,21 @@ def _key(
     task = [plan.task.dataset, plan.task.options, plan.task.metrics]
     return ProbeKey(
         task=plan.task.name,
-        task_digest=_digest(task),
+        task_digest=digest(task),
         model=model.name,
-        model_identity=identity,
+        model_identity=runner.identity,
+        former_model_identity=runner.former_identity,
         classifier=options.classifier,
         settings=settings.model_dump(mode="json"),
         seeds=1 if options.classifier == "knn" else seeds,
         default_seeds=plan.task.probe.seeds,
         fraction=fraction,
-        dataset=_digest([plan.dataset.classes, listed]),
-        clips=_digest(features.ids),
-        versions={"probe": VERSION, "scikit-learn": version("scikit-learn"), "mir_eval": version("mir_eval")},
+        dataset=digest([plan.dataset.classes, listed]),
+        clips=digest(features.ids),
+        versions={
+            "probe": VERSION,
+            "loader": loader_version(plan.task),
+            "scikit-learn": version("scikit-learn"),
+            "mir_eval": version("mir_eval"),
+        },
     )
-
-
-def _digest(content: object) -> str:
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

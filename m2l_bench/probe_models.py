@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from m2l_bench.adapters import Availability, adapter_availability
-from m2l_bench.cards import Cards, EmbeddingCard, SystemCard, import_attribute
+from m2l_bench.adapter import Availability
+from m2l_bench.adapters import adapter_availability, adapter_class
+from m2l_bench.cards import Cards, EmbeddingCard, SystemCard
 from m2l_bench.codec_features import load_codec_features
+from m2l_bench.codecs.base import Codec
 from m2l_bench.embedding_runner import EmbeddingRunner, load_embedding
 from m2l_bench.errors import UserError
 from m2l_bench.systems import availability
@@ -63,6 +65,7 @@ def models_to_probe(cards: Cards, names: Sequence[str]) -> list[Model]:
 
 def _has_features(card: SystemCard) -> bool:
     try:
-        return hasattr(import_attribute(card.adapter, card.path), "features")
+        adapter = adapter_class(card)
+        return issubclass(adapter, Codec) and adapter.has_features()
     except UserError:
         return True  # its availability says what is wrong

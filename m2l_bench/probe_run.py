@@ -25,9 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2l_bench.errors import UserError
-from m2l_bench.run import full_disk_is_clear, held_folder, write_atomically
+from m2l_bench.migration import migrated_probe
+from m2l_bench.run import full_disk_is_clear, held_folder, numbered, write_atomically
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST = "probe.json"
 
 
@@ -50,6 +51,9 @@ class ProbeKey:
     clips: str
     """Digest of the ids that have features."""
     versions: dict[str, str]
+    """Of the probe, the dataset's loader, and of packages that decide numbers."""
+    former_model_identity: str = ""
+    """By what version 0.1 knew the same model."""
 
     @property
     def folder(self) -> str:
@@ -62,7 +66,8 @@ class ProbeKey:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "default_seeds"}
+        left_out = ("default_seeds", "former_model_identity")
+        return {name: value for name, value in vars(self).items() if name not in left_out}
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class ProbeRun:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        manifest = _read(self.folder / MANIFEST)
+        manifest = migrated_probe(_read(self.folder / MANIFEST))
         if manifest.get("schema_version") != SCHEMA_VERSION:
             found = manifest.get("schema_version")
             raise UserError(f"{self.folder / MANIFEST}: of another version of m2l-bench (schema {found})")
@@ -139,11 +144,13 @@ def find_probes(out: Path) -> list[ProbeRun]:
 
 
 def _matching_folder(parent: Path, key: ProbeKey) -> Path:
+    # JSON has no tuples and no difference between 1 and 1.0: keys are compared as they are read again.
+    content = json.loads(json.dumps(key.as_dict()))
+    same = [content, content | {"model_identity": key.former_model_identity}]
     number = 1
     while True:
-        folder = parent / (key.folder if number == 1 else f"{key.folder}~{number}")
-        # JSON has no tuples and no difference between 1 and 1.0: keys are compared as they are read again.
-        if not (folder / MANIFEST).exists() or ProbeRun(folder).key == json.loads(json.dumps(key.as_dict())):
+        folder = parent / numbered(key.folder, number)
+        if not (folder / MANIFEST).exists() or ProbeRun(folder).key in same:
             return folder
         number += 1
 

@@ -15,6 +15,7 @@ from m2l_bench.cards import SystemCard
 from m2l_bench.codec_runner import CodecRunner, torch_device
 from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.datasets.base import Clip
+from m2l_bench.datasets.loading import loader_version
 from m2l_bench.embedding_runner import load_embedding
 from m2l_bench.engine import default_jobs, map_unordered
 from m2l_bench.errors import BadClip, MissingRecording, UserError, one_line
@@ -27,7 +28,7 @@ from m2l_bench.references import load_references
 from m2l_bench.run import Row, Run, RunKey, is_complete, open_run
 from m2l_bench.scoring import score
 from m2l_bench.set_metrics import Embedder, measure_distances
-from m2l_bench.systems import load_system
+from m2l_bench.systems import load_system, system_versions
 from m2l_bench.weights import cache_folder
 
 PACKAGES = ("m2l-bench", "torch", "numpy", "scipy", "soundfile", "soxr", "visqol-python")
@@ -43,6 +44,8 @@ class Outcome:
     failed: dict[str, str] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     already_done: int = 0
+    started_because: str = ""
+    """Why the run is a new one beside an earlier run of the same name; empty if it is not."""
     problem: str = ""
     """Why the system could not run at all."""
 
@@ -94,7 +97,9 @@ def _run_system(
         if settings.limit is None:
             run.forget_failures_outside(clips)
         todo = [clip for clip in clips.values() if not _is_done(run, clip.id, plan, embedders)]
-        outcome = Outcome(card.name, run.folder, already_done=len(clips) - len(todo))
+        outcome = Outcome(
+            card.name, run.folder, started_because=run.started_because, already_done=len(clips) - len(todo)
+        )
         if todo:
             run.add_session(_session(plan, settings))
             with progress.start(card.name, len(clips), outcome.already_done) as advance:
@@ -211,10 +216,12 @@ def _key(plan: Plan, card: SystemCard, settings: Settings, embedders: Sequence[E
         steps=None if card.steps is None else settings.steps or card.steps,
         default_steps=card.steps,
         seed=settings.seed,
+        versions={**system_versions(card), "loader": loader_version(plan.task)},
         metric_versions={
             **{name: PAIRED[name].version() for name in plan.paired_metrics},
             **{embedder.metric.name: embedder.runner.identity for embedder in embedders},
         },
+        former_metric_versions={embedder.metric.name: embedder.runner.former_identity for embedder in embedders},
     )
 
 

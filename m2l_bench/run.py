@@ -20,15 +20,28 @@ import os
 import urllib.parse
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from m2l_bench.errors import UserError
+from m2l_bench.migration import migrated
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Row = dict[str, Any]
+
+DECIDING = {
+    "system": "the system",
+    "dataset": "the dataset",
+    "root": "the folder of the audio",
+    "task_digest": "the task",
+    "card_digest": "the card",
+    "steps": "the number of steps",
+    "seed": "the seed",
+    "weights_sha256": "the file of weights",
+}
+"""Parts of a run's key, as a person calls them."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,10 @@ class RunKey:
     seed: int
     metric_versions: dict[str, str]
     weights_sha256: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of the adapter, the codec runner and the dataset's loader."""
+    former_metric_versions: dict[str, str] = field(default_factory=dict)
+    """By what version 0.1 knew the same metrics."""
 
     @property
     def folder(self) -> str:
@@ -61,6 +78,7 @@ class RunKey:
             "card_digest": self.card_digest,
             "steps": self.steps,
             "seed": self.seed,
+            "versions": self.versions,
             **({"weights_sha256": self.weights_sha256} if self.weights_sha256 else {}),
         }
 
@@ -68,8 +86,10 @@ class RunKey:
 class Run:
     """An open run. Use `open_run` to get one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, started_because: str = "") -> None:
         self.folder = folder
+        self.started_because = started_because
+        """What differs from the run before it, where this one was started beside another; empty for any other."""
         self.rows: dict[str, Row] = {row["id"]: row for row in read_rows(folder)}
 
     @property
@@ -140,7 +160,13 @@ def open_run(out: Path, key: RunKey, card: dict[str, Any], unchanged: Callable[[
     Raises:
         UserError: the folder cannot be written, or another process works on this run.
     """
-    with held_folder(out / key.dataset, lambda parent: _matching_folder(parent, key, unchanged)) as folder:
+    differences: list[str] = []
+
+    def choose(parent: Path) -> Path:
+        differences[:] = _differences_before(parent, key, unchanged)
+        return parent / numbered(key.folder, len(differences) + 1)
+
+    with held_folder(out / key.dataset, choose) as folder:
         _drop_torn_line(folder / "rows.jsonl")
         new = not (folder / "manifest.json").exists()
         manifest: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "key": key.as_dict()}
@@ -150,7 +176,7 @@ def open_run(out: Path, key: RunKey, card: dict[str, Any], unchanged: Callable[[
         manifest["metric_versions"] = manifest.get("metric_versions", {}) | key.metric_versions
         with full_disk_is_clear(folder):
             write_atomically(folder / "manifest.json", json.dumps(manifest, indent=2).encode())
-        run = Run(folder)
+        run = Run(folder, differences[-1] if new and differences else "")
         try:
             yield run
         finally:
@@ -197,6 +223,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             raise ValueError("no JSON object")
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a run's manifest ({error})") from error
+    manifest = migrated(manifest)
     if manifest.get("schema_version") != SCHEMA_VERSION:
         found = manifest.get("schema_version")
         raise UserError(
@@ -276,24 +303,40 @@ def full_disk_is_clear(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _matching_folder(parent: Path, key: RunKey, unchanged: Callable[[Row], bool]) -> Path:
-    """The newest-numbered folder that holds exactly this run, else the first free number."""
-    number = 1
+def numbered(name: str, number: int) -> str:
+    """Name of the folder of the first, second, third ... run that is called `name`."""
+    return name if number == 1 else f"{name}~{number}"
+
+
+def _differences_before(parent: Path, key: RunKey, unchanged: Callable[[Row], bool]) -> list[str]:
+    """Say of each run of this name that comes before the matching, or the first free, number what differs."""
+    differences: list[str] = []
     while True:
-        folder = parent / (key.folder if number == 1 else f"{key.folder}~{number}")
-        if not (folder / "manifest.json").exists() or _same_run(folder, key, unchanged):
-            return folder
-        number += 1
+        folder = parent / numbered(key.folder, len(differences) + 1)
+        difference = _difference(folder, key, unchanged) if (folder / "manifest.json").exists() else ""
+        if not difference:
+            return differences
+        differences.append(difference)
 
 
-def _same_run(folder: Path, key: RunKey, unchanged: Callable[[Row], bool]) -> bool:
+def _difference(folder: Path, key: RunKey, unchanged: Callable[[Row], bool]) -> str:
+    """Say why a run is not the one with this key; empty if it is."""
     manifest = read_manifest(folder)
+    earlier, now = manifest["key"], key.as_dict()
+    for name, described in DECIDING.items():
+        if earlier.get(name) != now.get(name):
+            return f"{described} differs from that of {folder.name}"
+    for part, version in key.versions.items():
+        if earlier["versions"].get(part) != version:
+            return f"{part} version {version}, {folder.name} has {earlier['versions'].get(part, 'none')}"
     versions = manifest["metric_versions"]
-    return (
-        manifest["key"] == key.as_dict()
-        and all(versions.get(name, version) == version for name, version in key.metric_versions.items())
-        and all(unchanged(row) for row in read_rows(folder) if row["status"] == "measured")
-    )
+    for metric, version in key.metric_versions.items():
+        if versions.get(metric, version) not in (version, key.former_metric_versions.get(metric)):
+            return f"{metric} is another version than in {folder.name}"
+    for row in read_rows(folder):
+        if row["status"] == "measured" and not unchanged(row):
+            return f"the audio of '{row['id']}' is not what {folder.name} was measured on"
+    return ""
 
 
 def _drop_torn_line(journal: Path) -> None:

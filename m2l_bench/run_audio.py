@@ -9,9 +9,10 @@ import numpy as np
 
 from m2l_bench import audio as audio_files
 from m2l_bench.audio import Audio
-from m2l_bench.cards import import_attribute, load_cards
+from m2l_bench.cards import load_cards
 from m2l_bench.codecs.recorded import Recorded
 from m2l_bench.datasets.base import Clip, Dataset
+from m2l_bench.datasets.loading import load_dataset
 from m2l_bench.errors import BadClip, UserError
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.run import Row
@@ -35,7 +36,7 @@ def originals(run: MeasuredRun, data: Path | None = None, cards: Sequence[Path] 
     place = data or (Path(key["root"]) if key["root"] else None)
     if place is not None and not place.is_dir():
         raise UserError(f"{place}: the originals are not there (any more); say where with --data DIR")
-    dataset: Dataset = import_attribute(task.dataset, task.path)(place, **task.options)
+    dataset: Dataset = load_dataset(task, place)
     return {clip.id: clip for clip in dataset.clips}
 
 

@@ -7,7 +7,6 @@ RUNS/<dataset>/<system>/distances.json                         per reference and
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from m2l_bench.audio import Audio
+from m2l_bench.digests import digest
 from m2l_bench.distances import measure
 from m2l_bench.embedding_runner import EmbeddingRunner
 from m2l_bench.engine import map_unordered
@@ -37,7 +37,7 @@ class Embedder:
         """Where the vectors of a clip's original and of its reconstruction lie."""
         original = f"{file_name(row['id'])}-{row['source_sha256'][:12]}.npy"
         return (
-            run.parent / "_originals" / f"{self.metric.embedding}-{self.runner.identity[:12]}" / original,
+            self.runner.store(run.parent / "_originals", self.metric.embedding) / original,
             run / "embeddings" / self.metric.embedding / f"{file_name(row['id'])}.npy",
         )
 
@@ -72,8 +72,8 @@ def measure_distances(
     if not tasks:
         return
     with progress.start("distances", len(tasks), 0) as advance:
-        for run, metric, digest, measured in map_unordered(_measured, tasks, min(jobs, len(tasks))):
-            _store(run, references.label, metric, {"digest": digest, **measured})
+        for run, metric, vectors, measured in map_unordered(_measured, tasks, min(jobs, len(tasks))):
+            _store(run, references.label, metric, {"digest": vectors, **measured})
             advance()
 
 
@@ -85,7 +85,7 @@ def read_distances(run: Path, reference: str = ORIGINALS) -> dict[str, dict[str,
     return {
         metric: distance
         for metric, distance in found.items()
-        if distance["digest"] == _digest(metric, versions.get(metric, ""), distance["reference_digest"], rows)
+        if distance["digest"] == _vectors_digest(metric, versions.get(metric, ""), distance["reference_digest"], rows)
     }
 
 
@@ -95,36 +95,36 @@ def _outdated(runs: Sequence[Path], embedders: Sequence[Embedder], references: R
         stored = _read(run).get(references.label, {})
         for embedder in embedders:
             metric = embedder.metric.name
-            digest = _digest(metric, embedder.runner.identity, references.digest, rows)
-            if stored.get(metric, {}).get("digest") == digest and "resampled" in stored[metric]:
+            vectors = _vectors_digest(metric, embedder.runner.identity, references.digest, rows)
+            if stored.get(metric, {}).get("digest") == vectors and "resampled" in stored[metric]:
                 continue
             paths = [embedder.paths(run, row) for row in rows if _has_vectors(row, metric)]
             reference = references.of(embedder.metric.embedding)
             originals = StoredClips([original for original, _ in paths])
             evaluated = StoredClips([reconstruction for _, reconstruction in paths])
-            yield run, metric, digest, references.digest, reference or originals, evaluated, reference is None
+            yield run, metric, vectors, references.digest, reference or originals, evaluated, reference is None
 
 
 def _measured(
-    run: Path, metric: str, digest: str, reference_digest: str, reference: Any, evaluated: StoredClips, paired: bool
+    run: Path, metric: str, vectors: str, reference_digest: str, reference: Any, evaluated: StoredClips, paired: bool
 ) -> tuple[Path, str, str, dict[str, Any]]:
     """Runs in a worker. A set too small for a distance is a reason, not an error."""
     try:
         result = measure(reference, evaluated, paired=paired).as_dict()
     except (ValueError, UserError) as error:
         result = {"value": None, "clips": len(evaluated), "resampled": [], "notes": [one_line(error)]}
-    return run, metric, digest, {"reference_digest": reference_digest, **result}
+    return run, metric, vectors, {"reference_digest": reference_digest, **result}
 
 
 def _has_vectors(row: Row, metric: str) -> bool:
     return row["status"] == "measured" and row.get(f"{metric}_frames") is not None
 
 
-def _digest(metric: str, identity: str, reference: str, rows: Sequence[Row]) -> str:
+def _vectors_digest(metric: str, identity: str, reference: str, rows: Sequence[Row]) -> str:
     clips = [
         [row["id"], row["source_sha256"], row.get("recording_sha256")] for row in rows if _has_vectors(row, metric)
     ]
-    return hashlib.sha256(json.dumps([identity, reference, clips]).encode()).hexdigest()
+    return digest([identity, reference, clips])
 
 
 def _read(run: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from m2l_bench.adapters import together
+from m2l_bench.adapter import group_by_reason
 from m2l_bench.fad import Comparison
 from m2l_bench.plan import Plan, Settings
 from m2l_bench.reconstruct import Outcome
@@ -28,8 +28,8 @@ def print_plan(console: Console, plan: Plan) -> None:
         markup=False,
         soft_wrap=True,
     )
-    unavailable = together((card.name, state) for card, state in plan.unavailable)
-    for what, groups in (("available", unavailable), ("measured", together(plan.not_measured.items()))):
+    unavailable = group_by_reason((card.name, state) for card, state in plan.unavailable)
+    for what, groups in (("available", unavailable), ("measured", group_by_reason(plan.not_measured.items()))):
         for names, state in groups:
             console.print(
                 f"  not {what}: {', '.join(names)}: {state.reason}: {state.command}", markup=False, soft_wrap=True
@@ -54,6 +54,12 @@ def print_outcomes(console: Console, outcomes: list[Outcome], plan: Plan, settin
             console.print(
                 f"{outcome.system} did not run: {outcome.problem}",
                 style="bold red",
+                markup=False,
+                soft_wrap=True,
+            )
+        if outcome.started_because:
+            console.print(
+                f"{outcome.system}: a new run, {outcome.folder.name}: {outcome.started_because}",
                 markup=False,
                 soft_wrap=True,
             )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from m2l_bench.adapters import Availability, adapter_availability, make_adapter
+from m2l_bench.adapter import Availability
+from m2l_bench.adapters import adapter_availability, adapter_class, load_adapter
 from m2l_bench.cards import Cards, SystemCard, load_cards
 from m2l_bench.codec_runner import CodecRunner
 from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.errors import UserError
 
-RECORDED = "m2l_bench.codecs.recorded:Recorded"
+RECORDED = "recorded"
 
 
 def availability(card: SystemCard, weights_dir: Path | None = None) -> Availability:
@@ -66,18 +67,18 @@ def load_system(
     options = dict(card.options)
     if card.adapter == RECORDED and "directory" in options:
         options["directory"] = card.path.parent / options["directory"]
-    made = make_adapter(card, options, weights_dir)
-    if isinstance(made.adapter, Reconstructor):
-        return made.adapter
+    loaded = load_adapter(card, options, weights_dir)
+    if isinstance(loaded.adapter, Reconstructor):
+        return loaded.adapter
     return CodecRunner(
-        made.adapter,
+        loaded.adapter,
         steps=steps or 1,
         seed=seed,
         device=device,
         chunk_seconds=card.chunk_seconds,
         overlap_seconds=card.overlap_seconds,
         batch_size=card.batch_size,
-        weights_sha256=made.weights_sha256 or getattr(made.adapter, "weights_sha256", ""),
+        weights_sha256=loaded.weights_sha256,
     )
 
 
@@ -107,8 +108,17 @@ def load_runner(
     """
     state = availability(card, weights_dir)
     if not state:
-        raise UserError(f"{card.name}: {state.reason}: {state.command}")
+        raise UserError(f"{card.name}: {state}")
     system = load_system(card, steps=steps or card.steps, seed=seed, device=device, weights_dir=weights_dir)
     if not isinstance(system, CodecRunner):
         raise UserError(f"{card.name} has no encoder and decoder to load")
     return system
+
+
+def system_versions(card: SystemCard) -> dict[str, str]:
+    """Versions of what reconstructs with this card, for the run's key.
+
+    Raises:
+        UserError: its adapter cannot be imported.
+    """
+    return {"adapter": adapter_class(card).version, "runner": CodecRunner.version}

@@ -28,7 +28,7 @@ from prepared import CODECS, prepared  # noqa: E402
 from m2l_bench.datasets import bundled  # noqa: E402
 from m2l_bench.run import Row, read_rows  # noqa: E402
 
-TASK = "name: quick\ntitle: Quick\ndataset: m2l_bench.datasets.bundled:load\nmetrics: [si_sdr_db]\n"
+TASK = "name: quick\ntitle: Quick\ndataset: bundled\nmetrics: [si_sdr_db]\n"
 
 
 def main() -> int:

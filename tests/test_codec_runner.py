@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from m2l_bench.codec_runner import CodecRunner
+from m2l_bench.codecs.base import Codec
 from m2l_bench.errors import BadClip
 
 
-class Identity:
+class Identity(Codec):
     """Latents are the audio; remembers the batches it saw."""
 
     def __init__(self, sample_rate: int = 44_100, channels: int = 1) -> None:

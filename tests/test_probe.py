@@ -30,7 +30,7 @@ RATE = 8000
 HEAD = "Path,Fold,Instrument (in full),Pitch\n"
 PROBE = "probe: {hidden: [8], batch_size: 16, epochs: 12, patience: 4, seeds: 3, learning_rate: 0.03}\n"
 TASK = (
-    "name: toy-task\ntitle: Toy task\ndataset: m2l_bench.datasets.tinysol:load\noptions: {target: instrument}\n"
+    "name: toy-task\ntitle: Toy task\ndataset: tinysol\noptions: {target: instrument}\n"
     f"metrics: [micro_f1, macro_f1]\n{PROBE}"
 )
 TOYS = (

@@ -80,9 +80,7 @@ def test_a_change_starts_a_new_run(
 ) -> None:
     out = tmp_path / "runs"
     card = quick_cards / "mine.yaml"
-    content = (
-        "name: mine\ntitle: A\nkind: classical\nadapter: m2l_bench.codecs.anchors:LowPass\noptions: {cutoff_hz: %d}"
-    )
+    content = "name: mine\ntitle: A\nkind: classical\nadapter: low-pass\noptions: {cutoff_hz: %d}"
     card.write_text(content % 3000)
     (first,) = run(quick_cards, originals, out, "mine")
     before = read_rows(first.folder)
@@ -166,7 +164,7 @@ def test_a_codec_that_raises_fails_its_clips_only(
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "broken.py").write_text(
-        "class Broken:\n    sample_rate, channels = 44100, 1\n"
+        "from m2l_bench import Codec\nclass Broken(Codec):\n    sample_rate, channels = 44100, 1\n"
         "    def encode(self, audio): raise RuntimeError('no\\nluck')\n    decode = features = encode\n"
     )
     (quick_cards / "broken.yaml").write_text("name: broken\ntitle: B\nkind: neural\nadapter: broken:Broken\n")
@@ -178,7 +176,8 @@ def test_a_codec_that_raises_fails_its_clips_only(
 
 SLOW_CODEC = """
 import time
-class Slow:
+from m2l_bench import Codec
+class Slow(Codec):
     sample_rate, channels = 44100, 1
     def encode(self, audio):
         time.sleep(0.2)
@@ -279,7 +278,8 @@ def test_steps_and_seed_have_runs_of_their_own(
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "noisy.py").write_text(
-        "import torch\nclass Noisy:\n    sample_rate, channels = 44100, 1\n    def encode(self, audio): return audio\n"
+        "import torch\nfrom m2l_bench import Codec\nclass Noisy(Codec):\n    sample_rate, channels = 44100, 1\n"
+        "    def encode(self, audio): return audio\n"
         "    def decode(self, latents, samples, *, steps=1, generator=None):\n"
         "        return latents + torch.randn(latents.shape, generator=generator) / (10 * steps)\n"
         "    features = encode\n"

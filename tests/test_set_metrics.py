@@ -30,9 +30,7 @@ def cards(tmp_path: Path) -> Path:
     """The task `sets`: SI-SDR and the toy's distance; its weights are a file with a number."""
     folder = tmp_path / "cards"
     folder.mkdir()
-    (folder / "sets.yaml").write_text(
-        "name: sets\ntitle: Sets\ndataset: m2l_bench.datasets.folder:load\nmetrics: [si_sdr_db, fad_toy]\n"
-    )
+    (folder / "sets.yaml").write_text("name: sets\ntitle: Sets\ndataset: folder\nmetrics: [si_sdr_db, fad_toy]\n")
     (folder / "toy.yaml").write_text(CARD)
     return folder
 

@@ -4,8 +4,10 @@ from pathlib import Path
 
 from torch import Generator, Tensor, randn
 
+from m2l_bench import Codec
 
-class Denoiser:
+
+class Denoiser(Codec):
     sample_rate, channels = 44_100, 1
 
     def encode(self, audio: Tensor) -> Tensor:
@@ -20,7 +22,7 @@ class Denoiser:
 CARD = "name: denoiser\ntitle: Denoiser\nkind: neural\nadapter: toy_codec:Denoiser\nsteps: 1\n"
 
 
-class Gain:
+class Gain(Codec):
     """Hands its input on times the number in a file."""
 
     sample_rate, channels = 44_100, 1

@@ -5,8 +5,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from m2l_bench import Embedding
 
-class Toy:
+
+class Toy(Embedding):
     version = "1"
     sample_rate = 8000
     dim = 3

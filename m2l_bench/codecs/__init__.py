@@ -1,1 +1,20 @@
-"""Adapters, one system family a file; a card names the class. `base.py` has the two sets of verbs."""
+"""Adapters, one system family per file; `base.py` says what an adapter is.
+
+A card names an adapter by its short name here. The name is part of a run's identity, the path is not: a file may move.
+"""
+
+ADAPTERS = {
+    "codicodec": "m2l_bench.codecs.codicodec:CoDiCodec",
+    "dac": "m2l_bench.codecs.dac:Dac",
+    "encodec": "m2l_bench.codecs.encodec:EnCodec",
+    "hidden-reference": "m2l_bench.codecs.anchors:HiddenReference",
+    "lossy": "m2l_bench.codecs.lossy:LossyCoder",
+    "low-pass": "m2l_bench.codecs.anchors:LowPass",
+    "mimi": "m2l_bench.codecs.mimi:Mimi",
+    "mousai": "m2l_bench.codecs.mousai:Mousai",
+    "music2latent": "m2l_bench.codecs.music2latent:Music2LatentCodec",
+    "musika": "m2l_bench.codecs.musika:Musika",
+    "oobleck": "m2l_bench.codecs.oobleck:Oobleck",
+    "recorded": "m2l_bench.codecs.recorded:Recorded",
+    "same": "m2l_bench.codecs.same:Same",
+}

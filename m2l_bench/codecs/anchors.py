@@ -8,20 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2l_bench.audio import Audio
+from m2l_bench.codecs.base import Reconstructor
 
 STOPBAND_DB = 60.0
 TRANSITION = 1 / 7
 """Width of the transition band over the cutoff: 0.5 kHz at 3.5 kHz, 1 kHz at 7 kHz."""
 
 
-class HiddenReference:
+class HiddenReference(Reconstructor):
     """The original, unchanged."""
 
     def reconstruct(self, clip_id: str, audio: Audio, sample_rate: int) -> Audio:
         return audio.copy()
 
 
-class LowPass:
+class LowPass(Reconstructor):
     """Linear-phase low-pass without delay: within 0.1 dB up to `cutoff_hz`, below -50 dB from 8/7 of it on."""
 
     def __init__(self, cutoff_hz: float) -> None:

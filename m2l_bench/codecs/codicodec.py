@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from m2l_bench.adapter import Availability
+from m2l_bench.codecs.base import Codec
 from m2l_bench.network_files import fill, missing, read_torch
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ SUMMARIES = (8, 64)
 """A frame of latents is 8 vectors of 64 numbers, in no order of time."""
 
 
-class CoDiCodec:
+class CoDiCodec(Codec):
     """Two channels; 8 vectors of 64 numbers for every 32,768 samples, 0.74 s.
 
     The model takes music at 44.1 and at 48 kHz without being told; its published rates are those of 44.1 kHz. All
@@ -55,8 +57,8 @@ class CoDiCodec:
         self.settings: Any = utils
         fill(self.model.gen, tensors, checkpoint, EXPECTED)
 
-    @staticmethod
-    def unavailable(**_: object) -> tuple[str, str]:
+    @classmethod
+    def availability(cls, **_: object) -> Availability:
         return missing("codicodec", "codicodec")
 
     def to(self, device: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from m2l_bench.codecs.base import Transmitted
 from m2l_bench.codecs.pretrained import read_model
 from m2l_bench.codecs.residual import ResidualCodec
 
@@ -93,12 +94,12 @@ class EnCodec(ResidualCodec):
 
         return torch.cat([self._encoded(audio[..., part])[1] for part in self._segments(audio.shape[-1])], dim=-1)
 
-    def transmitted(self, latents: Tensor) -> tuple[int, int]:
-        """Numbers and bytes: the codes, and for each segment its level, a number of 32 bits."""
+    def transmitted(self, latents: Tensor) -> Transmitted:
+        """Count the codes and, for each segment, its level, a number of 32 bits."""
         batch, _, columns = latents.shape
         segments = -(-columns // (self.size // self.hop + 1))
         codes = batch * self.codebooks * (columns - segments)
-        return codes + batch * segments, -(-codes * self.bits // 8) + batch * segments * 4
+        return Transmitted(codes + batch * segments, codes * self.bits + batch * segments * 32)
 
     def _segments(self, samples: int) -> list[slice]:
         return [slice(start, min(start + self.size, samples)) for start in range(0, samples, self.stride)]

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from m2l_bench.adapter import Availability
+from m2l_bench.codecs.base import Codec
+
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
@@ -18,7 +21,7 @@ LAME_DELAY = 576 + 529
 """Samples that LAME's encoder and a layer-III decoder add in front; see `_decode`."""
 
 
-class LossyCoder:
+class LossyCoder(Codec):
     """A stereo stream through one of libsndfile's lossy encoders and back.
 
     Args:
@@ -28,22 +31,23 @@ class LossyCoder:
     """
 
     channels = 2
+    deterministic = False  # Ogg streams carry a random serial number
 
     def __init__(self, coder: Literal["opus", "vorbis", "mp3"], compression_level: float, sample_rate: int) -> None:
         self.coder = coder
         self.compression_level = compression_level
         self.sample_rate = sample_rate
 
-    @staticmethod
-    def unavailable(coder: str, **_: object) -> tuple[str, str]:
-        """Why the coder with these options does not run here, and what to do; empty when it does."""
+    @classmethod
+    def availability(cls, coder: str = "", **_: object) -> Availability:
+        """Tell whether this libsndfile has the coder."""
         import soundfile
 
         container, subtype = FORMATS[coder]
         if container in soundfile.available_formats() and subtype in soundfile.available_subtypes(container):
-            return "", ""
+            return Availability()
         reason = f"libsndfile {soundfile.__libsndfile_version__} was built without {coder}"
-        return reason, "pip install --upgrade soundfile"
+        return Availability(reason, "pip install --upgrade soundfile")
 
     def encode(self, audio: Tensor) -> Tensor:
         """(batch, 2, samples) -> (batch, 1, bytes) uint8; shorter bitstreams are padded with zeros at the end."""
@@ -57,9 +61,6 @@ class LossyCoder:
         import torch
 
         return torch.stack([torch.from_numpy(self._decode(stream[0].numpy(), samples)) for stream in latents.cpu()])
-
-    def features(self, audio: Tensor) -> Tensor:
-        raise NotImplementedError(f"{self.coder} has no features to probe")
 
     def _encode(self, audio: np.ndarray) -> bytearray:
         import soundfile

@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from m2l_bench.adapter import Availability
+from m2l_bench.codecs.base import Codec
 from m2l_bench.network_files import fill, missing, read_torch
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ MODULES = ("audio_diffusion_pytorch", "audio_encoders_pytorch", "a_unet", "einop
 HUB = {2: "archinetai/dmae1d-ATC64-v2", 3: "archinetai/dmae1d-ATC32-v3"}
 
 
-class Mousai:
+class Mousai(Codec):
     """Two channels; 32 numbers between -1 and 1 for every 1,024 (version 2) or 512 (version 3) samples.
 
     The decoder denoises, deterministically but for the noise it starts from. Trained on 2^18 samples: the card's chunks
@@ -46,13 +48,13 @@ class Mousai:
         fill(ModuleDict({"model": self.model}), tensors, checkpoint, expected)
         self.multiple, self.frame = ARCHITECTURES[version].multiple, ARCHITECTURES[version].frame
 
-    @staticmethod
-    def unavailable(**_: object) -> tuple[str, str]:
+    @classmethod
+    def availability(cls, **_: object) -> Availability:
         for module in MODULES:
-            reason, command = missing(module, "mousai")
-            if reason:
-                return reason, f"{command} && pip install --no-deps {PACKAGES}"
-        return "", ""
+            state = missing(module, "mousai")
+            if not state:
+                return Availability(state.reason, f"{state.command} && pip install --no-deps {PACKAGES}")
+        return Availability()
 
     def to(self, device: str) -> None:
         self.model.to(device)

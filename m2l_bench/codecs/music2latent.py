@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from m2l_bench.adapter import Availability
+from m2l_bench.codecs.base import Codec
 from m2l_bench.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 
-class Music2LatentCodec:
+class Music2LatentCodec(Codec):
     """One channel at 44.1 kHz; long audio is chunked by the model itself.
 
     Args:
@@ -34,17 +36,17 @@ class Music2LatentCodec:
         self.sample_rate = self.model.config.sample_rate
         self.weights_sha256 = self.model.checkpoint.sha256
 
-    @staticmethod
-    def unavailable(weights: str = "", **_: object) -> tuple[str, str]:
-        """Whether the weights that are named among the options are on this machine."""
+    @classmethod
+    def availability(cls, weights: str = "", **_: object) -> Availability:
+        """Tell whether the weights that are named among the options are on this machine."""
         from m2l_bench.music2latent.hub import PUBLISHED
         from m2l_bench.music2latent.names import is_here
 
         if not weights or is_here(weights):
-            return "", ""
+            return Availability()
         if weights in PUBLISHED:
-            return "its weights are not on this machine", PUBLISHED[weights].command
-        return f"no such file or folder: {weights}", "correct `weights` in the card"
+            return Availability("its weights are not on this machine", PUBLISHED[weights].command)
+        return Availability(f"no such file or folder: {weights}", "correct `weights` in the card")
 
     def to(self, device: str) -> None:
         if self.model.device.type != device.partition(":")[0]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from m2l_bench.adapter import Availability
+from m2l_bench.codecs.base import Codec
 from m2l_bench.network_files import missing
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ WINDOWS_AT_ONCE = 32
 """Of one stream, for memory's sake. Noise is drawn in their order: another number is other noise."""
 
 
-class Musika:
+class Musika(Codec):
     """One channel; 64 numbers between -1 and 1 for every 4,096 samples, in windows of four of these.
 
     A window, of 16,384 samples and 768 that it shares with the next, is encoded and decoded without knowing of others;
@@ -63,8 +65,8 @@ class Musika:
         ):
             fill_from_keras(module, path, KINDS, EXPECTED.format(what))
 
-    @staticmethod
-    def unavailable(**_: object) -> tuple[str, str]:
+    @classmethod
+    def availability(cls, **_: object) -> Availability:
         return missing("h5py", "codecs")
 
     def to(self, device: str) -> None:

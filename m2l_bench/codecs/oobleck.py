@@ -9,6 +9,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from m2l_bench.adapter import Availability
+from m2l_bench.codecs.base import Codec
 from m2l_bench.errors import UserError, one_line
 from m2l_bench.network_files import fill, missing, read_config, read_safetensors
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 EXPECTED = "the autoencoder of Stable Audio Open 1.0, as stabilityai/stable-audio-open-1.0, vae/, on the hub"
 
 
-class Oobleck:
+class Oobleck(Codec):
     """Two channels; 64 numbers for every 2,048 samples, a frame begun counting as one.
 
     The latents are the mean of the posterior, so that a reconstruction is always the same; training draws from it.
@@ -46,8 +48,8 @@ class Oobleck:
             raise UserError(f"{config}: cannot be used ({one_line(error)}); expected {EXPECTED}") from error
         fill(self.model, read_safetensors(checkpoint, EXPECTED), checkpoint, EXPECTED)
 
-    @staticmethod
-    def unavailable(**_: object) -> tuple[str, str]:
+    @classmethod
+    def availability(cls, **_: object) -> Availability:
         return missing("diffusers", "codecs")
 
     def to(self, device: str) -> None:

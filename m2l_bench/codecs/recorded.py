@@ -7,10 +7,11 @@ from typing import Literal
 
 from m2l_bench import audio as audio_files
 from m2l_bench.audio import EXTENSIONS, Audio
+from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.errors import BadClip, MissingRecording
 
 
-class Recorded:
+class Recorded(Reconstructor):
     """Reads `<directory>/<clip id>.<wav|flac|mp3|...>`.
 
     Args:

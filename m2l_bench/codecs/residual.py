@@ -11,13 +11,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from m2l_bench.adapter import Availability
+from m2l_bench.codecs.base import Codec, Transmitted
 from m2l_bench.network_files import missing
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class ResidualCodec:
+class ResidualCodec(Codec):
     """Base of the adapters.
 
     Args:
@@ -39,13 +41,13 @@ class ResidualCodec:
         self.codebooks = codebooks
         self.bits = math.ceil(math.log2(codebook_size))
 
-    @staticmethod
-    def unavailable(**_: object) -> tuple[str, str]:
+    @classmethod
+    def availability(cls, **_: object) -> Availability:
         return missing("transformers", "codecs")
 
     def to(self, device: str) -> None:
         self.model.to(device)
 
-    def transmitted(self, latents: Tensor) -> tuple[int, int]:
-        """Numbers and bytes of the codes, which have no need of the 16 bits they are held in."""
-        return latents.numel(), math.ceil(latents.numel() * self.bits / 8)
+    def transmitted(self, latents: Tensor) -> Transmitted:
+        """Count the codes and their bits, which are fewer than the 16 of the type that holds them."""
+        return Transmitted(latents.numel(), latents.numel() * self.bits)

@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from m2l_bench.adapter import Availability
+from m2l_bench.codecs.base import Codec
 from m2l_bench.errors import UserError, one_line
 from m2l_bench.network_files import fill, missing, read_config, read_safetensors
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 EXPECTED = "the autoencoder of Stable Audio 3, as stabilityai/SAME-S or stabilityai/SAME-L on the hub"
 
 
-class Same:
+class Same(Codec):
     """Two channels; 256 numbers for every 4,096 samples, a frame begun counting as one. SAME-S makes frames in pairs.
 
     The authors' package adds noise inside, a thousandth of the latents' level before it decodes and a hundredth to
@@ -51,12 +53,14 @@ class Same:
             raise UserError(f"{config}: channels is {self.model.config.audio_channels}; expected {EXPECTED}")
         fill(self.model, renamed(read_safetensors(checkpoint, EXPECTED), levels), checkpoint, EXPECTED)
 
-    @staticmethod
-    def unavailable(**_: object) -> tuple[str, str]:
-        reason, command = missing("diffusers", "codecs")
-        if not reason and tuple(map(int, version("diffusers").split(".")[:2])) < (0, 40):
-            return "diffusers is older than 0.40, the first with this network", "pip install 'diffusers>=0.40'"
-        return reason, command
+    @classmethod
+    def availability(cls, **_: object) -> Availability:
+        state = missing("diffusers", "codecs")
+        if state and tuple(map(int, version("diffusers").split(".")[:2])) < (0, 40):
+            return Availability(
+                "diffusers is older than 0.40, the first with this network", "pip install 'diffusers>=0.40'"
+            )
+        return state
 
     def to(self, device: str) -> None:
         self.model.to(device)

@@ -12,7 +12,7 @@ from m2l_bench.commands.common import CardsOption, DeviceOption, JsonOption, Wei
 from m2l_bench.errors import UserError
 
 if TYPE_CHECKING:
-    from m2l_bench.adapters import Availability
+    from m2l_bench.adapter import Availability
     from m2l_bench.cards import Latents, SystemCard
 
 

@@ -1,1 +1,10 @@
-"""Dataset loaders, one a file. Each has `load(data, **options) -> Dataset`, named by a task card's `dataset` key."""
+"""Dataset loaders, one per file. Each has `load(data, **options)`, which a task card names by its short name here."""
+
+LOADERS = {
+    "beatport_key": "m2l_bench.datasets.beatport_key:load",
+    "bundled": "m2l_bench.datasets.bundled:load",
+    "folder": "m2l_bench.datasets.folder:load",
+    "magnatagatune": "m2l_bench.datasets.magnatagatune:load",
+    "musiccaps": "m2l_bench.datasets.musiccaps:load",
+    "tinysol": "m2l_bench.datasets.tinysol:load",
+}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+Loader = TypeVar("Loader", bound=Callable[..., "Dataset"])
 
 
 @dataclass(frozen=True)
@@ -33,3 +37,17 @@ class Dataset:
     missing: tuple[str, ...] = ()
     """Ids the dataset lists but that are not on this machine."""
     notes: tuple[str, ...] = ()
+
+
+def loader(version: str) -> Callable[[Loader], Loader]:
+    """Mark a function as a loader: (data, **options) -> the dataset of a task.
+
+    Args:
+        version: raise it when the same data and options begin to give other clips: runs are not continued then.
+    """
+
+    def mark(function: Loader) -> Loader:
+        function.version = version  # type: ignore[attr-defined]
+        return function
+
+    return mark

@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from m2l_bench.audio import EXTENSIONS
+from m2l_bench.datasets.base import loader
 from m2l_bench.datasets.labelled import LabelledDataset, Listed, assemble
 from m2l_bench.datasets.places import existing_folder
 from m2l_bench.datasets.tinysol import PITCH_CLASSES
@@ -21,6 +22,7 @@ SHARP_OF = {"Db": "C#", "Eb": "D#", "Gb": "F#", "Ab": "G#", "Bb": "A#", "F#_": "
 KEYS = tuple(f"{tonic} {mode}" for mode in ("major", "minor") for tonic in PITCH_CLASSES)
 
 
+@loader(version="1")
 def load(data: Path | None = None, *, name: str = "beatport_key") -> LabelledDataset:
     """The tracks with exactly one key of a tonic and a mode, written as mir_eval.key reads it: `C# minor`.
 

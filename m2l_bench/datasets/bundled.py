@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from m2l_bench.datasets.base import Clip, Dataset
+from m2l_bench.datasets.base import Clip, Dataset, loader
 from m2l_bench.errors import UserError
 
 FOLDER = Path(__file__).resolve().parent / "bundled_clips"
@@ -17,6 +17,7 @@ def manifest() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@loader(version="1")
 def load(data: Path | None = None) -> Dataset:
     """The bundled clips, in the order of the manifest."""
     if data is not None:

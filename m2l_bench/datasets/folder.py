@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from m2l_bench.audio import EXTENSIONS
-from m2l_bench.datasets.base import Clip, Dataset
+from m2l_bench.datasets.base import Clip, Dataset, loader
 from m2l_bench.errors import UserError
 
 
@@ -17,6 +17,7 @@ def audio_files(folder: Path) -> list[Path]:
     return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
+@loader(version="1")
 def load(data: Path | None = None) -> Dataset:
     """A clip a file. The id is the path below the folder without its extension.
 

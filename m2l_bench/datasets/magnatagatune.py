@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from m2l_bench.datasets.base import loader
 from m2l_bench.datasets.labelled import LabelledDataset, Listed, Split, assemble, read_rows
 from m2l_bench.datasets.places import existing_folder
 from m2l_bench.errors import UserError
@@ -23,6 +24,7 @@ CORRUPT = frozenset(("35644", "55753", "57881"))
 """Clips whose published files are empty."""
 
 
+@loader(version="1")
 def load(data: Path | None = None, *, name: str = "magnatagatune") -> LabelledDataset:
     """The clips of the three arrays with those of the 50 tags that hold; the id is the clip's number.
 

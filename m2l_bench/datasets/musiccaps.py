@@ -10,7 +10,7 @@ import csv
 from pathlib import Path
 
 from m2l_bench import audio
-from m2l_bench.datasets.base import Clip, Dataset
+from m2l_bench.datasets.base import Clip, Dataset, loader
 from m2l_bench.errors import BadClip, UserError
 
 CSV_NAME = "musiccaps-public.csv"
@@ -40,6 +40,7 @@ def read_list(path: Path) -> list[dict[str, str]]:
     return list(unique.values())
 
 
+@loader(version="1")
 def load(data: Path | None = None) -> Dataset:
     """Sections whose audio is in `data`, a directory that also holds `musiccaps-public.csv`; absent ids as `missing`.
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, get_args
 
+from m2l_bench.datasets.base import loader
 from m2l_bench.datasets.labelled import LabelledDataset, Listed, Split, assemble, read_rows
 from m2l_bench.datasets.places import existing_folder
 from m2l_bench.errors import UserError
@@ -24,6 +25,7 @@ PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"
 SPLIT_OF_FOLD: dict[str, Split] = {"0": "validation", "1": "test", "2": "train", "3": "train", "4": "train"}
 
 
+@loader(version="1")
 def load(
     data: Path | None = None,
     *,

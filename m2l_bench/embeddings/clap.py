@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
+from m2l_bench.adapter import Availability
+from m2l_bench.embeddings.base import Embedding
 from m2l_bench.embeddings.laion import Tower, audio_tower, configuration
 from m2l_bench.errors import UserError
 from m2l_bench.network_files import fill, missing, read_torch
@@ -26,7 +28,7 @@ TAIL = 48_000
 BATCH = 8
 
 
-class Clap:
+class Clap(Embedding):
     """512 numbers of Euclidean length 1 for every 10 s at 48 kHz.
 
     Windows follow each other without overlap. What is left at the end is a window if it is at least 1 s long; it and a
@@ -55,8 +57,8 @@ class Clap:
             frequency_min=50, frequency_max=14_000, truncation="rand_trunc", padding="repeatpad"
         )
 
-    @staticmethod
-    def unavailable(**_: object) -> tuple[str, str]:
+    @classmethod
+    def availability(cls, **_: object) -> Availability:
         return missing("transformers")
 
     def to(self, device: str) -> None:

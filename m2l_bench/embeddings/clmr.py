@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from m2l_bench.embeddings.base import Embedding
 from m2l_bench.network_files import fill, read_torch
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ BATCH = 16
 """Windows at once: what bounds memory."""
 
 
-class Clmr:
+class Clmr(Embedding):
     """512 numbers for every 2.7 s at 22.05 kHz; windows do not overlap, and zeros fill the last one.
 
     So does mir_ref, with which the paper made Table 1; the authors' own evaluation leaves the last window out.

@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from m2l_bench.adapter import Availability
+from m2l_bench.embeddings.base import Embedding
 from m2l_bench.errors import UserError, one_line
 from m2l_bench.network_files import fill, missing, read_config, read_safetensors
 
@@ -21,7 +23,7 @@ CONTEXT_FRAMES = 2
 """Enough for the convolutions, which look 478 samples back."""
 
 
-class EnCodec:
+class EnCodec(Embedding):
     """128 numbers for every 320 samples at 24 kHz, a frame begun counting as one.
 
     Memory is bounded without changing the result: the convolutions are causal and run over chunks that overlap by what
@@ -67,8 +69,8 @@ class EnCodec:
         self.network = model.encoder
         fill(self.network, tensors, checkpoint, EXPECTED)
 
-    @staticmethod
-    def unavailable(**_: object) -> tuple[str, str]:
+    @classmethod
+    def availability(cls, **_: object) -> Availability:
         return missing("transformers")
 
     def to(self, device: str) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from m2l_bench.embeddings.base import Embedding
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -16,7 +18,7 @@ HOP = 512
 """Samples between frames, librosa's default."""
 
 
-class LogMel:
+class LogMel(Embedding):
     """Mel bands, log10(1 + 10000 power): the curve of MusiCNN's front end, which is zero for silence.
 
     Tells the spectrum's envelope; pitch only where bands are narrow.
@@ -38,7 +40,7 @@ class LogMel:
         return torch.from_numpy(np.log10(1 + 10_000 * mel.T).astype(np.float32))
 
 
-class Chroma:
+class Chroma(Embedding):
     """Energy of the twelve pitch classes from a constant-Q transform, the strongest of each frame 1.
 
     Tells pitch class and little else: tuning is estimated for each clip.

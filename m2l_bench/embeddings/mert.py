@@ -11,6 +11,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from m2l_bench.adapter import Availability
+from m2l_bench.embeddings.base import Embedding
 from m2l_bench.errors import UserError, one_line
 from m2l_bench.network_files import fill, missing, read_config, read_torch
 
@@ -25,7 +27,7 @@ FRAME = 400
 """Samples of a first frame; the next begins 320 samples later."""
 
 
-class Mert:
+class Mert(Embedding):
     """768 numbers 75 times a second at 24 kHz.
 
     A clip longer than 30 s is cut into the fewest windows of equal length, so that none is much shorter than the
@@ -56,8 +58,8 @@ class Mert:
         tensors.pop("masked_spec_embed", None)
         fill(self.network, tensors, checkpoint, EXPECTED)
 
-    @staticmethod
-    def unavailable(**_: object) -> tuple[str, str]:
+    @classmethod
+    def availability(cls, **_: object) -> Availability:
         return missing("transformers")
 
     def to(self, device: str) -> None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from m2l_bench.embeddings.base import Embedding
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -30,8 +32,8 @@ BATCH = 16
 """Windows at once: what bounds memory."""
 
 
-class MusiCNN:
-    """The embedding `musicnn`: verbs as in `base.Embedding`.
+class MusiCNN(Embedding):
+    """The penultimate layer of MusiCNN-MSD.
 
     Args:
         checkpoint: safetensors with the weights.

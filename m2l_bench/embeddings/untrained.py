@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from m2l_bench.embeddings.base import Embedding
 from m2l_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ CROP_LATENTS = 8
 """Of a crop: 64 spectrogram frames at full size, as in training."""
 
 
-class UntrainedMusic2Latent:
+class UntrainedMusic2Latent(Embedding):
     """The widest layer of the encoder, as `Music2Latent.features`, of a network that was never trained.
 
     At its own initialisation each residual branch and attention layer ends in zeros, which leaves an encoder that is

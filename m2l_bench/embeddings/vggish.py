@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from m2l_bench.adapter import Availability
+from m2l_bench.embeddings.base import Embedding
 from m2l_bench.network_files import fill, missing, read_torch
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ OVERHANG = 240
 BATCH = 64
 
 
-class VGGish:
+class VGGish(Embedding):
     """128 numbers for every whole window of 0.96 s at 16 kHz.
 
     Args:
@@ -41,8 +43,8 @@ class VGGish:
         fill(self.network, read_torch(checkpoint, EXPECTED), checkpoint, EXPECTED)
         self.network.embeddings = self.network.embeddings[:-1]
 
-    @staticmethod
-    def unavailable(**_: object) -> tuple[str, str]:
+    @classmethod
+    def availability(cls, **_: object) -> Availability:
         return missing("torchvggish")
 
     def to(self, device: str) -> None:

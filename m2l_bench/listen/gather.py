@@ -18,7 +18,7 @@ from m2l_bench.tables import MeasuredRun, measured_runs
 
 KINDS = ("neural", "classical", "anchor")
 """The order of systems on the page."""
-ORIGINAL_AGAIN = "m2l_bench.codecs.anchors:HiddenReference"
+ORIGINAL_AGAIN = "hidden-reference"
 """Adapter that only repeats the original: on the page that is the original itself, hidden in blind tests."""
 
 

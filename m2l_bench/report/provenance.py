@@ -161,7 +161,7 @@ def _fact(title: str, name: str, card: Mapping[str, Any], *, sha256: str, **know
 
 
 def _is_recorded(card: Mapping[str, Any]) -> bool:
-    return str(card.get("adapter", "")).startswith("m2l_bench.codecs.recorded:")
+    return card.get("adapter") == "recorded"
 
 
 def _weights_source(file: Mapping[str, Any]) -> str:

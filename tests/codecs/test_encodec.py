@@ -53,7 +53,7 @@ def test_the_latents_are_the_codes_and_levels(files: tuple[Path, Path], model: A
     assert torch.equal(latents[..., 1:151].long(), codes[0])
     assert torch.equal(latents[..., 152:].long(), codes[1][..., :39])
     assert latents[:, :2, 0].contiguous().view(torch.float32) == pytest.approx(float(levels[0]))
-    assert codec.transmitted(latents) == (4 * 189 + 2, 4 * 189 * 10 // 8 + 8)
+    assert codec.transmitted(latents) == (4 * 189 + 2, 4 * 189 * 10 + 64)
 
 
 def test_rate(files: tuple[Path, Path]) -> None:

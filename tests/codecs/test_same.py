@@ -128,9 +128,9 @@ def test_the_published_files_have_room_for_these_tensors_and_no_others(small: bo
 
 
 def test_an_older_diffusers_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Same.unavailable() == ("", "")
+    assert Same.availability()
     monkeypatch.setattr("m2l_bench.codecs.same.version", lambda package: "0.39.2")
-    assert Same.unavailable()[1] == "pip install 'diffusers>=0.40'"
+    assert Same.availability().command == "pip install 'diffusers>=0.40'"
 
 
 @FORMS

@@ -28,9 +28,7 @@ def make_runs(folder: Path, clips: dict[str, np.ndarray], keep_audio: bool = Tru
     """Runs of two low-passes and the hidden reference, SI-SDR alone; returns the folder of the runs."""
     cards = folder / "cards"
     cards.mkdir(parents=True)
-    (cards / "quick.yaml").write_text(
-        "name: quick\ntitle: Quick\ndataset: m2l_bench.datasets.folder:load\nmetrics: [si_sdr_db]\n"
-    )
+    (cards / "quick.yaml").write_text("name: quick\ntitle: Quick\ndataset: folder\nmetrics: [si_sdr_db]\n")
     for name, audio in clips.items():
         write(folder / "originals" / f"{name}.wav", audio, RATE)
     found = load_cards([cards])

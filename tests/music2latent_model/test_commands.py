@@ -131,7 +131,7 @@ def test_in_the_benchmark(
     """Where its weights are, the codec runs with any number of steps; other weights are another run."""
     (quick_cards / "random.yaml").write_text(
         "name: random\ntitle: Random weights\nkind: neural\n"
-        "adapter: m2l_bench.codecs.music2latent:Music2LatentCodec\n"
+        "adapter: music2latent\n"
         f"options: {{weights: {checkpoint_folder}}}\nsteps: 1\n"
     )
     command = ("reconstruct", "--task", "quick", "--data", originals, "--cards", quick_cards, "--models", "random")
@@ -153,7 +153,7 @@ def test_models_check_runs_it(cli_here: Cli, quick_cards: Path, checkpoint_folde
     config = model.config
     (quick_cards / "random.yaml").write_text(
         "name: random\ntitle: Random weights\nkind: neural\n"
-        "adapter: m2l_bench.codecs.music2latent:Music2LatentCodec\n"
+        "adapter: music2latent\n"
         f"options: {{weights: {checkpoint_folder}}}\nsteps: 1\n"
         f"latents: {{sample_rate: 44100, channels: 1, width: {config.latent_channels}, "
         f"samples: {config.samples_per_latent}}}\n"
