@@ -14,7 +14,7 @@ from m2l_bench.digests import digest
 from m2l_bench.embeddings import ADAPTERS as EMBEDDINGS
 from m2l_bench.embeddings.base import Embedding
 from m2l_bench.errors import UserError
-from m2l_bench.weights import checked_sha256, find
+from m2l_bench.weights.locate import checked_sha256, find
 
 BASES: dict[type[AdapterCard], tuple[type[Adapter], ...]] = {
     SystemCard: (Codec, Reconstructor),

@@ -28,7 +28,7 @@ from m2l_bench.probes.targets import Part, encode, subset
 from m2l_bench.probes.training import fit
 from m2l_bench.progress import Progress, Quiet
 from m2l_bench.provenance import made_with
-from m2l_bench.weights import cache_folder
+from m2l_bench.weights.locate import cache_folder
 
 VERSION = "1"
 """Raise it when the same features begin to give other numbers."""

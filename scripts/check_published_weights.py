@@ -35,7 +35,7 @@ from m2l_bench.music2latent import PUBLISHED_LATENT_SCALE, Music2Latent, checkpo
 from m2l_bench.scoring import score
 from m2l_bench.shipped import shipped
 from m2l_bench.systems import load_runner
-from m2l_bench.weights import checked_sha256, fetch
+from m2l_bench.weights.locate import checked_sha256, fetch
 
 TOLERANCE = 1e-4
 NAME = "music2latent"

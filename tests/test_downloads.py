@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from file_server import FileServer, serve
 
-from m2l_bench.downloads import download
 from m2l_bench.errors import UserError
+from m2l_bench.weights.download import download
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -12,7 +12,7 @@ from hub_server import serve as serve_hub
 
 from m2l_bench.cards import WeightFile, read_card
 from m2l_bench.errors import UserError
-from m2l_bench.weights import find
+from m2l_bench.weights.locate import find
 
 CARD = "name: net\ntitle: Net\nkind: embedding\nadapter: toy_embedding:Toy\nweights: {weights: %s}\n"
 TESTS = str(Path(__file__).parent)

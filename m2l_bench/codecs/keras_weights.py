@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from m2l_bench.errors import UserError, one_line
-from m2l_bench.network_files import fill, must_exist
+from m2l_bench.weights.read import fill, must_exist
 
 if TYPE_CHECKING:
     from torch import Tensor

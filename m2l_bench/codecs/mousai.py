@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from m2l_bench.adapter import Availability
 from m2l_bench.codecs.base import Codec
-from m2l_bench.network_files import fill, missing, read_torch
+from m2l_bench.weights.read import fill, missing, read_torch
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from m2l_bench.adapter import Availability
 from m2l_bench.codecs.base import Codec
-from m2l_bench.network_files import missing
+from m2l_bench.weights.read import missing
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from m2l_bench.errors import UserError, one_line
-from m2l_bench.network_files import read_config, read_safetensors
+from m2l_bench.weights.read import read_config, read_safetensors
 
 
 def read_model(model: type, config: Path, checkpoint: Path, wanted: dict[str, Any], expected: str) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from m2l_bench.adapter import Availability
 from m2l_bench.codecs.base import Codec, Transmitted
-from m2l_bench.network_files import missing
+from m2l_bench.weights.read import missing
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -68,7 +68,7 @@ def fad(
     from m2l_bench.codec_runner import torch_device
     from m2l_bench.references import write_statistics
     from m2l_bench.terminal import ProgressBars, print_json
-    from m2l_bench.weights import cache_folder
+    from m2l_bench.weights.locate import cache_folder
 
     stdout, stderr = consoles()
     names = [name.strip() for name in embedding.split(",") if name.strip()]

@@ -49,7 +49,7 @@ def get(
     """
     from m2l_bench.cards import load_cards
     from m2l_bench.terminal import DownloadBar
-    from m2l_bench.weights import fetch
+    from m2l_bench.weights.locate import fetch
 
     stdout, stderr = consoles()
     found = load_cards(cards or ())
@@ -88,7 +88,7 @@ def _called(cards: Cards, name: str) -> list[AdapterCard]:
 
 def _described(card: AdapterCard, weights_dir: Path | None) -> dict[str, Any]:
     from m2l_bench.adapters import adapter_availability
-    from m2l_bench.weights import find
+    from m2l_bench.weights.locate import find
 
     files = card.weights.values()
     there = [find(file, weights_dir) for file in files]

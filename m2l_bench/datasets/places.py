@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from m2l_bench.errors import UserError
-from m2l_bench.weights import cache_folder
+from m2l_bench.weights.locate import cache_folder
 
 MARKER = ".unfinished"
 """In a folder that is being filled: the command that goes on with it. Loaders refuse such a folder."""

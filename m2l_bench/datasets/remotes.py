@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from m2l_bench.archives import extract
 from m2l_bench.datasets.places import command_for, filling
-from m2l_bench.downloads import download
 from m2l_bench.progress import Progress
+from m2l_bench.weights.download import download
 
 ZENODO = "https://zenodo.org/record"
 CITY = "https://mirg.city.ac.uk/datasets/magnatagatune"

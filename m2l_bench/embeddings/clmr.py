@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m2l_bench.embeddings.base import Embedding
-from m2l_bench.network_files import fill, read_torch
+from m2l_bench.weights.read import fill, read_torch
 
 if TYPE_CHECKING:
     from torch import Tensor

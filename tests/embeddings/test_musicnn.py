@@ -21,7 +21,7 @@ from m2l_bench.embeddings import musicnn
 from m2l_bench.embeddings.musicnn import MINIMUM_SAMPLES, MusiCNN, log_mel_windows
 from m2l_bench.errors import UserError
 from m2l_bench.music2latent.hashes import file_checksum
-from m2l_bench.weights import fetch
+from m2l_bench.weights.locate import fetch
 
 ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = ROOT / "m2l_bench" / "embeddings" / "weights"

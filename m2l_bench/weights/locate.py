@@ -13,12 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from m2l_bench.cards import WeightFile
-from m2l_bench.downloads import download
 from m2l_bench.errors import UserError
 from m2l_bench.music2latent.errors import CheckpointError
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.music2latent.hub import HubFile
 from m2l_bench.shipped import PACKAGE
+from m2l_bench.weights.download import download
 
 
 def cache_folder() -> Path:
