@@ -32,10 +32,10 @@ from torch import Tensor
 
 from m2l_bench import audio
 from m2l_bench.cards import SystemCard
-from m2l_bench.codec_runner import MemoryMeter
 from m2l_bench.datasets import bundled
 from m2l_bench.music2latent import PUBLISHED_LATENT_SCALE
-from m2l_bench.systems import load_runner
+from m2l_bench.systems.codec_runner import MemoryMeter
+from m2l_bench.systems.loading import load_runner
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS / "codecs")]  # where the random weights of published formats are made

@@ -25,12 +25,12 @@ import numpy as np
 
 from m2l_bench import audio
 from m2l_bench.cards import load_cards
-from m2l_bench.codec_runner import MemoryMeter
 from m2l_bench.datasets import bundled
 from m2l_bench.distances import measure
-from m2l_bench.embedding_runner import EmbeddingRunner, load_embedding
 from m2l_bench.engine import default_jobs
 from m2l_bench.metrics import frechet
+from m2l_bench.systems.codec_runner import MemoryMeter
+from m2l_bench.systems.embedding_runner import EmbeddingRunner, load_embedding
 from m2l_bench.vectors import StoredClips, write_vectors
 
 KEPT: list[Any] = []

@@ -21,11 +21,11 @@ from typing import Any
 
 from m2l_bench import audio
 from m2l_bench.audio import Audio
-from m2l_bench.codec_runner import MemoryMeter
 from m2l_bench.codecs.anchors import LowPass
 from m2l_bench.datasets import bundled
 from m2l_bench.engine import default_jobs, map_unordered
 from m2l_bench.scoring import score
+from m2l_bench.systems.codec_runner import MemoryMeter
 
 Task = tuple[Audio, Audio, int, tuple[str, ...]]
 METRICS = ("si_sdr_db", "visqol")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from m2l_bench.codecs.base import Codec, Reconstructor
     from m2l_bench.embeddings.base import Embedding
-    from m2l_bench.systems import load_codec
+    from m2l_bench.systems.loading import load_codec
 
 __all__ = ["Codec", "Embedding", "Reconstructor", "load_codec"]
 
@@ -20,7 +20,7 @@ MODULES = {
     "Codec": "m2l_bench.codecs.base",
     "Embedding": "m2l_bench.embeddings.base",
     "Reconstructor": "m2l_bench.codecs.base",
-    "load_codec": "m2l_bench.systems",
+    "load_codec": "m2l_bench.systems.loading",
 }
 
 

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from m2l_bench.adapters import adapter_availability
 from m2l_bench.cards import EmbeddingCard
 from m2l_bench.distances import Distance, measure
-from m2l_bench.embedding_runner import EmbeddingRunner, load_embedding
 from m2l_bench.errors import UserError
 from m2l_bench.folder_vectors import folder_vectors
 from m2l_bench.metrics.frechet import GaussianStatistics, clip_distance, statistics
 from m2l_bench.progress import Progress
 from m2l_bench.references import StatisticsFile
+from m2l_bench.systems.adapters import adapter_availability
+from m2l_bench.systems.embedding_runner import EmbeddingRunner, load_embedding
 from m2l_bench.vectors import StoredClips
 from m2l_bench.wording import first_of
 

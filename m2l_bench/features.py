@@ -23,11 +23,11 @@ from m2l_bench import audio as audio_files
 from m2l_bench.audio import Audio, fit_length
 from m2l_bench.datasets.base import Clip
 from m2l_bench.digests import digest
-from m2l_bench.embedding_runner import EmbeddingRunner, Mono
 from m2l_bench.errors import BadClip, Undefined, UserError, one_line
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.progress import Progress
 from m2l_bench.run import full_disk_is_clear
+from m2l_bench.systems.embedding_runner import EmbeddingRunner, Mono
 from m2l_bench.vectors import read_vectors, write_vectors
 
 Matrix = NDArray[np.float32]

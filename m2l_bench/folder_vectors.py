@@ -12,10 +12,10 @@ import numpy as np
 
 from m2l_bench import audio as audio_files
 from m2l_bench.datasets.folder import load as load_folder
-from m2l_bench.embedding_runner import EmbeddingRunner
 from m2l_bench.errors import BadClip, Undefined, UserError, one_line
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.progress import Progress
+from m2l_bench.systems.embedding_runner import EmbeddingRunner
 from m2l_bench.vectors import write_vectors
 
 SILENCE = 1e-5

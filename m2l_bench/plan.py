@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from m2l_bench.adapter import Availability
-from m2l_bench.adapters import adapter_availability
 from m2l_bench.cards import EmbeddingCard, SystemCard, TaskCard
 from m2l_bench.datasets.base import Clip, Dataset
 from m2l_bench.datasets.loading import load_dataset
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED, SetMetric, set_metric
-from m2l_bench.systems import availability
+from m2l_bench.systems.adapters import adapter_availability
+from m2l_bench.systems.loading import availability
 
 
 @dataclass(frozen=True)

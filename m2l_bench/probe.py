@@ -12,11 +12,9 @@ import numpy as np
 
 from m2l_bench.adapter import Availability
 from m2l_bench.cards import ProbeSettings, ProbeTaskCard
-from m2l_bench.codec_runner import torch_device
 from m2l_bench.datasets.labelled import SPLITS, LabelledClip, LabelledDataset, Split, empty_classes
 from m2l_bench.datasets.loading import load_dataset, loader_version
 from m2l_bench.digests import digest
-from m2l_bench.embedding_runner import EmbeddingRunner
 from m2l_bench.errors import UserError
 from m2l_bench.features import Features, content_hashes, extract
 from m2l_bench.metrics.classification import METRICS, Truth, accuracy, roc_auc
@@ -28,6 +26,8 @@ from m2l_bench.probes.targets import Part, encode, subset
 from m2l_bench.probes.training import fit
 from m2l_bench.progress import Progress, Quiet
 from m2l_bench.provenance import made_with
+from m2l_bench.systems.codec_runner import torch_device
+from m2l_bench.systems.embedding_runner import EmbeddingRunner
 from m2l_bench.weights.locate import cache_folder
 
 VERSION = "1"

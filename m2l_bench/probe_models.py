@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from m2l_bench.adapter import Availability
-from m2l_bench.adapters import adapter_availability, adapter_class
 from m2l_bench.cards import Cards, EmbeddingCard, SystemCard
-from m2l_bench.codec_features import load_codec_features
 from m2l_bench.codecs.base import Codec
-from m2l_bench.embedding_runner import EmbeddingRunner, load_embedding
 from m2l_bench.errors import UserError
-from m2l_bench.systems import availability
+from m2l_bench.systems.adapters import adapter_availability, adapter_class
+from m2l_bench.systems.codec_features import load_codec_features
+from m2l_bench.systems.embedding_runner import EmbeddingRunner, load_embedding
+from m2l_bench.systems.loading import availability
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,9 @@ import numpy as np
 from m2l_bench import audio as audio_files
 from m2l_bench.audio import Audio
 from m2l_bench.cards import SystemCard
-from m2l_bench.codec_runner import CodecRunner, torch_device
 from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.datasets.base import Clip
 from m2l_bench.datasets.loading import loader_version
-from m2l_bench.embedding_runner import load_embedding
 from m2l_bench.engine import default_jobs, map_unordered
 from m2l_bench.errors import BadClip, MissingRecording, UserError, one_line
 from m2l_bench.metrics import PAIRED
@@ -28,7 +26,9 @@ from m2l_bench.references import load_references
 from m2l_bench.run import Row, Run, RunKey, is_complete, open_run
 from m2l_bench.scoring import score
 from m2l_bench.set_metrics import Embedder, measure_distances
-from m2l_bench.systems import load_system, system_versions
+from m2l_bench.systems.codec_runner import CodecRunner, torch_device
+from m2l_bench.systems.embedding_runner import load_embedding
+from m2l_bench.systems.loading import load_system, system_versions
 from m2l_bench.weights.locate import cache_folder
 
 PACKAGES = ("m2l-bench", "torch", "numpy", "scipy", "soundfile", "soxr", "visqol-python")

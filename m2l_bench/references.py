@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from m2l_bench.embedding_runner import EmbeddingRunner
 from m2l_bench.errors import UserError
 from m2l_bench.folder_vectors import folder_vectors
 from m2l_bench.metrics.frechet import GaussianStatistics
@@ -25,6 +24,7 @@ from m2l_bench.metrics.frechet_resampling import Reference
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.progress import Progress
 from m2l_bench.run import write_atomically
+from m2l_bench.systems.embedding_runner import EmbeddingRunner
 from m2l_bench.vectors import StoredClips
 
 ORIGINALS = "originals"

@@ -28,13 +28,13 @@ from m2l_bench import audio
 from m2l_bench.audio import Audio
 from m2l_bench.cards import AdapterCard, Cards, EmbeddingCard, SystemCard, load_cards
 from m2l_bench.datasets import bundled
-from m2l_bench.embedding_runner import load_embedding
 from m2l_bench.errors import UserError, one_line
 from m2l_bench.metrics.si_sdr import si_sdr
 from m2l_bench.music2latent import PUBLISHED_LATENT_SCALE, Music2Latent, checkpoint
 from m2l_bench.scoring import score
 from m2l_bench.shipped import shipped
-from m2l_bench.systems import load_runner
+from m2l_bench.systems.embedding_runner import load_embedding
+from m2l_bench.systems.loading import load_runner
 from m2l_bench.weights.locate import checked_sha256, fetch
 
 TOLERANCE = 1e-4

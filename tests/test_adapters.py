@@ -9,10 +9,10 @@ from conftest import Cli
 from hub_server import serve
 
 from m2l_bench.cards import SystemCard, load_cards
-from m2l_bench.codec_runner import CodecRunner
 from m2l_bench.codecs.recorded import Recorded
 from m2l_bench.errors import UserError
-from m2l_bench.systems import availability, load_system, recorded_card
+from m2l_bench.systems.codec_runner import CodecRunner
+from m2l_bench.systems.loading import availability, load_system, recorded_card
 
 TESTS = str(Path(__file__).parent)
 

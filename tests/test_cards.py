@@ -9,7 +9,7 @@ from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED, set_metric
 from m2l_bench.metrics.classification import METRICS
 from m2l_bench.shipped import shipped
-from m2l_bench.systems import availability
+from m2l_bench.systems.loading import availability
 
 GOOD = "name: mine\ntitle: Mine\nkind: neural\nadapter: my_pkg.my_codec:MyCodec\n"
 

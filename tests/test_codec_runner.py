@@ -8,9 +8,9 @@ from conftest import music
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from m2l_bench.codec_runner import CodecRunner
 from m2l_bench.codecs.base import Codec
 from m2l_bench.errors import BadClip
+from m2l_bench.systems.codec_runner import CodecRunner
 
 
 class Identity(Codec):

@@ -13,10 +13,10 @@ from conftest import Cli
 from toy_codec import CARD, Denoiser
 
 from m2l_bench.cards import Latents, SystemCard, load_cards
-from m2l_bench.codec_check import check_codec
-from m2l_bench.codec_runner import CodecRunner
 from m2l_bench.codecs.base import Codec
-from m2l_bench.systems import load_codec
+from m2l_bench.systems.check import check_codec
+from m2l_bench.systems.codec_runner import CodecRunner
+from m2l_bench.systems.loading import load_codec
 
 TESTS = str(Path(__file__).parent)
 LATENTS = Latents(sample_rate=44_100, channels=1, width=1, samples=1)

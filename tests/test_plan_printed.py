@@ -4,10 +4,10 @@ import io
 
 from rich.console import Console
 
-from m2l_bench.adapters import Availability, together
 from m2l_bench.cards import load_cards
 from m2l_bench.plan import Settings, make_plan
 from m2l_bench.summaries import print_plan
+from m2l_bench.systems.adapters import Availability, together
 
 
 def test_the_same_command_is_said_once() -> None:

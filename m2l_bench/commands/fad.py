@@ -65,8 +65,8 @@ def fad(
     from m2l_bench import fad as module
     from m2l_bench import summaries, upstream_fad
     from m2l_bench.cards import load_cards
-    from m2l_bench.codec_runner import torch_device
     from m2l_bench.references import write_statistics
+    from m2l_bench.systems.codec_runner import torch_device
     from m2l_bench.terminal import ProgressBars, print_json
     from m2l_bench.weights.locate import cache_folder
 

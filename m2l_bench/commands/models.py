@@ -30,7 +30,7 @@ def models(
     if context.invoked_subcommand is not None:
         return
     from m2l_bench.cards import load_cards
-    from m2l_bench.systems import availability
+    from m2l_bench.systems.loading import availability
     from m2l_bench.terminal import lines, print_json, table
 
     stdout, _ = consoles()
@@ -75,9 +75,9 @@ def check(
         m2l-bench models check dac --weights-dir /data/weights
     """
     from m2l_bench.cards import load_cards
-    from m2l_bench.codec_check import check_codec
-    from m2l_bench.codec_runner import torch_device
-    from m2l_bench.systems import load_runner
+    from m2l_bench.systems.check import check_codec
+    from m2l_bench.systems.codec_runner import torch_device
+    from m2l_bench.systems.loading import load_runner
     from m2l_bench.terminal import print_json, table
 
     stdout, _ = consoles()

@@ -155,7 +155,7 @@ def _chosen_systems(
     cards: Cards, models: str, recorded: list[str], wrong_rate_label: list[str]
 ) -> tuple[list[SystemCard], bool]:
     """The cards a command names, and whether unavailable ones are passed over (only for `all`)."""
-    from m2l_bench.systems import recorded_card
+    from m2l_bench.systems.loading import recorded_card
 
     pairs = []
     for item in recorded:

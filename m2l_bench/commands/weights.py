@@ -87,7 +87,7 @@ def _called(cards: Cards, name: str) -> list[AdapterCard]:
 
 
 def _described(card: AdapterCard, weights_dir: Path | None) -> dict[str, Any]:
-    from m2l_bench.adapters import adapter_availability
+    from m2l_bench.systems.adapters import adapter_availability
     from m2l_bench.weights.locate import find
 
     files = card.weights.values()

@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 from same_files import RandomSame
 from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel, MimiConfig, MimiModel
 
-from m2l_bench.codec_runner import CodecRunner
 from m2l_bench.codecs.base import Codec
 from m2l_bench.errors import UserError
 from m2l_bench.music2latent.pickles import read_pickle
+from m2l_bench.systems.codec_runner import CodecRunner
 
 Make = Callable[[Path, Path], Codec]
 """An adapter around a configuration and a file of weights."""

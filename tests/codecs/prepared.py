@@ -11,7 +11,7 @@ from musika_files import write_published_size
 from m2l_bench.cards import SystemCard, load_cards
 from m2l_bench.music2latent import PRESETS, Config, checkpoint
 from m2l_bench.music2latent.networks import Networks
-from m2l_bench.systems import RECORDED
+from m2l_bench.systems.loading import RECORDED
 
 CARDS = load_cards().systems
 NOT_NARROW = ("mousaiv2", "mousaiv3", "codicodec")

@@ -11,10 +11,10 @@ from hub_server import serve
 from prepared import CARDS, FAMILIES, WITH_WEIGHTS, prepared
 
 from m2l_bench.cards import SystemCard
-from m2l_bench.codec_runner import CodecRunner
 from m2l_bench.errors import UserError
 from m2l_bench.music2latent.hashes import file_checksum
-from m2l_bench.systems import load_runner
+from m2l_bench.systems.codec_runner import CodecRunner
+from m2l_bench.systems.loading import load_runner
 from m2l_bench.weights.locate import find
 
 REPOSITORIES = sorted({file.repository for name in WITH_WEIGHTS for file in CARDS[name].weights.values()})

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from prepared import CARDS, CODECS, WITH_WEIGHTS, prepared
 
-from m2l_bench.codec_check import check_codec
 from m2l_bench.errors import UserError
-from m2l_bench.systems import load_runner
+from m2l_bench.systems.check import check_codec
+from m2l_bench.systems.loading import load_runner
 
 
 @pytest.mark.parametrize("name", CODECS)

@@ -15,10 +15,10 @@ import torch
 from checkpoints import audio, check_bad_pickles, check_contract, check_runner
 
 from m2l_bench.cards import load_cards
-from m2l_bench.codec_check import check_codec
 from m2l_bench.codecs import codicodec as adapter
 from m2l_bench.codecs.codicodec import BLOCK, EXPECTED, HOP, CoDiCodec
-from m2l_bench.systems import availability, load_runner
+from m2l_bench.systems.check import check_codec
+from m2l_bench.systems.loading import availability, load_runner
 
 NARROW = {
     "dim": 32,

@@ -10,8 +10,8 @@ import torch
 from checkpoints import audio, check_bad_configurations, check_bad_files, check_contract, check_runner, random_network
 from conftest import music
 
-from m2l_bench.codec_runner import CodecRunner
 from m2l_bench.codecs.dac import EXPECTED, Dac
+from m2l_bench.systems.codec_runner import CodecRunner
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from checkpoints import audio, check_bad_configurations, check_bad_files, check_
 from conftest import music
 from safetensors import safe_open
 
-from m2l_bench.codec_runner import CodecRunner
 from m2l_bench.codecs.mimi import EXPECTED, Mimi
+from m2l_bench.systems.codec_runner import CodecRunner
 
 
 @pytest.fixture(scope="module")

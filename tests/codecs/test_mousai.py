@@ -16,13 +16,13 @@ from checkpoints import audio, check_bad_pickles, check_contract, check_runner
 from torch import nn
 
 from m2l_bench.cards import SystemCard, load_cards
-from m2l_bench.codec_check import check_codec
 from m2l_bench.codecs import mousai_networks
 from m2l_bench.codecs.mousai import HUB, PACKAGES, Mousai
 from m2l_bench.codecs.mousai_networks import ARCHITECTURES, build, packages
 from m2l_bench.codecs.recorded import Recorded
 from m2l_bench.errors import UserError
-from m2l_bench.systems import availability, load_runner, load_system, recorded_card
+from m2l_bench.systems.check import check_codec
+from m2l_bench.systems.loading import availability, load_runner, load_system, recorded_card
 
 VERSIONS = (2, 3)
 PUBLISHED = dict(ARCHITECTURES)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from m2l_bench.adapters import adapter_availability, load_adapter
 from m2l_bench.audio import Audio, resample, to_mono
 from m2l_bench.cards import EmbeddingCard
 from m2l_bench.digests import digest
@@ -17,6 +16,7 @@ from m2l_bench.errors import BadClip, Undefined, UserError
 from m2l_bench.former_names import EMBEDDINGS as FORMER_EMBEDDINGS
 from m2l_bench.metrics.frechet import Frames
 from m2l_bench.run import full_disk_is_clear
+from m2l_bench.systems.adapters import adapter_availability, load_adapter
 
 if TYPE_CHECKING:
     from m2l_bench.embeddings.base import Embedding

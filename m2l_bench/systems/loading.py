@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from m2l_bench.adapter import Availability
-from m2l_bench.adapters import adapter_availability, adapter_class, load_adapter
 from m2l_bench.cards import Cards, SystemCard, load_cards
-from m2l_bench.codec_runner import CodecRunner
 from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.errors import UserError
+from m2l_bench.systems.adapters import adapter_availability, adapter_class, load_adapter
+from m2l_bench.systems.codec_runner import CodecRunner
 
 RECORDED = "recorded"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from m2l_bench.cards import Latents, SystemCard
-from m2l_bench.codec_runner import CodecRunner, MemoryMeter
+from m2l_bench.systems.codec_runner import CodecRunner, MemoryMeter
 
 if TYPE_CHECKING:
     import torch
