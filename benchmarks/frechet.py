@@ -29,9 +29,9 @@ from m2l_bench.datasets import bundled
 from m2l_bench.distances import measure
 from m2l_bench.engine import default_jobs
 from m2l_bench.metrics import frechet
+from m2l_bench.runs.vectors import StoredClips, write_vectors
 from m2l_bench.systems.codec_runner import MemoryMeter
 from m2l_bench.systems.embedding_runner import EmbeddingRunner, load_embedding
-from m2l_bench.vectors import StoredClips, write_vectors
 
 KEPT: list[Any] = []
 """What lets torchvision be imported beside a torch for the CPU; it works while it lives."""

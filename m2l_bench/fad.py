@@ -14,9 +14,9 @@ from m2l_bench.folder_vectors import folder_vectors
 from m2l_bench.metrics.frechet import GaussianStatistics, clip_distance, statistics
 from m2l_bench.progress import Progress
 from m2l_bench.references import StatisticsFile
+from m2l_bench.runs.vectors import StoredClips
 from m2l_bench.systems.adapters import adapter_availability
 from m2l_bench.systems.embedding_runner import EmbeddingRunner, load_embedding
-from m2l_bench.vectors import StoredClips
 from m2l_bench.wording import first_of
 
 

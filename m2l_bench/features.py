@@ -26,9 +26,9 @@ from m2l_bench.digests import digest
 from m2l_bench.errors import BadClip, Undefined, UserError, one_line
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.progress import Progress
-from m2l_bench.run import full_disk_is_clear
+from m2l_bench.runs.reconstruction import full_disk_is_clear
+from m2l_bench.runs.vectors import read_vectors, write_vectors
 from m2l_bench.systems.embedding_runner import EmbeddingRunner, Mono
-from m2l_bench.vectors import read_vectors, write_vectors
 
 Matrix = NDArray[np.float32]
 

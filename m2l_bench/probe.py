@@ -19,13 +19,13 @@ from m2l_bench.errors import UserError
 from m2l_bench.features import Features, content_hashes, extract
 from m2l_bench.metrics.classification import METRICS, Truth, accuracy, roc_auc
 from m2l_bench.probe_models import Model
-from m2l_bench.probe_run import ProbeKey, open_probe
 from m2l_bench.probe_scoring import RESAMPLES, RESAMPLING_SEED, mean_confusion, measure
 from m2l_bench.probes.neighbours import neighbour_scores
 from m2l_bench.probes.targets import Part, encode, subset
 from m2l_bench.probes.training import fit
 from m2l_bench.progress import Progress, Quiet
-from m2l_bench.provenance import made_with
+from m2l_bench.runs.probe import ProbeKey, open_probe
+from m2l_bench.runs.provenance import made_with
 from m2l_bench.systems.codec_runner import torch_device
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
 from m2l_bench.weights.locate import cache_folder

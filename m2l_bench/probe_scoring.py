@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from m2l_bench.metrics import classification
 from m2l_bench.metrics.classification import METRICS, Scores, Truth
 from m2l_bench.metrics.classification_resampling import draw
-from m2l_bench.probe_run import ProbeRun
+from m2l_bench.runs.probe import ProbeRun
 
 RESAMPLES = 1000
 RESAMPLING_SEED = 0

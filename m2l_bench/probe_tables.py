@@ -13,8 +13,8 @@ import pandas as pd
 from m2l_bench.cards import EmbeddingCard, SystemCard, load_cards
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.classification import METRICS
-from m2l_bench.probe_run import ProbeRun, find_probes
 from m2l_bench.probe_scoring import RESAMPLES, paired_difference
+from m2l_bench.runs.probe import ProbeRun, find_probes
 from m2l_bench.shipped import shipped
 from m2l_bench.table_formats import Column, Table
 from m2l_bench.wording import first_of

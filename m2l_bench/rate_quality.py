@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from m2l_bench.cards import Latents, load_cards
-from m2l_bench.run import Row
+from m2l_bench.runs.reconstruction import Row
 from m2l_bench.table_formats import Column, Table
 from m2l_bench.tables import MeasuredRun, MeasuredRuns
 

@@ -21,9 +21,9 @@ from m2l_bench.metrics import PAIRED
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.plan import Plan, Settings
 from m2l_bench.progress import Progress, Quiet
-from m2l_bench.provenance import made_with, now
 from m2l_bench.references import load_references
-from m2l_bench.run import Row, Run, RunKey, is_complete, open_run
+from m2l_bench.runs.provenance import made_with, now
+from m2l_bench.runs.reconstruction import Row, Run, RunKey, is_complete, open_run
 from m2l_bench.scoring import score
 from m2l_bench.set_metrics import Embedder, measure_distances
 from m2l_bench.systems.codec_runner import CodecRunner, torch_device

@@ -23,9 +23,9 @@ from m2l_bench.metrics.frechet import GaussianStatistics
 from m2l_bench.metrics.frechet_resampling import Reference
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.progress import Progress
-from m2l_bench.run import write_atomically
+from m2l_bench.runs.reconstruction import write_atomically
+from m2l_bench.runs.vectors import StoredClips
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
-from m2l_bench.vectors import StoredClips
 
 ORIGINALS = "originals"
 

@@ -21,9 +21,9 @@ from m2l_bench.errors import Undefined, UserError, one_line
 from m2l_bench.metrics import SetMetric
 from m2l_bench.progress import Progress
 from m2l_bench.references import ORIGINALS, References
-from m2l_bench.run import Row, file_name, full_disk_is_clear, read_manifest, read_rows, write_atomically
+from m2l_bench.runs.reconstruction import Row, file_name, full_disk_is_clear, read_manifest, read_rows, write_atomically
+from m2l_bench.runs.vectors import StoredClips, write_vectors
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
-from m2l_bench.vectors import StoredClips, write_vectors
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ sys.path[:0] = [str(TESTS), str(TESTS / "codecs")]  # where the random weights o
 from prepared import CODECS, prepared  # noqa: E402
 
 from m2l_bench.datasets import bundled  # noqa: E402
-from m2l_bench.run import Row, read_rows  # noqa: E402
+from m2l_bench.runs.reconstruction import Row, read_rows  # noqa: E402
 
 TASK = "name: quick\ntitle: Quick\ndataset: bundled\nmetrics: [si_sdr_db]\n"
 

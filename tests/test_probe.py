@@ -21,9 +21,9 @@ from m2l_bench.cards import Cards, load_cards
 from m2l_bench.errors import UserError
 from m2l_bench.probe import ProbeOptions, ProbeOutcome, make_probe_plan, probe
 from m2l_bench.probe_models import models_to_probe
-from m2l_bench.probe_run import ProbeRun
 from m2l_bench.probe_scoring import interval, paired_difference
-from m2l_bench.run import find_runs
+from m2l_bench.runs.probe import ProbeRun
+from m2l_bench.runs.reconstruction import find_runs
 
 TESTS = str(Path(__file__).parent)
 RATE = 8000

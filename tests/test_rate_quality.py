@@ -12,7 +12,7 @@ from conftest import Cli
 
 from m2l_bench import tables
 from m2l_bench.rate_quality import rate_quality_table
-from m2l_bench.run import RunKey, open_run
+from m2l_bench.runs.reconstruction import RunKey, open_run
 from m2l_bench.table_formats import Table
 
 STEREO = {"sample_rate": 48_000, "channels": 2, "width": 32, "samples": 1024}

@@ -19,7 +19,7 @@ from test_audio import bad_files
 from m2l_bench.cards import load_cards
 from m2l_bench.plan import Settings, make_plan
 from m2l_bench.reconstruct import Outcome, reconstruct
-from m2l_bench.run import read_manifest, read_rows
+from m2l_bench.runs.reconstruction import read_manifest, read_rows
 
 
 def run(cards_folder: Path, data: Path, out: Path, models: str = "opus-12k", **settings: object) -> list[Outcome]:

@@ -15,13 +15,13 @@ from conftest import Cli
 from m2l_bench import ablation, all_tables, significance, table_formats, tables
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.classification import Truth
-from m2l_bench.probe_run import ProbeRun
 from m2l_bench.probe_scoring import mean_confusion, measure
 from m2l_bench.progress import Quiet
 from m2l_bench.references import ORIGINALS
 from m2l_bench.report.gather import gather
 from m2l_bench.report.page import to_html
-from m2l_bench.run import RunKey, open_run
+from m2l_bench.runs.probe import ProbeRun
+from m2l_bench.runs.reconstruction import RunKey, open_run
 
 EVIL = "<script>alert('x')</script><img src=x onerror=y>"
 SHA = "ab" * 32

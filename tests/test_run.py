@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m2l_bench.errors import UserError
-from m2l_bench.run import RunKey, file_name, is_complete, open_run, read_manifest, read_rows
+from m2l_bench.runs.reconstruction import RunKey, file_name, is_complete, open_run, read_manifest, read_rows
 
 KEY = RunKey("data", "", "t", "sys", "c", None, None, 0, {"m": "1"})
 
@@ -77,6 +77,6 @@ def test_an_interrupt_right_after_a_row_is_written_does_not_lose_it(
 
     with pytest.raises(KeyboardInterrupt), open_run(tmp_path, KEY, {}, lambda _: True) as run:
         run.append(row("a"))
-        monkeypatch.setattr("m2l_bench.run.os.fsync", interrupted)
+        monkeypatch.setattr("m2l_bench.runs.reconstruction.os.fsync", interrupted)
         run.append(row("b"))
     assert [kept["id"] for kept in read_rows(run.folder)] == ["a", "b"]

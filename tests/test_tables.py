@@ -8,7 +8,7 @@ from scipy.stats import bootstrap
 
 from m2l_bench import table_formats, tables
 from m2l_bench.errors import UserError
-from m2l_bench.run import RunKey, open_run
+from m2l_bench.runs.reconstruction import RunKey, open_run
 
 EXPECTED_COLUMNS = ["system", "clips"] + [
     f"{metric}{part}"

@@ -33,7 +33,7 @@ def report(
     """
     from m2l_bench.report.gather import gather
     from m2l_bench.report.page import to_html
-    from m2l_bench.run import write_atomically
+    from m2l_bench.runs.reconstruction import write_atomically
     from m2l_bench.terminal import ProgressBars
 
     _, stderr = consoles()

@@ -12,8 +12,8 @@ from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED
 from m2l_bench.metrics.base import PairedMetric
 from m2l_bench.music2latent.hashes import file_checksum
-from m2l_bench.run import Row, find_runs
-from m2l_bench.run_audio import originals
+from m2l_bench.runs.audio import originals
+from m2l_bench.runs.reconstruction import Row, find_runs
 from m2l_bench.tables import MeasuredRun, measured_runs
 
 KINDS = ("neural", "classical", "anchor")

@@ -23,7 +23,7 @@ from m2l_bench.listen.gather import Collection, ListeningClip
 from m2l_bench.listen.loudness import matching_gains
 from m2l_bench.listen.stimulus import AUDIO, ID, PICTURES, ClipStimuli, Stimulus, prepare
 from m2l_bench.progress import Progress, Quiet
-from m2l_bench.run import full_disk_is_clear, write_atomically
+from m2l_bench.runs.reconstruction import full_disk_is_clear, write_atomically
 
 TEMPLATES = Path(__file__).resolve().parent / "page"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED, set_metric
-from m2l_bench.probe_run import MANIFEST, ProbeRun
 from m2l_bench.references import ORIGINALS
+from m2l_bench.runs.probe import MANIFEST, ProbeRun
 from m2l_bench.tables import COLUMNS, MeasuredRun, current_runs, why_empty
 
 

@@ -23,8 +23,8 @@ from m2l_bench.datasets.base import Clip
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED
 from m2l_bench.plots.style import PAGE_INCHES, QUIET, styled
-from m2l_bench.run import Row
-from m2l_bench.run_audio import originals, read_original, read_reconstruction
+from m2l_bench.runs.audio import originals, read_original, read_reconstruction
+from m2l_bench.runs.reconstruction import Row
 from m2l_bench.tables import MeasuredRun
 from m2l_bench.wording import first_of
 

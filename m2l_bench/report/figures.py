@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m2l_bench.errors import UserError
-from m2l_bench.probe_run import ProbeRun
+from m2l_bench.runs.probe import ProbeRun
 from m2l_bench.tables import MeasuredRun
 
 if TYPE_CHECKING:

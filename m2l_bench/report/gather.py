@@ -11,14 +11,14 @@ import pandas as pd
 from m2l_bench import ablation, denoising, probe_tables, significance
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.classification import METRICS
-from m2l_bench.probe_run import ProbeRun, find_probes
 from m2l_bench.progress import Progress
 from m2l_bench.report import cells, figures, matrices, provenance
 from m2l_bench.report.cells import Sheet
 from m2l_bench.report.figures import Figure
 from m2l_bench.report.matrices import Matrix
 from m2l_bench.report.provenance import Provenance
-from m2l_bench.run import find_runs
+from m2l_bench.runs.probe import ProbeRun, find_probes
+from m2l_bench.runs.reconstruction import find_runs
 from m2l_bench.table_formats import Column
 from m2l_bench.tables import MeasuredRun, in_table_order, measured_runs, table_of
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from m2l_bench.metrics import metric
-from m2l_bench.probe_run import ProbeRun
-from m2l_bench.run import Row
+from m2l_bench.runs.probe import ProbeRun
+from m2l_bench.runs.reconstruction import Row
 from m2l_bench.tables import MeasuredRun
 
 NOT_RECORDED = "not recorded"

@@ -15,7 +15,7 @@ from m2l_bench.digests import digest
 from m2l_bench.errors import BadClip, Undefined, UserError
 from m2l_bench.former_names import EMBEDDINGS as FORMER_EMBEDDINGS
 from m2l_bench.metrics.frechet import Frames
-from m2l_bench.run import full_disk_is_clear
+from m2l_bench.runs.reconstruction import full_disk_is_clear
 from m2l_bench.systems.adapters import adapter_availability, load_adapter
 
 if TYPE_CHECKING:

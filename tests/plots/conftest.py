@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from m2l_bench.cards import load_cards
-from m2l_bench.run import RunKey, open_run
+from m2l_bench.runs.reconstruction import RunKey, open_run
 
 MakeRun = Callable[..., Path]
 MakeProbe = Callable[..., Path]

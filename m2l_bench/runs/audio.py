@@ -15,7 +15,7 @@ from m2l_bench.datasets.base import Clip, Dataset
 from m2l_bench.datasets.loading import load_dataset
 from m2l_bench.errors import BadClip, UserError
 from m2l_bench.music2latent.hashes import file_checksum
-from m2l_bench.run import Row
+from m2l_bench.runs.reconstruction import Row
 from m2l_bench.tables import MeasuredRun
 
 

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2l_bench.errors import UserError
-from m2l_bench.migration import migrated_probe
-from m2l_bench.run import full_disk_is_clear, held_folder, numbered, write_atomically
+from m2l_bench.runs.migration import migrated_probe
+from m2l_bench.runs.reconstruction import full_disk_is_clear, held_folder, numbered, write_atomically
 
 SCHEMA_VERSION = 2
 MANIFEST = "probe.json"

@@ -11,7 +11,7 @@ import numpy as np
 
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.frechet import Frames
-from m2l_bench.run import full_disk_is_clear, write_atomically
+from m2l_bench.runs.reconstruction import full_disk_is_clear, write_atomically
 
 
 def write_vectors(path: Path, frames: Frames) -> None:

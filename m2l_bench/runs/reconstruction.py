@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from m2l_bench.errors import UserError
-from m2l_bench.migration import migrated
+from m2l_bench.runs.migration import migrated
 
 SCHEMA_VERSION = 2
 
