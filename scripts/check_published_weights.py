@@ -31,7 +31,7 @@ from m2l_bench.datasets import bundled
 from m2l_bench.errors import UserError, one_line
 from m2l_bench.metrics.si_sdr import si_sdr
 from m2l_bench.music2latent import PUBLISHED_LATENT_SCALE, Music2Latent, checkpoint
-from m2l_bench.scoring import score
+from m2l_bench.reconstruction.scoring import score
 from m2l_bench.shipped import shipped
 from m2l_bench.systems.embedding_runner import load_embedding
 from m2l_bench.systems.loading import load_runner

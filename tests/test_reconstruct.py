@@ -17,8 +17,8 @@ from conftest import M2L_BENCH, Cli, music, write
 from test_audio import bad_files
 
 from m2l_bench.cards import load_cards
-from m2l_bench.plan import Settings, make_plan
-from m2l_bench.reconstruct import Outcome, reconstruct
+from m2l_bench.reconstruction.pipeline import Outcome, reconstruct
+from m2l_bench.reconstruction.plan import Settings, make_plan
 from m2l_bench.runs.reconstruction import read_manifest, read_rows
 
 

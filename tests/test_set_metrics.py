@@ -16,10 +16,10 @@ from toy_embedding import CARD
 from m2l_bench.cards import load_cards
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.frechet import frechet_distance, statistics
-from m2l_bench.plan import Settings, make_plan
-from m2l_bench.reconstruct import Outcome, reconstruct
+from m2l_bench.reconstruction.pipeline import Outcome, reconstruct
+from m2l_bench.reconstruction.plan import Settings, make_plan
+from m2l_bench.reconstruction.set_metrics import read_distances
 from m2l_bench.runs.reconstruction import read_rows
-from m2l_bench.set_metrics import read_distances
 from m2l_bench.tables import reconstruction_table
 
 TESTS = str(Path(__file__).parent)

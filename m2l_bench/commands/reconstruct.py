@@ -69,10 +69,10 @@ def reconstruct(
 
         m2l-bench reconstruct --task folder --data originals --recorded mine=reconstructions
     """
-    from m2l_bench import reconstruct as pipeline
     from m2l_bench import summaries
     from m2l_bench.cards import load_cards
-    from m2l_bench.plan import Settings, make_plan
+    from m2l_bench.reconstruction import pipeline
+    from m2l_bench.reconstruction.plan import Settings, make_plan
     from m2l_bench.references import ORIGINALS
     from m2l_bench.tables import reconstruction_table
     from m2l_bench.terminal import ProgressBars, print_json
@@ -125,9 +125,10 @@ def sweep(
 
         m2l-bench sweep --task musiccaps --data clips --steps 1,2,3,5
     """
-    from m2l_bench import denoising, summaries, table_formats
+    from m2l_bench import summaries, table_formats
     from m2l_bench.cards import load_cards
-    from m2l_bench.plan import Settings, make_plan
+    from m2l_bench.reconstruction import sweep as denoising
+    from m2l_bench.reconstruction.plan import Settings, make_plan
     from m2l_bench.terminal import ProgressBars, print_json
 
     stdout, stderr = consoles()

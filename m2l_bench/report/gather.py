@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from m2l_bench import ablation, denoising, probe_tables, significance
+from m2l_bench import ablation, probe_tables, significance
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.classification import METRICS
 from m2l_bench.progress import Progress
+from m2l_bench.reconstruction import sweep as denoising
 from m2l_bench.report import cells, figures, matrices, provenance
 from m2l_bench.report.cells import Sheet
 from m2l_bench.report.figures import Figure

@@ -12,7 +12,7 @@ from m2l_bench import audio
 from m2l_bench.cards import load_cards
 from m2l_bench.datasets import bundled, folder, musiccaps
 from m2l_bench.errors import UserError
-from m2l_bench.plan import Settings, make_plan
+from m2l_bench.reconstruction.plan import Settings, make_plan
 
 LIST = "ytid,start_s,end_s,caption\n-aaa,30,40,one\nbbb,0,10,two\nccc,10,20,three\nbbb,0,10,again\n"
 

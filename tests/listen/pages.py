@@ -10,8 +10,8 @@ from conftest import write
 from m2l_bench.cards import load_cards
 from m2l_bench.listen.gather import Collection, gather
 from m2l_bench.listen.writer import Page, write_page
-from m2l_bench.plan import Settings, make_plan
-from m2l_bench.reconstruct import reconstruct
+from m2l_bench.reconstruction.pipeline import reconstruct
+from m2l_bench.reconstruction.plan import Settings, make_plan
 
 RATE = 44_100
 SCRIPT = "<script>alert(1)</script>"

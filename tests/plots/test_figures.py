@@ -15,8 +15,8 @@ from m2l_bench.errors import UserError
 from m2l_bench.plots import confusion, distribution, figure2, pareto, training
 from m2l_bench.plots.looks import KNOWN
 from m2l_bench.plots.runs import load_probes, load_runs
+from m2l_bench.reconstruction.set_metrics import _digest
 from m2l_bench.runs.reconstruction import read_rows
-from m2l_bench.set_metrics import _digest
 from m2l_bench.tables import bootstrap_interval
 from plots.conftest import MakeProbe, MakeRun
 

@@ -19,13 +19,13 @@ from m2l_bench.engine import default_jobs, map_unordered
 from m2l_bench.errors import BadClip, MissingRecording, UserError, one_line
 from m2l_bench.metrics import PAIRED
 from m2l_bench.music2latent.hashes import file_checksum
-from m2l_bench.plan import Plan, Settings
 from m2l_bench.progress import Progress, Quiet
+from m2l_bench.reconstruction.plan import Plan, Settings
+from m2l_bench.reconstruction.scoring import score
+from m2l_bench.reconstruction.set_metrics import Embedder, measure_distances
 from m2l_bench.references import load_references
 from m2l_bench.runs.provenance import made_with, now
 from m2l_bench.runs.reconstruction import Row, Run, RunKey, is_complete, open_run
-from m2l_bench.scoring import score
-from m2l_bench.set_metrics import Embedder, measure_distances
 from m2l_bench.systems.codec_runner import CodecRunner, torch_device
 from m2l_bench.systems.embedding_runner import load_embedding
 from m2l_bench.systems.loading import load_system, system_versions

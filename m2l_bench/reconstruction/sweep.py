@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from m2l_bench.errors import UserError
-from m2l_bench.plan import Plan, Settings
 from m2l_bench.progress import Progress
-from m2l_bench.reconstruct import Outcome, reconstruct
+from m2l_bench.reconstruction.pipeline import Outcome, reconstruct
+from m2l_bench.reconstruction.plan import Plan, Settings
 from m2l_bench.runs.reconstruction import read_manifest
 from m2l_bench.table_formats import Table
 from m2l_bench.tables import reconstruction_table

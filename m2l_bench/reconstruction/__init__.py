@@ -1,0 +1,1 @@
+"""Pipeline 1: run systems over a dataset, score each clip, leave runs on disk."""
