@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from m2l_bench.probe import ProbeOptions, ProbeOutcome, ProbePlan
+from m2l_bench.probing.pipeline import ProbeOptions, ProbeOutcome, ProbePlan
 from m2l_bench.table_formats import Table, to_json
 
 SHOWN = 5

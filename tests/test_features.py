@@ -18,7 +18,7 @@ from m2l_bench.datasets.base import Clip
 from m2l_bench.embeddings.handmade import Chroma, LogMel
 from m2l_bench.embeddings.untrained import UntrainedMusic2Latent
 from m2l_bench.errors import UserError
-from m2l_bench.features import Features, content_hashes, extract
+from m2l_bench.probing.features import Features, content_hashes, extract
 from m2l_bench.progress import Quiet
 from m2l_bench.systems.codec_features import CodecFeatures, load_codec_features
 from m2l_bench.systems.embedding_runner import EmbeddingRunner, load_embedding

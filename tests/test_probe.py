@@ -19,9 +19,9 @@ from sklearn.metrics import f1_score
 from m2l_bench import all_tables, probe_tables
 from m2l_bench.cards import Cards, load_cards
 from m2l_bench.errors import UserError
-from m2l_bench.probe import ProbeOptions, ProbeOutcome, make_probe_plan, probe
-from m2l_bench.probe_models import models_to_probe
 from m2l_bench.probe_scoring import interval, paired_difference
+from m2l_bench.probing.models import models_to_probe
+from m2l_bench.probing.pipeline import ProbeOptions, ProbeOutcome, make_probe_plan, probe
 from m2l_bench.runs.probe import ProbeRun
 from m2l_bench.runs.reconstruction import find_runs
 

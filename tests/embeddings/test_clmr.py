@@ -15,7 +15,7 @@ from upstream_weights import upstream_audio, upstream_weights
 from m2l_bench.cards import load_cards
 from m2l_bench.embeddings import clmr
 from m2l_bench.embeddings.clmr import INSIDE, WINDOW, Clmr
-from m2l_bench.probe_models import models_to_probe
+from m2l_bench.probing.models import models_to_probe
 from m2l_bench.systems.embedding_runner import load_embedding
 
 from .checkpoints import Malicious, audio, check_bad_pickles, check_contract, refused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from m2l_bench.probes.targets import Part
+from m2l_bench.probing.targets import Part
 
 
 def parts(

@@ -20,9 +20,9 @@ keras = pytest.importorskip("keras")
 
 from m2l_bench.cards import ProbeSettings  # noqa: E402
 from m2l_bench.metrics.classification import Truth, accuracy, roc_auc  # noqa: E402
-from m2l_bench.probes.mlp import SeedStack  # noqa: E402
-from m2l_bench.probes.targets import Part  # noqa: E402
-from m2l_bench.probes.training import BATCH_SEED, fit  # noqa: E402
+from m2l_bench.probing.mlp import SeedStack  # noqa: E402
+from m2l_bench.probing.targets import Part  # noqa: E402
+from m2l_bench.probing.training import BATCH_SEED, fit  # noqa: E402
 
 from .conftest import parts  # noqa: E402
 

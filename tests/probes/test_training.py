@@ -11,10 +11,10 @@ import torch
 from m2l_bench.cards import ProbeSettings
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.classification import Truth, accuracy, roc_auc
-from m2l_bench.probes.mlp import SeedStack
-from m2l_bench.probes.neighbours import neighbour_scores
-from m2l_bench.probes.targets import Part, subset
-from m2l_bench.probes.training import Fitted, History, fit
+from m2l_bench.probing.mlp import SeedStack
+from m2l_bench.probing.neighbours import neighbour_scores
+from m2l_bench.probing.targets import Part, subset
+from m2l_bench.probing.training import Fitted, History, fit
 
 from .conftest import parts
 

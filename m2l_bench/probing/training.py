@@ -20,8 +20,8 @@ from torch import Tensor
 
 from m2l_bench.cards import ProbeSettings
 from m2l_bench.errors import UserError
-from m2l_bench.probes.mlp import SeedStack
-from m2l_bench.probes.targets import Part
+from m2l_bench.probing.mlp import SeedStack
+from m2l_bench.probing.targets import Part
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-7

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from m2l_bench.probes.targets import Part
+from m2l_bench.probing.targets import Part
 
 
 def neighbour_scores(train: Part, part: Part, neighbours: int) -> NDArray[np.float32]:

@@ -16,13 +16,13 @@ from m2l_bench.datasets.labelled import SPLITS, LabelledClip, LabelledDataset, S
 from m2l_bench.datasets.loading import load_dataset, loader_version
 from m2l_bench.digests import digest
 from m2l_bench.errors import UserError
-from m2l_bench.features import Features, content_hashes, extract
 from m2l_bench.metrics.classification import METRICS, Truth, accuracy, roc_auc
-from m2l_bench.probe_models import Model
 from m2l_bench.probe_scoring import RESAMPLES, RESAMPLING_SEED, mean_confusion, measure
-from m2l_bench.probes.neighbours import neighbour_scores
-from m2l_bench.probes.targets import Part, encode, subset
-from m2l_bench.probes.training import fit
+from m2l_bench.probing.features import Features, content_hashes, extract
+from m2l_bench.probing.models import Model
+from m2l_bench.probing.neighbours import neighbour_scores
+from m2l_bench.probing.targets import Part, encode, subset
+from m2l_bench.probing.training import fit
 from m2l_bench.progress import Progress, Quiet
 from m2l_bench.runs.probe import ProbeKey, open_probe
 from m2l_bench.runs.provenance import made_with
