@@ -26,7 +26,7 @@ import numpy as np
 from m2l_bench import audio
 from m2l_bench.cards import load_cards
 from m2l_bench.datasets import bundled
-from m2l_bench.distances import measure
+from m2l_bench.distances.measure import measure
 from m2l_bench.engine import default_jobs
 from m2l_bench.metrics import frechet
 from m2l_bench.runs.vectors import StoredClips, write_vectors

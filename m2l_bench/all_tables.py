@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from m2l_bench import probe_tables, significance, table_formats
+from m2l_bench.distances.references import ORIGINALS
 from m2l_bench.progress import Progress
 from m2l_bench.rate_quality import rate_quality_table
-from m2l_bench.references import ORIGINALS
 from m2l_bench.runs.probe import ProbeRun, find_probes
 from m2l_bench.runs.reconstruction import find_runs
 from m2l_bench.table_formats import Table

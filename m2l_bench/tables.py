@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from m2l_bench.cards import load_cards
+from m2l_bench.distances.references import ORIGINALS
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED, metric, set_metric
 from m2l_bench.reconstruction.set_metrics import read_distances
-from m2l_bench.references import ORIGINALS
 from m2l_bench.runs.reconstruction import Row, find_runs, read_manifest, read_rows
 from m2l_bench.shipped import shipped
 from m2l_bench.table_formats import Column, Table

@@ -13,11 +13,11 @@ import pytest
 from conftest import Cli
 
 from m2l_bench import ablation, all_tables, significance, table_formats, tables
+from m2l_bench.distances.references import ORIGINALS
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.classification import Truth
 from m2l_bench.probe_scoring import mean_confusion, measure
 from m2l_bench.progress import Quiet
-from m2l_bench.references import ORIGINALS
 from m2l_bench.report.gather import gather
 from m2l_bench.report.page import to_html
 from m2l_bench.runs.probe import ProbeRun

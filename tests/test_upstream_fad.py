@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from m2l_bench.distances.upstream import score
 from m2l_bench.errors import UserError
-from m2l_bench.upstream_fad import score
 
 
 @pytest.mark.skipif(importlib.util.find_spec("frechet_audio_distance") is not None, reason="the package is here")

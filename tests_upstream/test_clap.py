@@ -13,10 +13,10 @@ import pytest
 import torch
 from conftest import Folders, embed, frechet, relative, tones, write_folders
 
+from m2l_bench.distances.upstream import score
 from m2l_bench.embeddings import clap
 from m2l_bench.embeddings.clap import Clap
 from m2l_bench.embeddings.laion import Tower
-from m2l_bench.upstream_fad import score
 
 NAMES = {"HTSAT-tiny": "630k-audioset-best.pt", "HTSAT-base": "music_audioset_epoch_15_esc_90.14.pt"}
 CARDS = {"HTSAT-tiny": "clap", "HTSAT-base": "clap-music"}

@@ -11,8 +11,8 @@ import torch
 from conftest import Folders, embed, frechet, relative, write_folders
 from safetensors.torch import save_file
 
+from m2l_bench.distances.upstream import score
 from m2l_bench.embeddings.encodec import EnCodec
-from m2l_bench.upstream_fad import score
 
 
 @pytest.fixture(scope="module")

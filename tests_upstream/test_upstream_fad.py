@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from conftest import Folders, write_folders
 
+from m2l_bench.distances.upstream import score
 from m2l_bench.errors import UserError
-from m2l_bench.upstream_fad import score
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,9 @@ import torch
 from conftest import Folders, embed, frechet, relative, write_folders
 from torchvggish import VGG, make_layers
 
+from m2l_bench.distances.upstream import score
 from m2l_bench.embeddings.vggish import VGGish
 from m2l_bench.errors import UserError
-from m2l_bench.upstream_fad import score
 
 REPOSITORY = os.environ.get("TORCHVGGISH")
 """A checkout of harritaylor/torchvggish. Without one, the same author's package from PyPI stands in for it, with the

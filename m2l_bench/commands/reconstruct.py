@@ -71,9 +71,9 @@ def reconstruct(
     """
     from m2l_bench import summaries
     from m2l_bench.cards import load_cards
+    from m2l_bench.distances.references import ORIGINALS
     from m2l_bench.reconstruction import pipeline
     from m2l_bench.reconstruction.plan import Settings, make_plan
-    from m2l_bench.references import ORIGINALS
     from m2l_bench.tables import reconstruction_table
     from m2l_bench.terminal import ProgressBars, print_json
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from m2l_bench.distances.references import ORIGINALS
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED, set_metric
-from m2l_bench.references import ORIGINALS
 from m2l_bench.runs.probe import MANIFEST, ProbeRun
 from m2l_bench.tables import COLUMNS, MeasuredRun, current_runs, why_empty
 

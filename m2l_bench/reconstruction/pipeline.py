@@ -15,6 +15,7 @@ from m2l_bench.cards import SystemCard
 from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.datasets.base import Clip
 from m2l_bench.datasets.loading import loader_version
+from m2l_bench.distances.references import load_references
 from m2l_bench.engine import default_jobs, map_unordered
 from m2l_bench.errors import BadClip, MissingRecording, UserError, one_line
 from m2l_bench.metrics import PAIRED
@@ -23,7 +24,6 @@ from m2l_bench.progress import Progress, Quiet
 from m2l_bench.reconstruction.plan import Plan, Settings
 from m2l_bench.reconstruction.scoring import score
 from m2l_bench.reconstruction.set_metrics import Embedder, measure_distances
-from m2l_bench.references import load_references
 from m2l_bench.runs.provenance import made_with, now
 from m2l_bench.runs.reconstruction import Row, Run, RunKey, is_complete, open_run
 from m2l_bench.systems.codec_runner import CodecRunner, torch_device

@@ -15,12 +15,12 @@ from typing import Any
 
 from m2l_bench.audio import Audio
 from m2l_bench.digests import digest
-from m2l_bench.distances import measure
+from m2l_bench.distances.measure import measure
+from m2l_bench.distances.references import ORIGINALS, References
 from m2l_bench.engine import map_unordered
 from m2l_bench.errors import Undefined, UserError, one_line
 from m2l_bench.metrics import SetMetric
 from m2l_bench.progress import Progress
-from m2l_bench.references import ORIGINALS, References
 from m2l_bench.runs.reconstruction import Row, file_name, full_disk_is_clear, read_manifest, read_rows, write_atomically
 from m2l_bench.runs.vectors import StoredClips, write_vectors
 from m2l_bench.systems.embedding_runner import EmbeddingRunner

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from m2l_bench.cards import EmbeddingCard
-from m2l_bench.distances import Distance, measure
+from m2l_bench.distances.folder_vectors import folder_vectors
+from m2l_bench.distances.measure import Distance, measure
+from m2l_bench.distances.references import StatisticsFile
 from m2l_bench.errors import UserError
-from m2l_bench.folder_vectors import folder_vectors
 from m2l_bench.metrics.frechet import GaussianStatistics, clip_distance, statistics
 from m2l_bench.progress import Progress
-from m2l_bench.references import StatisticsFile
 from m2l_bench.runs.vectors import StoredClips
 from m2l_bench.systems.adapters import adapter_availability
 from m2l_bench.systems.embedding_runner import EmbeddingRunner, load_embedding

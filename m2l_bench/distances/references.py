@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from m2l_bench.distances.folder_vectors import folder_vectors
 from m2l_bench.errors import UserError
-from m2l_bench.folder_vectors import folder_vectors
 from m2l_bench.metrics.frechet import GaussianStatistics
 from m2l_bench.metrics.frechet_resampling import Reference
 from m2l_bench.music2latent.hashes import file_checksum

@@ -1,0 +1,1 @@
+"""Fréchet distances between folders of audio, and to references."""
