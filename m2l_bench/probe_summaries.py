@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from m2l_bench.probing.pipeline import ProbeOptions, ProbeOutcome, ProbePlan
-from m2l_bench.table_formats import Table, to_json
+from m2l_bench.tables.formats import Table, to_json
 
 SHOWN = 5
 """Bad clips of a model in the text; --json has them all."""

@@ -12,7 +12,7 @@ from m2l_bench.distances.folders import Comparison
 from m2l_bench.distances.upstream import UpstreamScore
 from m2l_bench.reconstruction.pipeline import Outcome
 from m2l_bench.reconstruction.plan import Plan, Settings
-from m2l_bench.table_formats import Table, text_rows, to_json
+from m2l_bench.tables.formats import Table, text_rows, to_json
 from m2l_bench.terminal import table
 
 

@@ -13,7 +13,7 @@ from conftest import Cli, music, write
 from m2l_bench import ablation
 from m2l_bench.ablation import METRICS, VARIANTS
 from m2l_bench.errors import UserError
-from m2l_bench.table_formats import text_rows, to_csv
+from m2l_bench.tables.formats import text_rows, to_csv
 
 PAPER = [
     ("Base Model", 1.808, 0.0563),

@@ -16,7 +16,6 @@ import pytest
 from conftest import M2L_BENCH, Cli, write
 from sklearn.metrics import f1_score
 
-from m2l_bench import all_tables, probe_tables
 from m2l_bench.cards import Cards, load_cards
 from m2l_bench.errors import UserError
 from m2l_bench.probe_scoring import interval, paired_difference
@@ -24,6 +23,8 @@ from m2l_bench.probing.models import models_to_probe
 from m2l_bench.probing.pipeline import ProbeOptions, ProbeOutcome, make_probe_plan, probe
 from m2l_bench.runs.probe import ProbeRun
 from m2l_bench.runs.reconstruction import find_runs
+from m2l_bench.tables import every as all_tables
+from m2l_bench.tables import probes as probe_tables
 
 TESTS = str(Path(__file__).parent)
 RATE = 8000

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from conftest import Cli
 
-from m2l_bench import tables
-from m2l_bench.rate_quality import rate_quality_table
 from m2l_bench.runs.reconstruction import RunKey, open_run
-from m2l_bench.table_formats import Table
+from m2l_bench.tables import reconstruction as tables
+from m2l_bench.tables.formats import Table
+from m2l_bench.tables.rate_quality import rate_quality_table
 
 STEREO = {"sample_rate": 48_000, "channels": 2, "width": 32, "samples": 1024}
 MONO_CODES = {"sample_rate": 44_100, "channels": 1, "width": 9, "samples": 512, "bits": 10}

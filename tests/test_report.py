@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from conftest import Cli
 
-from m2l_bench import ablation, all_tables, significance, table_formats, tables
+from m2l_bench import ablation
 from m2l_bench.distances.references import ORIGINALS
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.classification import Truth
@@ -22,6 +22,10 @@ from m2l_bench.report.gather import gather
 from m2l_bench.report.page import to_html
 from m2l_bench.runs.probe import ProbeRun
 from m2l_bench.runs.reconstruction import RunKey, open_run
+from m2l_bench.tables import every as all_tables
+from m2l_bench.tables import formats as table_formats
+from m2l_bench.tables import reconstruction as tables
+from m2l_bench.tables import significance
 
 EVIL = "<script>alert('x')</script><img src=x onerror=y>"
 SHA = "ab" * 32

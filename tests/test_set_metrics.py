@@ -20,7 +20,7 @@ from m2l_bench.reconstruction.pipeline import Outcome, reconstruct
 from m2l_bench.reconstruction.plan import Settings, make_plan
 from m2l_bench.reconstruction.set_metrics import read_distances
 from m2l_bench.runs.reconstruction import read_rows
-from m2l_bench.tables import reconstruction_table
+from m2l_bench.tables.reconstruction import reconstruction_table
 
 TESTS = str(Path(__file__).parent)
 

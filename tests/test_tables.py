@@ -6,9 +6,10 @@ import pytest
 from conftest import Cli
 from scipy.stats import bootstrap
 
-from m2l_bench import table_formats, tables
 from m2l_bench.errors import UserError
 from m2l_bench.runs.reconstruction import RunKey, open_run
+from m2l_bench.tables import formats as table_formats
+from m2l_bench.tables import reconstruction as tables
 
 EXPECTED_COLUMNS = ["system", "clips"] + [
     f"{metric}{part}"

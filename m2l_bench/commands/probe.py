@@ -53,9 +53,9 @@ def probe(
     """
     from m2l_bench import probe_summaries, summaries
     from m2l_bench.cards import load_cards
-    from m2l_bench.probe_tables import load_probes, probe_table
     from m2l_bench.probing import pipeline
     from m2l_bench.probing.models import models_to_probe
+    from m2l_bench.tables.probes import load_probes, probe_table
     from m2l_bench.terminal import ProgressBars, print_json
 
     stdout, stderr = consoles()

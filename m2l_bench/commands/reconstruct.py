@@ -74,7 +74,7 @@ def reconstruct(
     from m2l_bench.distances.references import ORIGINALS
     from m2l_bench.reconstruction import pipeline
     from m2l_bench.reconstruction.plan import Settings, make_plan
-    from m2l_bench.tables import reconstruction_table
+    from m2l_bench.tables.reconstruction import reconstruction_table
     from m2l_bench.terminal import ProgressBars, print_json
 
     stdout, stderr = consoles()
@@ -125,10 +125,11 @@ def sweep(
 
         m2l-bench sweep --task musiccaps --data clips --steps 1,2,3,5
     """
-    from m2l_bench import summaries, table_formats
+    from m2l_bench import summaries
     from m2l_bench.cards import load_cards
     from m2l_bench.reconstruction import sweep as denoising
     from m2l_bench.reconstruction.plan import Settings, make_plan
+    from m2l_bench.tables import formats as table_formats
     from m2l_bench.terminal import ProgressBars, print_json
 
     stdout, stderr = consoles()

@@ -44,7 +44,9 @@ def tables(
 
         m2l-bench tables runs --task musiccaps --format latex
     """
-    from m2l_bench import all_tables, summaries, table_formats
+    from m2l_bench import summaries
+    from m2l_bench.tables import every as all_tables
+    from m2l_bench.tables import formats as table_formats
     from m2l_bench.terminal import ProgressBars, print_json
 
     stdout, stderr = consoles()

@@ -148,7 +148,8 @@ def ablate(
 
         m2l-bench ablate --preset tiny --data corpus --iterations 500 --batch-size 8
     """
-    from m2l_bench import ablation, summaries, table_formats, training_commands
+    from m2l_bench import ablation, summaries, training_commands
+    from m2l_bench.tables import formats as table_formats
     from m2l_bench.terminal import print_json
 
     stdout, stderr = consoles()

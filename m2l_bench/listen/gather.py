@@ -14,7 +14,7 @@ from m2l_bench.metrics.base import PairedMetric
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.runs.audio import originals
 from m2l_bench.runs.reconstruction import Row, find_runs
-from m2l_bench.tables import MeasuredRun, measured_runs
+from m2l_bench.tables.reconstruction import MeasuredRun, measured_runs
 
 KINDS = ("neural", "classical", "anchor")
 """The order of systems on the page."""

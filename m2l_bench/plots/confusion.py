@@ -11,8 +11,8 @@ from matplotlib.image import AxesImage
 
 from m2l_bench.errors import UserError
 from m2l_bench.plots.style import COLUMN_INCHES, PAGE_INCHES, panels, styled
-from m2l_bench.probe_tables import model_title
 from m2l_bench.runs.probe import ProbeRun
+from m2l_bench.tables.probes import model_title
 
 MOST_NUMBERS = 14
 """With more classes the numbers are too small to read: the colours alone stay."""

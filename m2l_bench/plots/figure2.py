@@ -13,7 +13,7 @@ from m2l_bench.errors import UserError
 from m2l_bench.plots.looks import Look, looks
 from m2l_bench.plots.runs import choose_metrics, system, unequal_clips
 from m2l_bench.plots.style import QUIET, footnote, legend, metric_label, panels, styled
-from m2l_bench.tables import MeasuredRun, published
+from m2l_bench.tables.reconstruction import MeasuredRun, published
 
 PAPER = "dashed: the paper's Table 2, on all of MusicCaps; its Figure 2 states no numbers"
 

@@ -9,7 +9,7 @@ from m2l_bench.distances.references import ORIGINALS
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED, set_metric
 from m2l_bench.runs.probe import MANIFEST, ProbeRun
-from m2l_bench.tables import COLUMNS, MeasuredRun, current_runs, why_empty
+from m2l_bench.tables.reconstruction import COLUMNS, MeasuredRun, current_runs, why_empty
 
 
 def load_runs(

@@ -25,7 +25,7 @@ from m2l_bench.metrics import PAIRED
 from m2l_bench.plots.style import PAGE_INCHES, QUIET, styled
 from m2l_bench.runs.audio import originals, read_original, read_reconstruction
 from m2l_bench.runs.reconstruction import Row
-from m2l_bench.tables import MeasuredRun
+from m2l_bench.tables.reconstruction import MeasuredRun
 from m2l_bench.wording import first_of
 
 WINDOW, HOP, BANDS = 4096, 1024, 128

@@ -11,8 +11,8 @@ from m2l_bench.progress import Progress
 from m2l_bench.reconstruction.pipeline import Outcome, reconstruct
 from m2l_bench.reconstruction.plan import Plan, Settings
 from m2l_bench.runs.reconstruction import read_manifest
-from m2l_bench.table_formats import Table
-from m2l_bench.tables import reconstruction_table
+from m2l_bench.tables.formats import Table
+from m2l_bench.tables.reconstruction import reconstruction_table
 
 
 def sweep(plan: Plan, settings: Settings, steps: Sequence[int], progress: Progress) -> tuple[list[Outcome], Table]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from m2l_bench.table_formats import Column, Table, cell, paper_cell, shown_columns, to_csv
+from m2l_bench.tables.formats import Column, Table, cell, paper_cell, shown_columns, to_csv
 
 EXACT = ".4f"
 """As in the CSV files."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from m2l_bench.errors import UserError
 from m2l_bench.runs.probe import ProbeRun
-from m2l_bench.tables import MeasuredRun
+from m2l_bench.tables.reconstruction import MeasuredRun
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing

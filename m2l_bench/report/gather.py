@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from m2l_bench import ablation, probe_tables, significance
+from m2l_bench import ablation
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.classification import METRICS
 from m2l_bench.progress import Progress
@@ -20,8 +20,10 @@ from m2l_bench.report.matrices import Matrix
 from m2l_bench.report.provenance import Provenance
 from m2l_bench.runs.probe import ProbeRun, find_probes
 from m2l_bench.runs.reconstruction import find_runs
-from m2l_bench.table_formats import Column
-from m2l_bench.tables import MeasuredRun, in_table_order, measured_runs, table_of
+from m2l_bench.tables import probes as probe_tables
+from m2l_bench.tables import significance
+from m2l_bench.tables.formats import Column
+from m2l_bench.tables.reconstruction import MeasuredRun, in_table_order, measured_runs, table_of
 
 NOT_COMPARED = (
     "not compared: measured on other clips or, if it is a distance, without resamples. Fewer than eight clips have "

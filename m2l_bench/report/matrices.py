@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from m2l_bench.report.cells import signed
-from m2l_bench.table_formats import Column
+from m2l_bench.tables.formats import Column
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 from m2l_bench.metrics import metric
 from m2l_bench.runs.probe import ProbeRun
 from m2l_bench.runs.reconstruction import Row
-from m2l_bench.tables import MeasuredRun
+from m2l_bench.tables.reconstruction import MeasuredRun
 
 NOT_RECORDED = "not recorded"
 

@@ -16,7 +16,7 @@ from m2l_bench.datasets.loading import load_dataset
 from m2l_bench.errors import BadClip, UserError
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.runs.reconstruction import Row
-from m2l_bench.tables import MeasuredRun
+from m2l_bench.tables.reconstruction import MeasuredRun
 
 
 def originals(run: MeasuredRun, data: Path | None = None, cards: Sequence[Path] = ()) -> dict[str, Clip]:

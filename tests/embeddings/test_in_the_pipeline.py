@@ -11,7 +11,7 @@ from conftest import music, write
 from m2l_bench.cards import EmbeddingCard, WeightFile, load_cards
 from m2l_bench.reconstruction.pipeline import reconstruct
 from m2l_bench.reconstruction.plan import Settings, make_plan
-from m2l_bench.tables import reconstruction_table
+from m2l_bench.tables.reconstruction import reconstruction_table
 
 from .checkpoints import write_laion
 from .test_clap import random_network

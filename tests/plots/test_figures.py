@@ -17,7 +17,7 @@ from m2l_bench.plots.looks import KNOWN
 from m2l_bench.plots.runs import load_probes, load_runs
 from m2l_bench.reconstruction.set_metrics import _digest
 from m2l_bench.runs.reconstruction import read_rows
-from m2l_bench.tables import bootstrap_interval
+from m2l_bench.tables.reconstruction import bootstrap_interval
 from plots.conftest import MakeProbe, MakeRun
 
 LATENTS = {"sample_rate": 8_000, "channels": 1, "width": 4, "samples": 100}

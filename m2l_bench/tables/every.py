@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from m2l_bench import probe_tables, significance, table_formats
 from m2l_bench.distances.references import ORIGINALS
 from m2l_bench.progress import Progress
-from m2l_bench.rate_quality import rate_quality_table
 from m2l_bench.runs.probe import ProbeRun, find_probes
 from m2l_bench.runs.reconstruction import find_runs
-from m2l_bench.table_formats import Table
-from m2l_bench.tables import in_table_order, measured_runs, table_of
+from m2l_bench.tables import formats as table_formats
+from m2l_bench.tables import probes as probe_tables
+from m2l_bench.tables import significance
+from m2l_bench.tables.formats import Table
+from m2l_bench.tables.rate_quality import rate_quality_table
+from m2l_bench.tables.reconstruction import in_table_order, measured_runs, table_of
 
 
 @dataclass

@@ -8,8 +8,8 @@ from typing import Any
 
 from m2l_bench.cards import Latents, load_cards
 from m2l_bench.runs.reconstruction import Row
-from m2l_bench.table_formats import Column, Table
-from m2l_bench.tables import MeasuredRun, MeasuredRuns
+from m2l_bench.tables.formats import Column, Table
+from m2l_bench.tables.reconstruction import MeasuredRun, MeasuredRuns
 
 VALUES, KILOBITS = "values_per_second", "kilobits_per_second"
 SPEEDS = {"encode_real_time_factor": "encode_seconds", "decode_real_time_factor": "decode_seconds"}

@@ -17,7 +17,7 @@ from m2l_bench.metrics import PAIRED, metric, set_metric
 from m2l_bench.reconstruction.set_metrics import read_distances
 from m2l_bench.runs.reconstruction import Row, find_runs, read_manifest, read_rows
 from m2l_bench.shipped import shipped
-from m2l_bench.table_formats import Column, Table
+from m2l_bench.tables.formats import Column, Table
 from m2l_bench.wording import first_of
 
 COLUMNS = ("si_sdr_db", "visqol", "fad", "fad_clap", "fad_musicnn")

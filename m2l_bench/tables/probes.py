@@ -16,7 +16,7 @@ from m2l_bench.metrics.classification import METRICS
 from m2l_bench.probe_scoring import RESAMPLES, paired_difference
 from m2l_bench.runs.probe import ProbeRun, find_probes
 from m2l_bench.shipped import shipped
-from m2l_bench.table_formats import Column, Table
+from m2l_bench.tables.formats import Column, Table
 from m2l_bench.wording import first_of
 
 PAPER = "Music2Latent paper, Table 1"

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from m2l_bench.metrics import PAIRED, metric
 from m2l_bench.metrics.frechet_resampling import bootstrap_interval as resampled_interval
 from m2l_bench.progress import Progress, Quiet
-from m2l_bench.tables import MeasuredRun, bootstrap_interval
+from m2l_bench.tables.reconstruction import MeasuredRun, bootstrap_interval
 
 LEVEL = 0.05
 COLUMNS = ("metric", "first", "second", "clips", "difference", "low", "high", "p", "p_holm", "better")
