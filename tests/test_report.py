@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from conftest import Cli
 
-from m2l_bench import ablation
 from m2l_bench.distances.references import ORIGINALS
 from m2l_bench.errors import UserError
+from m2l_bench.jobs import ablation
 from m2l_bench.metrics.classification import Truth
 from m2l_bench.probe_scoring import mean_confusion, measure
 from m2l_bench.progress import Quiet

@@ -11,7 +11,7 @@ import typer
 from m2l_bench.commands.common import SOME_FAILED, DeviceOption, JsonOption, consoles
 
 if TYPE_CHECKING:
-    from m2l_bench.latents_commands import Done
+    from m2l_bench.jobs.transcode import Done
 
 
 class Precision(str, Enum):
@@ -55,7 +55,7 @@ def encode(
 
         m2l-bench encode album -o latents --precision bfloat16
     """
-    from m2l_bench import latents_commands
+    from m2l_bench.jobs import transcode as latents_commands
     from m2l_bench.terminal import ProgressBars
 
     _, stderr = consoles()
@@ -84,7 +84,7 @@ def decode(
 
         m2l-bench decode latents -o album --steps 4
     """
-    from m2l_bench import latents_commands
+    from m2l_bench.jobs import transcode as latents_commands
     from m2l_bench.terminal import ProgressBars
 
     _, stderr = consoles()
@@ -108,7 +108,7 @@ def export(
 
         m2l-bench export runs/mine/model --half -o mine
     """
-    from m2l_bench import latents_commands
+    from m2l_bench.jobs import transcode as latents_commands
 
     written = latents_commands.export(weights, out, format is ExportFormat.official, half)
     _, stderr = consoles()

@@ -34,7 +34,7 @@ def pack(
 
         m2l-bench pack my_music -o corpus
     """
-    from m2l_bench import training_commands
+    from m2l_bench.jobs import training as training_commands
     from m2l_bench.terminal import ProgressBars
 
     _, stderr = consoles()
@@ -93,7 +93,7 @@ def train(
 
         torchrun --nproc-per-node 8 -m m2l_bench train --preset paper --data corpus --out runs/paper
     """
-    from m2l_bench import training_commands
+    from m2l_bench.jobs import training as training_commands
 
     _, stderr = consoles()
     options = training_commands.TrainOptions(
@@ -148,7 +148,9 @@ def ablate(
 
         m2l-bench ablate --preset tiny --data corpus --iterations 500 --batch-size 8
     """
-    from m2l_bench import ablation, summaries, training_commands
+    from m2l_bench import summaries
+    from m2l_bench.jobs import ablation
+    from m2l_bench.jobs import training as training_commands
     from m2l_bench.tables import formats as table_formats
     from m2l_bench.terminal import print_json
 

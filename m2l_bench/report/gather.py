@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from m2l_bench import ablation
 from m2l_bench.errors import UserError
+from m2l_bench.jobs import ablation
 from m2l_bench.metrics.classification import METRICS
 from m2l_bench.progress import Progress
 from m2l_bench.reconstruction import sweep as denoising

@@ -11,8 +11,9 @@ import torch
 from conftest import music, write
 from safetensors.torch import save_file
 
-from m2l_bench import audio, latents
+from m2l_bench import audio
 from m2l_bench.errors import BadClip, UserError
+from m2l_bench.jobs import latents_files as latents
 from m2l_bench.music2latent import Music2Latent, autoencoder
 
 

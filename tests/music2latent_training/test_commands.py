@@ -17,11 +17,11 @@ import torch
 from conftest import M2L_BENCH, Cli, music, write
 from rich.console import Console
 
-from m2l_bench import training_commands
 from m2l_bench.errors import UserError
+from m2l_bench.jobs import training as training_commands
+from m2l_bench.jobs.training import TrainOptions
 from m2l_bench.music2latent import Music2Latent
 from m2l_bench.music2latent.training import state as states
-from m2l_bench.training_commands import TrainOptions
 
 from .conftest import equal
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from m2l_bench import audio as audio_files
-from m2l_bench import latents
 from m2l_bench.errors import BadClip, UserError
+from m2l_bench.jobs import latents_files as latents
 from m2l_bench.progress import Progress
 
 if TYPE_CHECKING:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from m2l_bench import training_commands
 from m2l_bench.errors import UserError
+from m2l_bench.jobs import training as training_commands
+from m2l_bench.jobs.training import TrainOptions
 from m2l_bench.shipped import shipped
 from m2l_bench.tables import formats as table_formats
 from m2l_bench.tables.formats import Column, Table
 from m2l_bench.tables.reconstruction import bootstrap_interval
-from m2l_bench.training_commands import TrainOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
