@@ -5,8 +5,8 @@ import io
 from rich.console import Console
 
 from m2l_bench.cards import load_cards
+from m2l_bench.console.reconstruction import print_plan
 from m2l_bench.reconstruction.plan import Settings, make_plan
-from m2l_bench.summaries import print_plan
 from m2l_bench.systems.adapters import Availability, together
 
 

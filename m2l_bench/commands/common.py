@@ -33,6 +33,6 @@ DeviceOption = Annotated[str, typer.Option(help="`cpu`, `cuda`, `cuda:1`, or `au
 
 def consoles() -> Any:
     """For stdout and for stderr."""
-    from m2l_bench.terminal import make_consoles
+    from m2l_bench.console.terminal import make_consoles
 
     return make_consoles(State.color)

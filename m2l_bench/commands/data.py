@@ -30,8 +30,8 @@ def musiccaps(
 
     Videos that are gone are recorded in `gone.csv` with the reason.
     """
+    from m2l_bench.console.terminal import ProgressBars, print_json
     from m2l_bench.datasets import musiccaps_download
-    from m2l_bench.terminal import ProgressBars, print_json
 
     stdout, stderr = consoles()
     summary = musiccaps_download.download(folder, csv, limit, retry_gone, ProgressBars(stderr))
@@ -55,9 +55,9 @@ def get(name: NameArgument, folder: FolderArgument = None, json: JsonOption = Fa
 
         m2l-bench data get tinysol
     """
+    from m2l_bench.console.terminal import ProgressBars
     from m2l_bench.datasets import remotes
     from m2l_bench.datasets.places import default_folder
-    from m2l_bench.terminal import ProgressBars
 
     _, stderr = consoles()
     _require(name, tuple(remotes.REMOTES), "get", "make")
@@ -86,9 +86,9 @@ def make(
 
         m2l-bench data make mini-tinysol
     """
+    from m2l_bench.console.terminal import ProgressBars
     from m2l_bench.datasets.places import default_folder
     from m2l_bench.minis import MINIS, build
-    from m2l_bench.terminal import ProgressBars
 
     _, stderr = consoles()
     _require(name, MINIS, "make", "get")
@@ -103,8 +103,8 @@ def check(name: NameArgument, folder: FolderArgument = None, json: JsonOption = 
 
         m2l-bench data check mini-tinysol
     """
+    from m2l_bench.console.terminal import ProgressBars, print_json, table
     from m2l_bench.datasets import checking
-    from m2l_bench.terminal import ProgressBars, print_json, table
 
     stdout, stderr = consoles()
     report = checking.check(name, folder, ProgressBars(stderr))
@@ -138,7 +138,7 @@ def _require(name: str, names: Sequence[str], verb: str, other: str) -> None:
 
 
 def _done(name: str, folder: Path, counts: dict[str, int], json: bool) -> None:
-    from m2l_bench.terminal import print_json
+    from m2l_bench.console.terminal import print_json
 
     stdout, _ = consoles()
     if json:

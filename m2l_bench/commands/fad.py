@@ -62,13 +62,13 @@ def fad(
 
         m2l-bench fad originals reconstructions --embedding vggish --backend upstream
     """
-    from m2l_bench import summaries
     from m2l_bench.cards import load_cards
+    from m2l_bench.console import reconstruction as summaries
+    from m2l_bench.console.terminal import ProgressBars, print_json
     from m2l_bench.distances import folders as module
     from m2l_bench.distances import upstream as upstream_fad
     from m2l_bench.distances.references import write_statistics
     from m2l_bench.systems.codec_runner import torch_device
-    from m2l_bench.terminal import ProgressBars, print_json
     from m2l_bench.weights.locate import cache_folder
 
     stdout, stderr = consoles()

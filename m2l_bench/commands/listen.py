@@ -50,7 +50,7 @@ def listen(
 
         m2l-bench listen --results anna.csv ben.csv
     """
-    from m2l_bench.terminal import ProgressBars, print_json
+    from m2l_bench.console.terminal import ProgressBars, print_json
 
     stdout, stderr = consoles()
     if results:
@@ -81,8 +81,8 @@ def listen(
 def _sum_up(paths: list[Path], json: bool) -> None:
     if not paths:
         raise UserError("--results: name the CSV files that the page's blind tests gave")
+    from m2l_bench.console.terminal import print_json
     from m2l_bench.listen.summary import print_summary, sum_up, summary_json
-    from m2l_bench.terminal import print_json
 
     stdout, stderr = consoles()
     summary = sum_up(paths)

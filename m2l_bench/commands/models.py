@@ -30,8 +30,8 @@ def models(
     if context.invoked_subcommand is not None:
         return
     from m2l_bench.cards import load_cards
+    from m2l_bench.console.terminal import lines, print_json, table
     from m2l_bench.systems.loading import availability
-    from m2l_bench.terminal import lines, print_json, table
 
     stdout, _ = consoles()
     states = [(card, availability(card, weights_dir)) for card in load_cards(cards or ()).systems.values()]
@@ -75,10 +75,10 @@ def check(
         m2l-bench models check dac --weights-dir /data/weights
     """
     from m2l_bench.cards import load_cards
+    from m2l_bench.console.terminal import print_json, table
     from m2l_bench.systems.check import check_codec
     from m2l_bench.systems.codec_runner import torch_device
     from m2l_bench.systems.loading import load_runner
-    from m2l_bench.terminal import print_json, table
 
     stdout, _ = consoles()
     card = load_cards(cards or ()).system(name)

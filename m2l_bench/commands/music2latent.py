@@ -55,8 +55,8 @@ def encode(
 
         m2l-bench encode album -o latents --precision bfloat16
     """
+    from m2l_bench.console.terminal import ProgressBars
     from m2l_bench.jobs import transcode as latents_commands
-    from m2l_bench.terminal import ProgressBars
 
     _, stderr = consoles()
     options = latents_commands.Options(precision.value, device, overwrite)
@@ -84,8 +84,8 @@ def decode(
 
         m2l-bench decode latents -o album --steps 4
     """
+    from m2l_bench.console.terminal import ProgressBars
     from m2l_bench.jobs import transcode as latents_commands
-    from m2l_bench.terminal import ProgressBars
 
     _, stderr = consoles()
     options = latents_commands.Options(precision.value, device, overwrite)
@@ -117,7 +117,7 @@ def export(
 
 def _finish_files(done: Done, json: bool) -> None:
     """Say what became of the files of `encode` or `decode`."""
-    from m2l_bench.terminal import print_json
+    from m2l_bench.console.terminal import print_json
 
     stdout, stderr = consoles()
     if json:

@@ -51,12 +51,13 @@ def probe(
 
         m2l-bench probe --task mini-beatport --models chroma --train-fraction 0.01,0.1,1
     """
-    from m2l_bench import probe_summaries, summaries
     from m2l_bench.cards import load_cards
+    from m2l_bench.console import probes as probe_summaries
+    from m2l_bench.console import reconstruction as summaries
+    from m2l_bench.console.terminal import ProgressBars, print_json
     from m2l_bench.probing import pipeline
     from m2l_bench.probing.models import models_to_probe
     from m2l_bench.tables.probes import load_probes, probe_table
-    from m2l_bench.terminal import ProgressBars, print_json
 
     stdout, stderr = consoles()
     found = load_cards(cards or ())

@@ -69,13 +69,13 @@ def reconstruct(
 
         m2l-bench reconstruct --task folder --data originals --recorded mine=reconstructions
     """
-    from m2l_bench import summaries
     from m2l_bench.cards import load_cards
+    from m2l_bench.console import reconstruction as summaries
+    from m2l_bench.console.terminal import ProgressBars, print_json
     from m2l_bench.distances.references import ORIGINALS
     from m2l_bench.reconstruction import pipeline
     from m2l_bench.reconstruction.plan import Settings, make_plan
     from m2l_bench.tables.reconstruction import reconstruction_table
-    from m2l_bench.terminal import ProgressBars, print_json
 
     stdout, stderr = consoles()
     found = load_cards(cards or ())
@@ -125,12 +125,12 @@ def sweep(
 
         m2l-bench sweep --task musiccaps --data clips --steps 1,2,3,5
     """
-    from m2l_bench import summaries
     from m2l_bench.cards import load_cards
+    from m2l_bench.console import reconstruction as summaries
+    from m2l_bench.console.terminal import ProgressBars, print_json
     from m2l_bench.reconstruction import sweep as denoising
     from m2l_bench.reconstruction.plan import Settings, make_plan
     from m2l_bench.tables import formats as table_formats
-    from m2l_bench.terminal import ProgressBars, print_json
 
     stdout, stderr = consoles()
     numbers = [int(number) if number.strip().isdigit() else 0 for number in steps.split(",")]

@@ -31,10 +31,10 @@ def report(
 
         m2l-bench report runs --task musiccaps -o musiccaps.html --title "Our codec on MusicCaps"
     """
+    from m2l_bench.console.terminal import ProgressBars
     from m2l_bench.report.gather import gather
     from m2l_bench.report.page import to_html
     from m2l_bench.runs.reconstruction import write_atomically
-    from m2l_bench.terminal import ProgressBars
 
     _, stderr = consoles()
     page = to_html(gather(runs, task, reference, ProgressBars(stderr)), title)

@@ -44,10 +44,10 @@ def tables(
 
         m2l-bench tables runs --task musiccaps --format latex
     """
-    from m2l_bench import summaries
+    from m2l_bench.console import reconstruction as summaries
+    from m2l_bench.console.terminal import ProgressBars, print_json
     from m2l_bench.tables import every as all_tables
     from m2l_bench.tables import formats as table_formats
-    from m2l_bench.terminal import ProgressBars, print_json
 
     stdout, stderr = consoles()
     made = all_tables.regenerate(runs, task, results, reference, ProgressBars(stderr))

@@ -19,8 +19,8 @@ def tasks(
 ) -> None:
     """List the tasks; with a name, all about one of them (for `bundled`, each clip's licence and author)."""
     from m2l_bench.cards import load_cards
+    from m2l_bench.console.terminal import print_json, table
     from m2l_bench.datasets import bundled
-    from m2l_bench.terminal import print_json, table
 
     stdout, _ = consoles()
     found = load_cards(cards or ())

@@ -34,8 +34,8 @@ def pack(
 
         m2l-bench pack my_music -o corpus
     """
+    from m2l_bench.console.terminal import ProgressBars
     from m2l_bench.jobs import training as training_commands
-    from m2l_bench.terminal import ProgressBars
 
     _, stderr = consoles()
     index = training_commands.pack(source, out, manifest, ProgressBars(stderr))
@@ -148,11 +148,11 @@ def ablate(
 
         m2l-bench ablate --preset tiny --data corpus --iterations 500 --batch-size 8
     """
-    from m2l_bench import summaries
+    from m2l_bench.console import reconstruction as summaries
+    from m2l_bench.console.terminal import print_json
     from m2l_bench.jobs import ablation
     from m2l_bench.jobs import training as training_commands
     from m2l_bench.tables import formats as table_formats
-    from m2l_bench.terminal import print_json
 
     stdout, stderr = consoles()
     options = training_commands.TrainOptions(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def list_weights(weights_dir: WeightsDirOption = None, cards: CardsOption = None, json: JsonOption = False) -> None:
     """List the networks that make vectors, and the systems: their weights' size, licence, and whether they are here."""
     from m2l_bench.cards import load_cards
-    from m2l_bench.terminal import print_json, table
+    from m2l_bench.console.terminal import print_json, table
 
     stdout, _ = consoles()
     described = [_described(card, weights_dir) for card in _with_weights(load_cards(cards or ()))]
@@ -48,7 +48,7 @@ def get(
         m2l-bench weights get mert --weights-dir /data/weights
     """
     from m2l_bench.cards import load_cards
-    from m2l_bench.terminal import DownloadBar
+    from m2l_bench.console.terminal import DownloadBar
     from m2l_bench.weights.locate import fetch
 
     stdout, stderr = consoles()

@@ -12,6 +12,7 @@ import numpy as np
 
 from m2l_bench import audio
 from m2l_bench.audio import Audio
+from m2l_bench.console.terminal import TrainingBar
 from m2l_bench.datasets import bundled
 from m2l_bench.datasets import folder as folder_dataset
 from m2l_bench.datasets.base import Clip
@@ -19,7 +20,6 @@ from m2l_bench.errors import UserError
 from m2l_bench.metrics.si_sdr import si_sdr
 from m2l_bench.metrics.spectral import log_spectral_distance
 from m2l_bench.progress import Progress
-from m2l_bench.terminal import TrainingBar
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from m2l_bench.console.terminal import table
 from m2l_bench.listen.answers import read_answers
 from m2l_bench.listen.statistics import (
     AbxResult,
@@ -19,7 +20,6 @@ from m2l_bench.listen.statistics import (
     mushra_results,
     unfinished,
 )
-from m2l_bench.terminal import table
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from typing import Any
 from rich.console import Console
 
 from m2l_bench.adapter import group_by_reason
+from m2l_bench.console.terminal import table
 from m2l_bench.distances.folders import Comparison
 from m2l_bench.distances.upstream import UpstreamScore
 from m2l_bench.reconstruction.pipeline import Outcome
 from m2l_bench.reconstruction.plan import Plan, Settings
 from m2l_bench.tables.formats import Table, text_rows, to_json
-from m2l_bench.terminal import table
 
 
 def print_plan(console: Console, plan: Plan) -> None:
