@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from m2l_bench.archives import Limits, extract
+from m2l_bench.datasets.archives import Limits, extract
 from m2l_bench.errors import UserError
 
 

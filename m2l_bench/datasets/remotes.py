@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from m2l_bench.archives import extract
+from m2l_bench.datasets.archives import extract
 from m2l_bench.datasets.places import command_for, filling
 from m2l_bench.progress import Progress
 from m2l_bench.weights.download import download
