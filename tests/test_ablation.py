@@ -11,8 +11,8 @@ import pytest
 from conftest import Cli, music, write
 
 from m2l_bench.errors import UserError
-from m2l_bench.jobs import ablation
-from m2l_bench.jobs.ablation import METRICS, VARIANTS
+from m2l_bench.tables import ablation
+from m2l_bench.tables.ablation import METRICS, VARIANTS
 from m2l_bench.tables.formats import text_rows, to_csv
 
 PAPER = [

@@ -11,21 +11,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import Cli
-
-from m2l_bench.distances.references import ORIGINALS
-from m2l_bench.errors import UserError
-from m2l_bench.jobs import ablation
-from m2l_bench.metrics.classification import Truth
 from m2l_bench.probe_scoring import mean_confusion, measure
+
+from m2l_bench.errors import UserError
+from m2l_bench.metrics.classification import Truth
 from m2l_bench.progress import Quiet
 from m2l_bench.report.gather import gather
 from m2l_bench.report.page import to_html
+from m2l_bench.runs.distances import ORIGINALS
 from m2l_bench.runs.probe import ProbeRun
 from m2l_bench.runs.reconstruction import RunKey, open_run
+from m2l_bench.tables import ablation, significance
 from m2l_bench.tables import every as all_tables
 from m2l_bench.tables import formats as table_formats
 from m2l_bench.tables import reconstruction as tables
-from m2l_bench.tables import significance
 
 EVIL = "<script>alert('x')</script><img src=x onerror=y>"
 SHA = "ab" * 32

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m2l_bench.errors import UserError
-from m2l_bench.runs.reconstruction import RunKey, file_name, is_complete, open_run, read_manifest, read_rows
+from m2l_bench.runs.files import file_name
+from m2l_bench.runs.reconstruction import RunKey, is_complete, open_run, read_manifest, read_rows
 
 KEY = RunKey("data", "", "t", "sys", "c", None, None, 0, {"m": "1"})
 

@@ -18,7 +18,7 @@ from m2l_bench.errors import UserError
 from m2l_bench.metrics.frechet import frechet_distance, statistics
 from m2l_bench.reconstruction.pipeline import Outcome, reconstruct
 from m2l_bench.reconstruction.plan import Settings, make_plan
-from m2l_bench.reconstruction.set_metrics import read_distances
+from m2l_bench.runs.distances import read_distances
 from m2l_bench.runs.reconstruction import read_rows
 from m2l_bench.tables.reconstruction import reconstruction_table
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import bootstrap, wilcoxon
 
+from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.tables import reconstruction as tables
 from m2l_bench.tables import significance
-from m2l_bench.tables.reconstruction import MeasuredRun
 from m2l_bench.tables.significance import decide, differences, holm, paired_difference
 
 FIGURES = arrays(float, st.integers(2, 8), elements=st.floats(-100, 100))

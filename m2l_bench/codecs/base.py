@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from m2l_bench.adapter import Adapter
@@ -59,6 +60,10 @@ class Codec(Adapter, ABC):
 
 class Reconstructor(Adapter, ABC):
     """A system without latents: files made elsewhere, or a listening-test anchor. It works at the clip's own rate."""
+
+    def sources(self, clip_id: str) -> list[Path]:
+        """Files beside the original that a clip's reconstruction is made from: when they change, it is another run."""
+        return []
 
     @abstractmethod
     def reconstruct(self, clip_id: str, audio: Audio, sample_rate: int) -> Audio:

@@ -5,55 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from m2l_bench import audio as audio_files
-from m2l_bench.audio import EXTENSIONS, Audio
+from m2l_bench.audio import Audio
 from m2l_bench.codecs.base import Reconstructor
-from m2l_bench.errors import BadClip, MissingRecording
+from m2l_bench.recordings import RecordingFolder
 
 
 class Recorded(Reconstructor):
-    """Reads `<directory>/<clip id>.<wav|flac|mp3|...>`.
+    """Reads the reconstruction of each clip from a folder.
 
     Args:
-        directory: the folder.
-        sample_rate: "label" resamples from the rate the file states to the original's; "reference" takes the samples
-            as they are for the sequence at the original's rate, for files whose label is wrong.
+        directory, sample_rate: as of `RecordingFolder`.
     """
 
     def __init__(self, directory: Path | str, sample_rate: Literal["label", "reference"] = "label") -> None:
-        self.directory = Path(directory)
-        self.sample_rate = sample_rate
-        self._folders: dict[Path, dict[str, list[Path]]] = {}
+        self.folder = RecordingFolder(directory, sample_rate)
 
-    def find(self, clip_id: str) -> list[Path]:
-        """Files that could be this clip's: its name with an audio extension, or its name as it is."""
-        folder = (self.directory / clip_id).parent
-        if folder not in self._folders:
-            self._folders[folder] = _files_by_name(folder)
-        return self._folders[folder].get(Path(clip_id).name, [])
+    def sources(self, clip_id: str) -> list[Path]:
+        return self.folder.find(clip_id)
 
     def reconstruct(self, clip_id: str, audio: Audio, sample_rate: int) -> Audio:
         """(channels, samples) of the file, at the original's rate; its length and channels are its own."""
-        found = self.find(clip_id)
-        if not found:
-            raise MissingRecording("no recording of it")
-        if len(found) > 1:
-            raise BadClip(f"two files for it: {found[0].name}, {found[1].name}")
-        try:
-            recording, rate = audio_files.read(found[0])
-        except BadClip as error:
-            raise BadClip(f"recording {found[0].name}: {error}") from error
-        if self.sample_rate == "reference":
-            return recording
-        return audio_files.resample(recording, rate, sample_rate)
-
-
-def _files_by_name(folder: Path) -> dict[str, list[Path]]:
-    """Each audio file of a folder under its name with and without the extension."""
-    files: dict[str, list[Path]] = {}
-    if folder.is_dir():
-        for path in sorted(folder.iterdir()):
-            if path.suffix.lower() in EXTENSIONS:
-                for name in (path.name, path.stem):
-                    files.setdefault(name, []).append(path)
-    return files
+        return self.folder.read(clip_id, sample_rate)

@@ -72,9 +72,9 @@ def reconstruct(
     from m2l_bench.cards import load_cards
     from m2l_bench.console import reconstruction as summaries
     from m2l_bench.console.terminal import ProgressBars, print_json
-    from m2l_bench.distances.references import ORIGINALS
     from m2l_bench.reconstruction import pipeline
     from m2l_bench.reconstruction.plan import Settings, make_plan
+    from m2l_bench.runs.distances import ORIGINALS
     from m2l_bench.tables.reconstruction import reconstruction_table
 
     stdout, stderr = consoles()

@@ -34,7 +34,7 @@ def report(
     from m2l_bench.console.terminal import ProgressBars
     from m2l_bench.report.gather import gather
     from m2l_bench.report.page import to_html
-    from m2l_bench.runs.reconstruction import write_atomically
+    from m2l_bench.runs.files import write_atomically
 
     _, stderr = consoles()
     page = to_html(gather(runs, task, reference, ProgressBars(stderr)), title)

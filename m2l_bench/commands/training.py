@@ -152,6 +152,7 @@ def ablate(
     from m2l_bench.console.terminal import print_json
     from m2l_bench.jobs import ablation
     from m2l_bench.jobs import training as training_commands
+    from m2l_bench.tables import ablation as table3
     from m2l_bench.tables import formats as table_formats
 
     stdout, stderr = consoles()
@@ -171,9 +172,9 @@ def ablate(
         stderr.print("not all models are trained yet: the same command goes on", markup=False)
         raise typer.Exit(SOME_FAILED)
     clips = ablation.score(options, range(seeds), "cpu" if device == "auto" else device)
-    result = ablation.table(clips)
-    ablation.write(result, clips, out)
-    paths = ablation.write(result, clips, results)
+    result = table3.table(clips)
+    table3.write(result, clips, out)
+    paths = table3.write(result, clips, results)
     if json:
         print_json(table_formats.to_json(result))
     else:

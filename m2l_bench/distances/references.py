@@ -23,11 +23,10 @@ from m2l_bench.metrics.frechet import GaussianStatistics
 from m2l_bench.metrics.frechet_resampling import Reference
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.progress import Progress
-from m2l_bench.runs.reconstruction import write_atomically
+from m2l_bench.runs.distances import ORIGINALS
+from m2l_bench.runs.files import write_atomically
 from m2l_bench.runs.vectors import StoredClips
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
-
-ORIGINALS = "originals"
 
 FADTK_NAMES = {"clap": "clap-laion-audio", "clap-music": "clap-laion-music", "encodec": "encodec-emb"}
 """Names of the same embeddings in fadtk's files."""

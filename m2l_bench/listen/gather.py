@@ -13,8 +13,9 @@ from m2l_bench.metrics import PAIRED
 from m2l_bench.metrics.base import PairedMetric
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.runs.audio import originals
-from m2l_bench.runs.reconstruction import Row, find_runs
-from m2l_bench.tables.reconstruction import MeasuredRun, measured_runs
+from m2l_bench.runs.measured import MeasuredRun, measured_runs
+from m2l_bench.runs.reconstruction import find_runs
+from m2l_bench.runs.schema import Row
 
 KINDS = ("neural", "classical", "anchor")
 """The order of systems on the page."""
@@ -70,10 +71,10 @@ def gather(
     if dataset is None and not find_runs(runs) and any(runs.glob("*/manifest.json")):
         runs, dataset = runs.resolve().parent, runs.resolve().name
     found = measured_runs(runs, dataset)
-    systems = [run for run in found.runs if run.manifest["card"]["adapter"] != ORIGINAL_AGAIN]
-    systems.sort(key=lambda run: (KINDS.index(run.manifest["card"]["kind"]), run.title))
+    systems = [run for run in found.runs if run.manifest.card.adapter != ORIGINAL_AGAIN]
+    systems.sort(key=lambda run: (KINDS.index(run.manifest.card.kind), run.title))
     notes = list(found.notes)
-    silent = [run.name for run in systems if not any(row.get("audio") for row in run.measured)]
+    silent = [run.name for run in systems if not any(row.audio for row in run.measured)]
     systems = [run for run in systems if run.name not in silent]
     if not systems:
         raise UserError(
@@ -85,7 +86,7 @@ def gather(
     by_clip: dict[str, dict[str, Row]] = {}
     for run in systems:
         for row in run.measured:
-            by_clip.setdefault(row["id"], {})[run.name] = row
+            by_clip.setdefault(row.id, {})[run.name] = row
     clips_by_id = originals(systems[0], data, cards)
     gone = by_clip.keys() - clips_by_id.keys()
     if gone:
@@ -100,7 +101,7 @@ def gather(
             notes.append(problem)
         elif made:
             values = {
-                name: {metric: rows[name][metric] for metric in PAIRED if rows[name].get(metric) is not None}
+                name: {metric: value for metric in PAIRED if (value := rows[name].value(metric)) is not None}
                 for name in made
             }
             clips.append(ListeningClip(clip, written.get(clip.id, clip.caption), made, values))
@@ -118,9 +119,9 @@ def _reconstructions(clip: Clip, systems: list[MeasuredRun], rows: dict[str, Row
     """Files by system, and why the clip cannot be shown."""
     made = {}
     for run in systems:
-        row = rows.get(run.name, {})
-        if row.get("audio"):
-            path = run.folder / row["audio"]
+        row = rows.get(run.name)
+        if row and row.audio:
+            path = run.folder / row.audio
             if not path.is_file():
                 return {}, f"{clip.id!r}: left out: {path} is gone"
             made[run.name] = path
@@ -128,7 +129,7 @@ def _reconstructions(clip: Clip, systems: list[MeasuredRun], rows: dict[str, Row
         return {}, ""
     if not clip.path.is_file():
         return {}, f"{clip.id!r}: left out: its original {clip.path} is gone"
-    if any(rows[name]["source_sha256"] != file_checksum(clip.path) for name in made):
+    if any(rows[name].source_sha256 != file_checksum(clip.path) for name in made):
         return {}, f"{clip.id!r}: left out: its original {clip.path} is not the file that was measured"
     return made, ""
 

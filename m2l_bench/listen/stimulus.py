@@ -21,7 +21,7 @@ from m2l_bench.audio import Audio
 from m2l_bench.listen import loudness, picture
 from m2l_bench.listen.gather import ListeningClip
 from m2l_bench.listen.loudness import Level
-from m2l_bench.runs.reconstruction import write_atomically
+from m2l_bench.runs.files import write_atomically
 
 VERSION = 1
 """Of these files' content: another one writes all of them again."""

@@ -23,7 +23,7 @@ from m2l_bench.listen.gather import Collection, ListeningClip
 from m2l_bench.listen.loudness import matching_gains
 from m2l_bench.listen.stimulus import AUDIO, ID, PICTURES, ClipStimuli, Stimulus, prepare
 from m2l_bench.progress import Progress, Quiet
-from m2l_bench.runs.reconstruction import full_disk_is_clear, write_atomically
+from m2l_bench.runs.files import explain_write_errors, write_atomically
 
 TEMPLATES = Path(__file__).resolve().parent / "page"
 
@@ -59,7 +59,7 @@ def write_page(
     stimuli: dict[str, ClipStimuli] = {}
     left_out: dict[str, str] = {}
     tasks = ((clip, out, longest_seconds) for clip in collection.clips)
-    with full_disk_is_clear(out), (progress or Quiet()).start("listening page", len(collection.clips), 0) as advance:
+    with explain_write_errors(out), (progress or Quiet()).start("listening page", len(collection.clips), 0) as advance:
         for id, made in map_unordered(_prepared, tasks, jobs or default_jobs()):
             if isinstance(made, str):
                 left_out[id] = made
@@ -115,13 +115,13 @@ def _write_static(out: Path, title: str) -> None:
 
 
 def _page_data(collection: Collection, title: str, clips: list[dict[str, Any]]) -> dict[str, Any]:
-    cards = [(run, run.manifest["card"]) for run in collection.systems]
+    cards = [(run, run.manifest.card) for run in collection.systems]
     return {
         "title": title,
         "dataset": collection.dataset,
         "systems": [
             {"name": run.name, "title": run.title}
-            | {key: card[key] for key in ("kind", "description", "citation", "source")}
+            | card.model_dump(include={"kind", "description", "citation", "source"})
             for run, card in cards
         ],
         "metrics": [

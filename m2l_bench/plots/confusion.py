@@ -27,27 +27,27 @@ def figure(probes: Sequence[ProbeRun]) -> Figure:
         UserError: a probe of tags, of which a clip may have several.
     """
     for run in probes:
-        if run.results["confusion"] is None:
+        if run.results.confusion is None:
             raise UserError(
                 f"{run.folder}: its clips have several tags each, so it has no confusion matrix: use --task"
             )
     columns = 1 if len(probes) == 1 else 2
     width = COLUMN_INCHES if columns == 1 else PAGE_INCHES
     drawing, axes = panels(len(probes), height=0.95 * width / columns, columns=columns)
-    several = len({run.key["task"] for run in probes}) > 1
+    several = len({run.key.task for run in probes}) > 1
     for axis, run in zip(axes, probes, strict=True):
         image = _matrix(axis, run)
-        axis.set_title(model_title(run) + (f"\n{run.manifest['task']['title']}" if several else ""))
+        axis.set_title(model_title(run) + (f"\n{run.manifest.task.title}" if several else ""))
     drawing.colorbar(image, ax=axes, label="of the true class (%)", shrink=0.6, pad=0.02)
     return drawing
 
 
 def _matrix(axis: Axes, run: ProbeRun) -> AxesImage:
-    counts = np.array(run.results["confusion"], float)
+    counts = np.array(run.results.confusion, np.float64)
     clips = counts.sum(axis=1, keepdims=True)
     percent = 100 * counts / np.where(clips > 0, clips, np.nan)
     image = axis.imshow(percent, vmin=0, vmax=100, cmap=COLOURS)
-    classes = run.results["classes"]
+    classes = run.results.classes
     size = 7 if len(classes) <= MOST_NUMBERS else 5
     axis.set_xticks(range(len(classes)), classes, rotation=90, fontsize=size)
     axis.set_yticks(range(len(classes)), classes, fontsize=size)

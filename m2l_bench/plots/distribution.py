@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from m2l_bench.plots.looks import Look, looks
 from m2l_bench.plots.runs import choose_metrics, has, unequal_clips
 from m2l_bench.plots.style import QUIET, footnote, metric_label, panels, styled
-from m2l_bench.tables.reconstruction import MeasuredRun
+from m2l_bench.runs.measured import MeasuredRun
 
 MOST_LINES = 200
 """With more clips their lines and points are a blot: the shape of the distribution takes their place."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from m2l_bench.distances.references import ORIGINALS
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED, set_metric
-from m2l_bench.runs.probe import MANIFEST, ProbeRun
-from m2l_bench.tables.reconstruction import COLUMNS, MeasuredRun, current_runs, why_empty
+from m2l_bench.runs.distances import ORIGINALS
+from m2l_bench.runs.measured import MeasuredRun, in_dataset, newest_runs
+from m2l_bench.runs.probe import MANIFEST, ProbeRun, newest_probes
+from m2l_bench.tables.reconstruction import COLUMNS, why_empty
 
 
 def load_runs(
@@ -27,23 +28,13 @@ def load_runs(
         UserError: no runs there, none of this dataset or of these systems, or several datasets and none named.
     """
     shown = ", ".join(map(str, paths))
-    folders = _find(paths, "manifest.json")
-    if not folders:
-        raise UserError(f"{shown}: no runs there; `m2l-bench reconstruct` makes them")
-    datasets = sorted({folder.parent.name for folder in folders})
-    if task is None and len(datasets) > 1:
-        raise UserError(f"{shown}: runs over {', '.join(datasets)}: choose one with --task")
-    if task not in (None, *datasets):
-        raise UserError(f"{shown}: no runs over '{task}'; there are {', '.join(datasets)}")
-    runs, _ = current_runs([folder for folder in folders if task in (None, folder.parent.name)], reference)
+    runs = newest_runs(in_dataset(_find(paths, "manifest.json"), task, shown), reference).runs
     known = {run.name for run in runs} | {system(run) for run in runs}
     for name in models:
         if name not in known:
             raise UserError(f"{shown}: no run of '{name}'; there are {', '.join(sorted(run.name for run in runs))}")
     if not models:
-        return sorted(
-            runs, key=lambda run: (run.manifest["card"]["title"], run.manifest["key"]["steps"] or 0, run.name)
-        )
+        return sorted(runs, key=lambda run: (run.manifest.card.title, run.manifest.key.steps or 0, run.name))
     return [run for name in models for run in runs if name in (run.name, system(run))]
 
 
@@ -54,14 +45,10 @@ def load_probes(paths: Sequence[Path], task: str | None = None, models: Sequence
         UserError: there are none.
     """
     found = [run for run in map(ProbeRun, _find(paths, MANIFEST)) if run.finished]
-    found.sort(key=lambda run: run.manifest["made"]["started"], reverse=True)
-    newest: dict[tuple[str, str], ProbeRun] = {}
-    for run in found:
-        wanted = task in (None, run.key["task"]) and (not models or run.key["model"] in models)
-        if wanted:
-            newest.setdefault((run.key["task"], run.folder.name.split("~")[0]), run)
+    wanted = [run for run in found if task in (None, run.key.task) and (not models or run.key.model in models)]
+    newest, _ = newest_probes(wanted)
     if not newest:
-        there = ", ".join(sorted({f"{run.key['task']}/{run.folder.name}" for run in found}))
+        there = ", ".join(sorted({f"{run.key.task}/{run.folder.name}" for run in found}))
         hint = f"there are {there}" if there else "`m2l-bench probe` makes them"
         raise UserError(f"{', '.join(map(str, paths))}: no such probes there; {hint}")
     return [newest[key] for key in sorted(newest)]
@@ -69,7 +56,7 @@ def load_probes(paths: Sequence[Path], task: str | None = None, models: Sequence
 
 def system(run: MeasuredRun) -> str:
     """Name of the run's system, whatever its settings."""
-    return str(run.manifest["key"]["system"])
+    return run.manifest.key.system
 
 
 def choose_metrics(runs: Sequence[MeasuredRun], asked: Sequence[str], paired: bool = False) -> list[str]:
@@ -89,7 +76,7 @@ def choose_metrics(runs: Sequence[MeasuredRun], asked: Sequence[str], paired: bo
             kind = " with a value for each clip" if paired else ""
             raise UserError(f"no metric '{name}'{kind}; there are {', '.join(possible)}")
         if name not in measured:
-            asked_for = any(name in run.manifest["metric_versions"] for run in runs)
+            asked_for = any(name in run.manifest.metric_versions for run in runs)
             reason = "no value, or none against this reference" if asked_for else why_empty(name, list(runs))
             raise UserError(f"{name}: on {', '.join(run.name for run in runs)} {reason}")
     if not measured:
@@ -99,7 +86,9 @@ def choose_metrics(runs: Sequence[MeasuredRun], asked: Sequence[str], paired: bo
 
 def has(run: MeasuredRun, name: str) -> bool:
     """Whether the metric was measured on the run."""
-    return bool(run.values(name)) if name in PAIRED else run.distances.get(name, {}).get("value") is not None
+    if name in PAIRED:
+        return bool(run.values(name))
+    return name in run.distances and run.distances[name].value is not None
 
 
 def unequal_clips(runs: Sequence[MeasuredRun]) -> list[str]:

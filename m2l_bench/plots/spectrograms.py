@@ -24,8 +24,8 @@ from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED
 from m2l_bench.plots.style import PAGE_INCHES, QUIET, styled
 from m2l_bench.runs.audio import originals, read_original, read_reconstruction
-from m2l_bench.runs.reconstruction import Row
-from m2l_bench.tables.reconstruction import MeasuredRun
+from m2l_bench.runs.measured import MeasuredRun
+from m2l_bench.runs.schema import Row
 from m2l_bench.wording import first_of
 
 WINDOW, HOP, BANDS = 4096, 1024, 128
@@ -60,7 +60,7 @@ def figure(runs: Sequence[MeasuredRun], clips: Sequence[str] = (), data: Path | 
         names = ", ".join(run.name for run in runs)
         raise UserError(f"{len(runs)} systems, but {MOST_SYSTEMS} stand side by side at most: choose of {names}")
     known = originals(runs[0], data)
-    rows = [{row["id"]: row for row in run.measured} for run in runs]
+    rows = [{row.id: row for row in run.measured} for run in runs]
     everywhere = [id for id in rows[0] if id in known and all(id in one for one in rows)]
     for id in clips:
         if id not in everywhere:
@@ -87,7 +87,7 @@ def _clip(part: SubFigure, clip: Clip, made: Sequence[tuple[MeasuredRun, Row]]) 
     name = axes[1, 0].text(0.9, 0.5, textwrap.fill(clip.id, 20), transform=axes[1, 0].transAxes)
     name.set(ha="right", va="center", fontsize=6, in_layout=False)
     for (run, row), (above, below) in zip(made, axes.T[1:], strict=True):
-        level, _ = levels(read_reconstruction(run, row, original, rate), rate, loudest)
+        level, _ = levels(read_reconstruction(run, row, rate), rate, loudest)
         _show(above, level, rate, LEVELS, -RANGE_DB, 0.0)
         above.set_title(textwrap.fill(run.title, LETTERS // (1 + len(made)), break_long_words=False))
         frames = min(level.shape[1], reference.shape[1])
@@ -130,7 +130,7 @@ def _frequencies(axes: Any, rate: int) -> None:
 
 
 def _scores(row: Row) -> str:
-    found = [(PAIRED[name], row[name]) for name in PAIRED if row.get(name) is not None]
+    found = [(PAIRED[name], value) for name in PAIRED if (value := row.value(name)) is not None]
     values = ["∞" if np.isinf(value) else f"{value:.{metric.decimals}f}" for metric, value in found]
     return "\n".join(f"{metric.title} {value} {metric.unit}" for (metric, _), value in zip(found, values, strict=True))
 

@@ -26,7 +26,7 @@ from m2l_bench.digests import digest
 from m2l_bench.errors import BadClip, Undefined, UserError, one_line
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.progress import Progress
-from m2l_bench.runs.reconstruction import full_disk_is_clear
+from m2l_bench.runs.files import explain_write_errors
 from m2l_bench.runs.vectors import read_vectors, write_vectors
 from m2l_bench.systems.embedding_runner import EmbeddingRunner, Mono
 
@@ -152,7 +152,7 @@ def _write_matrix(path: Path, clips: Sequence[Path]) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     dim = read_vectors(clips[0]).shape[1]
-    with full_disk_is_clear(path.parent):
+    with explain_write_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             rows = np.lib.format.open_memmap(temporary, "w+", np.float32, (len(clips), dim))

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from m2l_bench.adapter import Availability
-from m2l_bench.cards import ProbeSettings, ProbeTaskCard
+from m2l_bench.cards import ProbeTaskCard
 from m2l_bench.datasets.labelled import SPLITS, LabelledClip, LabelledDataset, Split, empty_classes
 from m2l_bench.datasets.loading import load_dataset, loader_version
 from m2l_bench.digests import digest
 from m2l_bench.errors import UserError
-from m2l_bench.metrics.classification import METRICS, Truth, accuracy, roc_auc
-from m2l_bench.probe_scoring import RESAMPLES, RESAMPLING_SEED, mean_confusion, measure
+from m2l_bench.metrics.classification import METRICS, Scores, Truth, accuracy, roc_auc
+from m2l_bench.metrics.probe_scores import RESAMPLES, RESAMPLING_SEED, mean_confusion, measure
 from m2l_bench.probing.features import Features, content_hashes, extract
 from m2l_bench.probing.models import Model
 from m2l_bench.probing.neighbours import neighbour_scores
 from m2l_bench.probing.targets import Part, encode, subset
 from m2l_bench.probing.training import fit
 from m2l_bench.progress import Progress, Quiet
-from m2l_bench.runs.probe import ProbeKey, open_probe
-from m2l_bench.runs.provenance import made_with
+from m2l_bench.runs.probe import folder_name, open_probe
+from m2l_bench.runs.provenance import origin
+from m2l_bench.runs.schema import MetricResult, ProbeItem, ProbeItems, ProbeKey, ProbeResults, SeedHistory
 from m2l_bench.systems.codec_runner import torch_device
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
 from m2l_bench.weights.locate import cache_folder
@@ -118,8 +119,9 @@ def _probe_model(
         outcome.failed = features.failed
         for fraction in options.fractions:
             key = _key(plan, model, runner, features, hashes, options, fraction)
-            cards = {"task": plan.task.model_dump(mode="json"), "card": model.card.model_dump(mode="json")}
-            with open_probe(options.out, key, cards, made_with(PACKAGES, device)) as run:
+            name = folder_name(key, plan.task.probe.seeds)
+            made = origin(PACKAGES, device)
+            with open_probe(options.out, key, name, plan.task, model.card, made, runner.former_identity) as run:
                 if not run.finished:
                     run.write(*_measure(plan, model, features, key, device, progress))
                 outcome.folders.append(run.folder)
@@ -130,7 +132,7 @@ def _probe_model(
 
 def _measure(
     plan: ProbePlan, model: Model, features: Features, key: ProbeKey, device: str, progress: Progress
-) -> tuple[dict[str, Any], Any, dict[str, Any]]:
+) -> tuple[ProbeItems, Scores, ProbeResults]:
     """Train, test, and what is to be written: items, scores, results."""
     data = plan.dataset
     parts, clips = _parts(data, features)
@@ -138,8 +140,8 @@ def _measure(
     chosen = subset(train.labels, key.fraction)
     train = Part(train.features, train.rows[chosen], train.labels[chosen], train.classes)
     truths = {split: Truth(data.classes, part.labels) for split, part in parts.items()}
-    settings = ProbeSettings.model_validate(key.settings)
-    histories: list[dict[str, Any]] = []
+    settings = key.settings
+    histories: list[SeedHistory] = []
     if key.classifier == "knn":
         scores = neighbour_scores(train, test, settings.neighbours)
     else:
@@ -155,22 +157,27 @@ def _measure(
                 on_epoch=advance,
             )
         scores = fitted.scores(test)
-        histories = [history.as_dict() for history in fitted.histories]
-    items = [{"id": clip.id, "labels": list(clip.labels)} for clip in clips["test"]]
+        histories = [history.stored for history in fitted.histories]
+    test_items = [ProbeItem(id=clip.id, labels=list(clip.labels)) for clip in clips["test"]]
+    items = ProbeItems(classes=list(data.classes), multilabel=data.multilabel, items=test_items)
     gaps = empty_classes([clip for some in clips.values() for clip in some], data.classes)
-    results = {
-        "metrics": measure(plan.task.metrics, truths["test"], scores),
-        "resamples": RESAMPLES,
-        "resampling_seed": RESAMPLING_SEED,
-        "clips": {"train": len(train), "validation": len(validation), "test": len(test)},
-        "dim": int(train.features.shape[1]),
-        "failed": features.failed,
-        "notes": [f"no clip of '{label}' in the {split} split" for label, split in gaps],
-        "classes": list(data.classes),
-        "confusion": None if data.multilabel else mean_confusion(truths["test"], scores),
-        "histories": histories,
-    }
-    return {"classes": list(data.classes), "multilabel": data.multilabel, "items": items}, scores, results
+    results = ProbeResults(
+        metrics={name: _result(name, truths["test"], scores) for name in plan.task.metrics},
+        resamples=RESAMPLES,
+        resampling_seed=RESAMPLING_SEED,
+        clips={"train": len(train), "validation": len(validation), "test": len(test)},
+        dim=int(train.features.shape[1]),
+        failed=features.failed,
+        notes=[f"no clip of '{label}' in the {split} split" for label, split in gaps],
+        classes=list(data.classes),
+        confusion=None if data.multilabel else mean_confusion(truths["test"], scores),
+        histories=histories,
+    )
+    return items, scores, results
+
+
+def _result(name: str, truth: Truth, scores: Scores) -> MetricResult:
+    return MetricResult.model_validate(asdict(measure(name, truth, scores)))
 
 
 def _parts(data: LabelledDataset, features: Features) -> tuple[dict[Split, Part], dict[Split, list[LabelledClip]]]:
@@ -214,11 +221,9 @@ def _key(
         task_digest=digest(task),
         model=model.name,
         model_identity=runner.identity,
-        former_model_identity=runner.former_identity,
         classifier=options.classifier,
-        settings=settings.model_dump(mode="json"),
+        settings=settings,
         seeds=1 if options.classifier == "knn" else seeds,
-        default_seeds=plan.task.probe.seeds,
         fraction=fraction,
         dataset=digest([plan.dataset.classes, listed]),
         clips=digest(features.ids),

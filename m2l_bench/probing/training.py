@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +21,7 @@ from m2l_bench.cards import ProbeSettings
 from m2l_bench.errors import UserError
 from m2l_bench.probing.mlp import SeedStack
 from m2l_bench.probing.targets import Part
+from m2l_bench.runs.schema import SeedHistory
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-7
@@ -72,14 +72,16 @@ class History:
             return True
         return False
 
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "epochs": self.epochs,
-            "best_epoch": self.best_epoch,
-            "loss": _rounded(self.loss),
-            "validation_loss": _rounded(self.validation_loss),
-            "validation_score": _rounded(self.validation_score),
-        }
+    @property
+    def stored(self) -> SeedHistory:
+        """What a probe's results keep of it."""
+        return SeedHistory(
+            epochs=self.epochs,
+            best_epoch=self.best_epoch,
+            loss=_rounded(self.loss),
+            validation_loss=_rounded(self.validation_loss),
+            validation_score=_rounded(self.validation_score),
+        )
 
 
 @dataclass

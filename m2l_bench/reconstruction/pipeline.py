@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,9 +23,10 @@ from m2l_bench.progress import Progress, Quiet
 from m2l_bench.reconstruction.plan import Plan, Settings
 from m2l_bench.reconstruction.scoring import score
 from m2l_bench.reconstruction.set_metrics import Embedder, measure_distances
-from m2l_bench.runs.provenance import made_with, now
-from m2l_bench.runs.reconstruction import Row, Run, RunKey, is_complete, open_run
-from m2l_bench.systems.codec_runner import CodecRunner, torch_device
+from m2l_bench.runs.provenance import now, origin
+from m2l_bench.runs.reconstruction import Run, RunKey, is_complete, open_run
+from m2l_bench.runs.schema import Row, Session
+from m2l_bench.systems.codec_runner import CodecRunner, Cost, torch_device
 from m2l_bench.systems.embedding_runner import load_embedding
 from m2l_bench.systems.loading import load_system, system_versions
 from m2l_bench.weights.locate import cache_folder
@@ -88,12 +88,15 @@ def _run_system(
         return Outcome(card.name, settings.out / key.dataset / key.folder, problem=str(error))
     if isinstance(system, CodecRunner):
         key = replace(key, weights_sha256=system.weights_sha256)
-    sources = {id: [clip.path, *_recordings(system, id)] for id, clip in clips.items()}
+    sources = {id: [clip.path] for id, clip in clips.items()}
+    if isinstance(system, Reconstructor):
+        for id, paths in sources.items():
+            paths += system.sources(id)
 
     def unchanged(row: Row) -> bool:
-        return row["id"] not in sources or _same_sources(row, sources[row["id"]])
+        return row.id not in sources or _same_sources(row, sources[row.id])
 
-    with open_run(settings.out, key, card.model_dump(mode="json"), unchanged) as run:
+    with open_run(settings.out, key, card, unchanged) as run:
         if settings.limit is None:
             run.forget_failures_outside(clips)
         todo = [clip for clip in clips.values() if not _is_done(run, clip.id, plan, embedders)]
@@ -109,10 +112,10 @@ def _run_system(
             run.finish_session(now())
         for id in clips:
             row = run.rows[id]
-            if row["status"] == "measured":
+            if row.measured:
                 outcome.measured += 1
             else:
-                (outcome.missing if row["status"] == "missing" else outcome.failed)[id] = row["reason"]
+                (outcome.missing if row.status == "missing" else outcome.failed)[id] = row.reason or ""
     return outcome
 
 
@@ -138,24 +141,23 @@ def _measure(
 
     def tasks() -> Iterator[tuple[Row, Audio, Audio, int, Sequence[str]]]:
         for clip in clips:
-            row: Row = {"id": clip.id, "status": "measured", "reason": None}
+            row = Row(id=clip.id)
             try:
                 original, rate = _read(clip, row)
-                row |= _source_columns(sources[clip.id])
-                made, cost = _reconstruct_clip(system, clip.id, original, rate)
+                row.source_sha256, row.recording_sha256 = _hashes(sources[clip.id])
+                row.source_stat = _stat(sources[clip.id])
+                reconstruction, cost = _reconstruct_clip(system, clip.id, original, rate)
                 for embedder in embedders:
-                    row |= embedder.embed(run.folder, row, original, made, rate)
+                    embedder.embed(run.folder, row, original, reconstruction, rate)
             except BadClip as error:
-                row |= {
-                    "status": "missing" if isinstance(error, MissingRecording) else "failed",
-                    "reason": str(error),
-                }
+                row.status = "missing" if isinstance(error, MissingRecording) else "failed"
+                row.reason = str(error)
                 unusable.append(row)
                 continue
-            row |= cost
+            row = row.model_copy(update=dict(cost))
             if keep_audio:
-                row["audio"] = run.save_audio(clip.id, audio_files.flac_bytes(made, rate))
-            yield row, original, made, rate, plan.paired_metrics
+                row.audio = run.save_audio(clip.id, audio_files.flac_bytes(reconstruction, rate))
+            yield row, original, reconstruction, rate, plan.paired_metrics
 
     for row in map_unordered(_scored, tasks(), settings.jobs or default_jobs()):
         yield from _drain(unusable)
@@ -173,37 +175,35 @@ def _read(clip: Clip, row: Row) -> tuple[Audio, int]:
     if clip.problem:
         raise BadClip(clip.problem)
     original, rate = audio_files.read(clip.path, clip.start_seconds, clip.duration_seconds)
-    row |= {
-        "sample_rate": rate,
-        "channels": original.shape[0],
-        "clipped_samples": int(np.count_nonzero(np.abs(original) > 1.0)),
-    }
+    row.sample_rate, row.channels = rate, original.shape[0]
+    row.clipped_samples = int(np.count_nonzero(np.abs(original) > 1.0))
     return np.clip(original, -1.0, 1.0), rate
 
 
 def _reconstruct_clip(
     system: CodecRunner | Reconstructor, clip_id: str, original: Audio, rate: int
-) -> tuple[Audio, dict[str, Any]]:
+) -> tuple[Audio, Cost]:
     """Any exception of an adapter is this clip's failure, not the run's."""
     try:
         if isinstance(system, CodecRunner):
-            made = system.reconstruct(clip_id, original, rate)
-            return made.audio, made.cost
-        return system.reconstruct(clip_id, original, rate), {}
+            reconstruction = system.reconstruct(clip_id, original, rate)
+            return reconstruction.audio, reconstruction.cost
+        return system.reconstruct(clip_id, original, rate), Cost()
     except (BadClip, UserError):
         raise
     except Exception as error:
         raise BadClip(f"{type(error).__name__}: {one_line(error)}") from error
 
 
-def _scored(row: Row, original: Audio, made: Audio, rate: int, metrics: Sequence[str]) -> Row:
-    """Runs in a worker. Whatever a metric trips over is this clip's failure, not the run's."""
+def _scored(row: Row, original: Audio, reconstruction: Audio, rate: int, metrics: Sequence[str]) -> Row:
+    """Score in a worker. Whatever a metric trips over is this clip's failure, not the run's."""
     try:
-        return row | score(original, made, rate, metrics)
+        score(row, original, reconstruction, rate, metrics)
     except BadClip as error:
-        return row | {"status": "failed", "reason": str(error)}
+        row.status, row.reason = "failed", str(error)
     except Exception as error:
-        return row | {"status": "failed", "reason": f"scoring: {type(error).__name__}: {one_line(error)}"}
+        row.status, row.reason = "failed", f"scoring: {type(error).__name__}: {one_line(error)}"
+    return row
 
 
 def _key(plan: Plan, card: SystemCard, settings: Settings, embedders: Sequence[Embedder]) -> RunKey:
@@ -225,41 +225,29 @@ def _key(plan: Plan, card: SystemCard, settings: Settings, embedders: Sequence[E
     )
 
 
-def _recordings(system: object, clip_id: str) -> list[Path]:
-    from m2l_bench.codecs.recorded import Recorded
-
-    return system.find(clip_id) if isinstance(system, Recorded) else []
-
-
 def _stat(paths: Sequence[Path]) -> str:
     stats = [path.stat() for path in paths]
     return ",".join(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)
 
 
-def _source_columns(paths: Sequence[Path]) -> Row:
-    hashes = [file_checksum(path) for path in paths]
-    return {
-        "source_sha256": hashes[0],
-        "recording_sha256": hashes[1] if len(hashes) > 1 else None,
-        "source_stat": _stat(paths),
-    }
+def _hashes(paths: Sequence[Path]) -> tuple[str, str | None]:
+    """SHA-256 of the original and, where there is one, of the recording."""
+    original, *recording = map(file_checksum, paths)
+    return original, recording[0] if recording else None
 
 
 def _same_sources(row: Row, paths: Sequence[Path]) -> bool:
     """Size and time tell quickly; a file that was only copied or touched is recognised by its content."""
     try:
-        if _stat(paths) == row["source_stat"]:
-            return True
-        columns = _source_columns(paths)
+        return _stat(paths) == row.source_stat or _hashes(paths) == (row.source_sha256, row.recording_sha256)
     except OSError:
         return False
-    return all(columns[name] == row.get(name) for name in ("source_sha256", "recording_sha256"))
 
 
-def _session(plan: Plan, settings: Settings) -> dict[str, Any]:
-    return {
-        **made_with(PACKAGES, torch_device(settings.device)),
-        "clips": len(plan.dataset.clips),
-        "not_measured": {name: f"{state.reason}: {state.command}" for name, state in plan.not_measured.items()},
-        "jobs": settings.jobs or default_jobs(),
-    }
+def _session(plan: Plan, settings: Settings) -> Session:
+    return Session(
+        **origin(PACKAGES, torch_device(settings.device)).model_dump(),
+        clips=len(plan.dataset.clips),
+        not_measured={name: str(state) for name, state in plan.not_measured.items()},
+        jobs=settings.jobs or default_jobs(),
+    )

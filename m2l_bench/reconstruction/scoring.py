@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from m2l_bench.audio import Audio, to_mono
 from m2l_bench.errors import BadClip, Undefined
 from m2l_bench.metrics import PAIRED
+from m2l_bench.runs.schema import Row
 
 
-def score(reference: Audio, reconstruction: Audio, sample_rate: int, metrics: Sequence[str]) -> dict[str, Any]:
-    """Columns `<metric>` and, where it has no value, `<metric>_note` with the reason; both lengths in samples.
+def score(row: Row, reference: Audio, reconstruction: Audio, sample_rate: int, metrics: Sequence[str]) -> None:
+    """Note in the row each metric, or why it has no value, and both lengths in samples.
 
     The common length is compared; if only one of the two is mono, both are folded to mono.
 
     Raises:
         BadClip: the reconstruction is empty, or has another number of channels (above one) than the original.
     """
-    columns: dict[str, Any] = {
-        "reference_samples": reference.shape[1],
-        "reconstruction_samples": reconstruction.shape[1],
-        "reconstruction_channels": reconstruction.shape[0],
-    }
+    row.reference_samples, row.reconstruction_samples = reference.shape[1], reconstruction.shape[1]
+    row.reconstruction_channels = reconstruction.shape[0]
     if reference.shape[0] != reconstruction.shape[0]:
         if 1 not in (reference.shape[0], reconstruction.shape[0]):
             raise BadClip(f"{reconstruction.shape[0]} channels, but the original has {reference.shape[0]}")
@@ -32,7 +29,6 @@ def score(reference: Audio, reconstruction: Audio, sample_rate: int, metrics: Se
         raise BadClip("the reconstruction has no samples")
     for name in metrics:
         try:
-            columns[name] = PAIRED[name].measure(reference[:, :common], reconstruction[:, :common], sample_rate)
+            row.values[name] = PAIRED[name].measure(reference[:, :common], reconstruction[:, :common], sample_rate)
         except Undefined as error:
-            columns[name], columns[f"{name}_note"] = None, str(error)
-    return columns
+            row.values[name], row.notes[name] = None, str(error)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m2l_bench.errors import UserError
+from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.runs.probe import ProbeRun
-from m2l_bench.tables.reconstruction import MeasuredRun
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing

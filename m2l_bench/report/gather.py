@@ -9,21 +9,21 @@ from pathlib import Path
 import pandas as pd
 
 from m2l_bench.errors import UserError
-from m2l_bench.jobs import ablation
 from m2l_bench.metrics.classification import METRICS
 from m2l_bench.progress import Progress
-from m2l_bench.reconstruction import sweep as denoising
 from m2l_bench.report import cells, figures, matrices, provenance
 from m2l_bench.report.cells import Sheet
 from m2l_bench.report.figures import Figure
 from m2l_bench.report.matrices import Matrix
 from m2l_bench.report.provenance import Provenance
+from m2l_bench.runs.measured import MeasuredRun, measured_runs
 from m2l_bench.runs.probe import ProbeRun, find_probes
 from m2l_bench.runs.reconstruction import find_runs
+from m2l_bench.tables import ablation, significance
 from m2l_bench.tables import probes as probe_tables
-from m2l_bench.tables import significance
 from m2l_bench.tables.formats import Column
-from m2l_bench.tables.reconstruction import MeasuredRun, in_table_order, measured_runs, table_of
+from m2l_bench.tables.reconstruction import in_table_order, table_of
+from m2l_bench.tables.steps import steps_table
 
 NOT_COMPARED = (
     "not compared: measured on other clips or, if it is a distance, without resamples. Fewer than eight clips have "
@@ -67,7 +67,7 @@ def gather(out: Path, task: str | None, reference: str, progress: Progress) -> R
         UserError: no runs there or none of this task, or one of them cannot be read.
     """
     datasets = sorted({folder.parent.name for folder in find_runs(out)})
-    probes = [run for run in find_probes(out) if task in (None, run.key["task"])]
+    probes = [run for run in find_probes(out) if task in (None, run.key.task)]
     sections = [_reconstructions(out, name, reference, progress) for name in datasets if task in (None, name)]
     for of_paper, title in ((True, "Probes: the paper's tasks"), (False, "Probes: other tasks")):
         chosen = {run.folder for run in probes if probe_tables.has_paper_columns(run) == of_paper}
@@ -76,7 +76,7 @@ def gather(out: Path, task: str | None, reference: str, progress: Progress) -> R
     if task is None:
         sections += _trainings(out)
     if not sections:
-        there = [*datasets, *sorted({run.key["task"] for run in find_probes(out)})]
+        there = [*datasets, *sorted({run.key.task for run in find_probes(out)})]
         hint = f"there are {', '.join(there)}" if there else "`m2l-bench reconstruct` makes them"
         raise UserError(f"{out}: no runs {'there' if task is None else f'over {task!r}'}; {hint}")
     times = [time for section in sections for time in _times(section)]
@@ -91,7 +91,7 @@ def _reconstructions(out: Path, dataset: str, reference: str, progress: Progress
     section = Section(f"Reconstruction of {dataset}", "reconstruction", [cells.sheet(table, "table2.csv")])
     swept = _swept(runs)
     if swept:
-        section.sheets.append(cells.sheet(denoising.steps_table(out, dataset, swept), "figure2.csv"))
+        section.sheets.append(cells.sheet(steps_table(out, dataset, swept), "figure2.csv"))
     differences = significance.differences(runs, progress)
     order = list(table.data["system"])
     for column in table.columns:
@@ -112,15 +112,15 @@ def _swept(runs: Sequence[MeasuredRun]) -> set[Path]:
     """Runs of systems that were measured with several numbers of denoising steps."""
     steps: dict[str, dict[int, Path]] = {}
     for run in runs:
-        key = run.manifest["key"]
-        if key["steps"] is not None and not key["seed"]:
-            steps.setdefault(key["system"], {})[key["steps"]] = run.folder
+        key = run.manifest.key
+        if key.steps is not None and not key.seed:
+            steps.setdefault(key.system, {})[key.steps] = run.folder
     return {folder for found in steps.values() if len(found) > 1 for folder in found.values()}
 
 
 def _probes(out: Path, chosen: set[Path], title: str, name: str) -> Section:
     def whole(run: ProbeRun) -> bool:
-        return run.folder in chosen and probe_tables.is_whole(run)
+        return run.folder in chosen and run.is_whole
 
     shown = probe_tables.load_probes(out, whole)
     table = probe_tables.probe_table(shown)
@@ -140,7 +140,7 @@ def _probes(out: Path, chosen: set[Path], title: str, name: str) -> Section:
         section.differences_csv = every.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     for task, card in shown.tasks.items():
         runs = list(shown.of(task).values())
-        confused = [run for run in runs if run.results["confusion"]]  # clips with several tags have none
+        confused = [run for run in runs if run.results.confusion]  # clips with several tags have none
         section.figures += figures.of_probes(confused) if confused else []
         section.provenance.append(provenance.of_probes(card, runs))
     return section

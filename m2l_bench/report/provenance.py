@@ -10,12 +10,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from m2l_bench.cards import AdapterCard, SystemCard, WeightFile
 from m2l_bench.metrics import metric
+from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.runs.probe import ProbeRun
-from m2l_bench.runs.reconstruction import Row
-from m2l_bench.tables.reconstruction import MeasuredRun
+from m2l_bench.runs.schema import Origin, Row, StoredTaskCard
 
 NOT_RECORDED = "not recorded"
 
@@ -65,109 +65,108 @@ class Provenance:
 
 def of_runs(dataset: str, runs: Sequence[MeasuredRun]) -> Provenance:
     """Of reconstructions."""
-    measured: dict[str, Row] = {row["id"]: row for run in runs for row in run.measured}
-    sessions = [session for run in runs for session in run.manifest.get("sessions", [])]
-    listed = max((session.get("clips", 0) for session in sessions), default=0)
+    measured: dict[str, Row] = {row.id: row for run in runs for row in run.measured}
+    sessions = [session for run in runs for session in run.manifest.sessions]
+    listed = max((session.clips for session in sessions), default=0)
     coverage = f"{len(measured)} measured on at least one system" + (f", of {listed} in the dataset" if listed else "")
     data = {"Dataset": dataset, "Clips": coverage}
-    audio = Counter(_audio(row) for row in measured.values() if row.get("sample_rate"))
+    audio = Counter(_audio(row) for row in measured.values() if row.sample_rate)
     if audio:
         data["Audio"] = "; ".join(f"{count} of {kind}" for kind, count in audio.most_common())
-        seconds = sum(row.get("reference_samples", 0) / row["sample_rate"] for row in measured.values())
+        seconds = sum((row.reference_samples or 0) / (row.sample_rate or 1) for row in measured.values())
         data["Length"] = f"{seconds / 60:.1f} minutes"
     data["Fingerprint"] = fingerprint(measured.values())
-    versions = {name: version for run in runs for name, version in run.manifest["metric_versions"].items()}
+    versions = {name: version for run in runs for name, version in run.manifest.metric_versions.items()}
     return Provenance(data, [_system(run) for run in runs], _metrics(versions), _machines(sessions))
 
 
-def of_probes(task: dict[str, Any], runs: Sequence[ProbeRun]) -> Provenance:
+def of_probes(task: StoredTaskCard, runs: Sequence[ProbeRun]) -> Provenance:
     """Of probes of one task."""
     newest = runs[0]
-    counts = newest.results["clips"]
+    counts = newest.results.clips
     data = {
-        "Task": task["title"],
+        "Task": task.title,
         "Clips": ", ".join(f"{count} {split}" for split, count in counts.items()),
-        "Classifier": "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in newest.key["settings"].items()),
-        "Fingerprint": newest.key["dataset"],
+        "Classifier": "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in newest.key.settings),
+        "Fingerprint": newest.key.dataset,
     }
-    return Provenance(data, [_model(run) for run in runs], [], _machines([run.manifest["made"] for run in runs]))
+    return Provenance(data, [_model(run) for run in runs], [], _machines([run.manifest.made for run in runs]))
 
 
 def fingerprint(rows: Iterable[Row]) -> str:
     """SHA-256 of the clips' ids and the SHA-256 of their files: equal where the same audio was measured."""
-    clips = sorted([row["id"], row["source_sha256"]] for row in rows)
+    clips = sorted([row.id, row.source_sha256] for row in rows)
     return hashlib.sha256(json.dumps(clips).encode()).hexdigest()
 
 
 def _audio(row: Row) -> str:
-    channels = {1: "mono", 2: "stereo"}.get(row["channels"], f"{row['channels']} channels")
-    return f"{row['sample_rate'] / 1000:g} kHz {channels}"
+    channels = {1: "mono", 2: "stereo"}.get(row.channels or 0, f"{row.channels} channels")
+    return f"{(row.sample_rate or 0) / 1000:g} kHz {channels}"
 
 
 def _system(run: MeasuredRun) -> SystemFact:
-    key, sessions = run.manifest["key"], run.manifest.get("sessions", [])
-    counts = Counter(row["status"] for row in run.rows)
-    settings = [f"seed {key['seed']}"] + ([f"{key['steps']} steps"] if key["steps"] else [])
-    if _is_recorded(run.manifest["card"]):
+    key, sessions = run.manifest.key, run.manifest.sessions
+    counts = Counter(row.status for row in run.rows)
+    settings = [f"seed {key.seed}"] + ([f"{key.steps} steps"] if key.steps else [])
+    if _is_recorded(run.manifest.card):
         settings = ["reconstructions made elsewhere"]
     return _fact(
         run.title,
         run.name,
-        run.manifest["card"],
+        run.manifest.card,
         settings=", ".join(settings),
         clips=", ".join(f"{count} {status}" for status, count in counts.items()) or "none",
-        sha256=key.get("weights_sha256", ""),
-        started=_time(sessions[0]["started"]) if sessions else NOT_RECORDED,
-        finished=_time(sessions[-1].get("finished", "")) if sessions else NOT_RECORDED,
+        sha256=key.weights_sha256,
+        started=_time(sessions[0].started) if sessions else NOT_RECORDED,
+        finished=_time(sessions[-1].finished) if sessions else NOT_RECORDED,
     )
 
 
 def _model(run: ProbeRun) -> SystemFact:
     key = run.key
     return _fact(
-        run.manifest["card"]["title"],
+        run.manifest.card.title,
         run.folder.name,
-        run.manifest["card"],
-        settings=f"{key['classifier']}, seeds 0 to {key['seeds'] - 1}",
-        clips=f"{run.results['clips']['test']} test",
+        run.manifest.card,
+        settings=f"{key.classifier}, seeds 0 to {key.seeds - 1}",
+        clips=f"{run.results.clips['test']} test",
         sha256="",
-        started=_time(run.manifest["made"]["started"]),
+        started=_time(run.manifest.made.started),
         finished="",
     )
 
 
-def _fact(title: str, name: str, card: Mapping[str, Any], *, sha256: str, **known: str) -> SystemFact:
+def _fact(title: str, name: str, card: AdapterCard, *, sha256: str, **known: str) -> SystemFact:
     """Args:
     sha256: of the weights that were really used, where there is one file of them.
     """
     weights = [
-        WeightsFact(_weights_source(file), file.get("sha256") or "not known when it was measured")
-        for file in card.get("weights", {}).values()
+        WeightsFact(_weights_source(file), file.sha256 or "not known when it was measured")
+        for file in card.weights.values()
     ]
     if sha256:
         weights = [WeightsFact(weights[0].source if len(weights) == 1 else "", sha256)]
-    licence = card.get("licence", {})
-    licences = ", ".join(f"{part} {licence[part]}" for part in ("code", "weights") if licence.get(part))
-    recorded = card["recordings"]["source"] if _is_recorded(card) else ""
+    parts = {"code": card.licence.code, "weights": card.licence.weights}
+    recorded = card.recordings.source if isinstance(card, SystemCard) and _is_recorded(card) else ""
     return SystemFact(
         title=title,
         name=name,
         weights=weights,
-        licences=licences,
-        source=recorded or card.get("source", ""),
-        citation=card.get("citation", ""),
+        licences=", ".join(f"{part} {licence}" for part, licence in parts.items() if licence),
+        source=recorded or card.source,
+        citation=card.citation,
         **known,
     )
 
 
-def _is_recorded(card: Mapping[str, Any]) -> bool:
-    return card.get("adapter") == "recorded"
+def _is_recorded(card: AdapterCard) -> bool:
+    return card.adapter == "recorded"
 
 
-def _weights_source(file: Mapping[str, Any]) -> str:
-    if file.get("repository"):
-        return f"{file['repository']}/{file['filename']} at {file.get('revision', 'main')}"
-    return str(file.get("url") or f"in this package: {file.get('shipped', '')}")
+def _weights_source(file: WeightFile) -> str:
+    if file.repository:
+        return f"{file.repository}/{file.filename} at {file.revision}"
+    return file.url or f"in this package: {file.shipped}"
 
 
 def _metrics(versions: Mapping[str, str]) -> list[MetricFact]:
@@ -178,19 +177,19 @@ def _metrics(versions: Mapping[str, str]) -> list[MetricFact]:
     return facts
 
 
-def _machines(sessions: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+def _machines(origins: Sequence[Origin]) -> list[dict[str, str]]:
     """Each machine with its packages once, and how many runs or parts of runs it made."""
-    found: Counter[tuple[tuple[str, str], ...]] = Counter()
-    for session in sessions:
-        packages = ", ".join(f"{name} {version}" for name, version in session.get("packages", {}).items())
-        found[
-            ("Processor", str(session.get("processor", NOT_RECORDED))),
-            ("Device", f"{session.get('device', NOT_RECORDED)}, {session.get('cores', '?')} cores"),
-            ("System", str(session.get("platform", NOT_RECORDED))),
-            ("Python", str(session.get("python", NOT_RECORDED))),
+    counts: Counter[tuple[tuple[str, str], ...]] = Counter()
+    for origin in origins:
+        packages = ", ".join(f"{name} {version}" for name, version in origin.packages.items())
+        counts[
+            ("Processor", origin.processor or NOT_RECORDED),
+            ("Device", f"{origin.device or NOT_RECORDED}, {origin.cores or '?'} cores"),
+            ("System", origin.platform or NOT_RECORDED),
+            ("Python", origin.python or NOT_RECORDED),
             ("Packages", packages or NOT_RECORDED),
         ] += 1
-    return [{**dict(machine), "Sessions": str(count)} for machine, count in found.items()]
+    return [{**dict(machine), "Sessions": str(count)} for machine, count in counts.items()]
 
 
 def _time(stamp: str) -> str:

@@ -23,35 +23,35 @@ FORMER_TASKS = {
 
 
 def migrated(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Bring a reconstruction's manifest to schema 2; any other is returned as it is."""
-    if manifest.get("schema_version") != 1 or not {"key", "card"} <= manifest.keys():
+    """Bring a reconstruction's manifest to schema 2; any other, or a damaged one, is returned as it is."""
+    if manifest.get("schema_version") != 1:
         return manifest
-    key, former_card = manifest["key"], manifest["card"]
-    card = former_card | {"adapter": _short(former_card.get("adapter", ""))}
-    key = key | {
-        "task_digest": FORMER_TASKS.get(key["task_digest"], key["task_digest"]),
-        "versions": {"adapter": "1", "runner": "1", "loader": "1"},
-    }
-    if key["card_digest"] == _former_card_digest(former_card):
-        key["card_digest"] = SystemCard.model_validate(card).digest
+    try:
+        former_card, key = manifest["card"], dict(manifest["key"])
+        card = former_card | {"adapter": _short(former_card["adapter"])}
+        key["task_digest"] = FORMER_TASKS.get(key["task_digest"], key["task_digest"])
+        key["versions"] = {"adapter": "1", "runner": "1", "loader": "1"}
+        if key["card_digest"] == _former_card_digest(former_card):
+            key["card_digest"] = SystemCard.model_validate(card).digest
+    except (KeyError, TypeError, ValueError):
+        return manifest
     return manifest | {"schema_version": 2, "key": key, "card": card}
 
 
 def migrated_probe(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Bring a probe's manifest to schema 2; any other is returned as it is."""
+    """Bring a probe's manifest to schema 2; any other, or a damaged one, is returned as it is."""
     if manifest.get("schema_version") != 1:
         return manifest
-    key, task, card = manifest["key"], manifest["task"], manifest["card"]
-    dataset = _short(task["dataset"])
-    key = key | {"versions": {**key["versions"], "loader": "1"}}
-    if key["task_digest"] == _sha256([task["dataset"], task["options"], task["metrics"]]):
-        key["task_digest"] = digest([dataset, task["options"], task["metrics"]])
-    return manifest | {
-        "schema_version": 2,
-        "key": key,
-        "task": task | {"dataset": dataset},
-        "card": card | {"adapter": _short(card["adapter"])},
-    }
+    try:
+        key, task, card = dict(manifest["key"]), manifest["task"], manifest["card"]
+        dataset = _short(task["dataset"])
+        key["versions"] = key["versions"] | {"loader": "1"}
+        if key["task_digest"] == _sha256([task["dataset"], task["options"], task["metrics"]]):
+            key["task_digest"] = digest([dataset, task["options"], task["metrics"]])
+        cards = {"task": task | {"dataset": dataset}, "card": card | {"adapter": _short(card["adapter"])}}
+    except (KeyError, TypeError):
+        return manifest
+    return manifest | {"schema_version": 2, "key": key} | cards
 
 
 def _short(path: str) -> str:

@@ -14,60 +14,35 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from m2l_bench.cards import AdapterCard, ProbeTaskCard
 from m2l_bench.errors import UserError
+from m2l_bench.runs.files import explain_write_errors, locked_folder, numbered, write_atomically
 from m2l_bench.runs.migration import migrated_probe
-from m2l_bench.runs.reconstruction import full_disk_is_clear, held_folder, numbered, write_atomically
+from m2l_bench.runs.reconstruction import read_versioned
+from m2l_bench.runs.schema import (
+    Origin,
+    ProbeItems,
+    ProbeKey,
+    ProbeManifest,
+    ProbeResults,
+    StoredModelCard,
+    StoredTaskCard,
+    read_stored,
+)
 
-SCHEMA_VERSION = 2
+Content = TypeVar("Content", ProbeItems, ProbeResults)
+
 MANIFEST = "probe.json"
-
-
-@dataclass(frozen=True)
-class ProbeKey:
-    """Everything that decides a probe's numbers."""
-
-    task: str
-    task_digest: str
-    model: str
-    model_identity: str
-    classifier: str
-    """mlp, linear or knn."""
-    settings: dict[str, Any]
-    seeds: int
-    default_seeds: int
-    fraction: float
-    dataset: str
-    """Digest of all listed clips: contents, labels and splits."""
-    clips: str
-    """Digest of the ids that have features."""
-    versions: dict[str, str]
-    """Of the probe, the dataset's loader, and of packages that decide numbers."""
-    former_model_identity: str = ""
-    """By what version 0.1 knew the same model."""
-
-    @property
-    def folder(self) -> str:
-        """Name of the run's folder: the model, and what was asked for beyond the task's card."""
-        return (
-            self.model
-            + ("" if self.classifier == "mlp" else f"@{self.classifier}")
-            + (f"@seeds{self.seeds}" if self.seeds != self.default_seeds and self.classifier != "knn" else "")
-            + (f"@train{self.fraction:g}" if self.fraction != 1 else "")
-        )
-
-    def as_dict(self) -> dict[str, Any]:
-        left_out = ("default_seeds", "former_model_identity")
-        return {name: value for name, value in vars(self).items() if name not in left_out}
 
 
 @dataclass(frozen=True)
@@ -81,25 +56,27 @@ class ProbeRun:
         return (self.folder / "results.json").is_file()
 
     @cached_property
-    def manifest(self) -> dict[str, Any]:
-        manifest = migrated_probe(_read(self.folder / MANIFEST))
-        if manifest.get("schema_version") != SCHEMA_VERSION:
-            found = manifest.get("schema_version")
-            raise UserError(f"{self.folder / MANIFEST}: of another version of m2l-bench (schema {found})")
-        return manifest
+    def manifest(self) -> ProbeManifest:
+        """What was run.
+
+        Raises:
+            UserError: it is damaged, or of a newer schema version.
+        """
+        path = self.folder / MANIFEST
+        content = migrated_probe(read_versioned(path))
+        return read_stored(path, ProbeManifest.model_validate, content, f"delete {self.folder} to probe again")
 
     @property
-    def key(self) -> dict[str, Any]:
-        key: dict[str, Any] = self.manifest["key"]
-        return key
+    def key(self) -> ProbeKey:
+        return self.manifest.key
 
     @cached_property
-    def results(self) -> dict[str, Any]:
-        return _read(self.folder / "results.json")
+    def results(self) -> ProbeResults:
+        return self._read("results.json", ProbeResults)
 
     @cached_property
-    def items(self) -> dict[str, Any]:
-        return _read(self.folder / "items.json")
+    def items(self) -> ProbeItems:
+        return self._read("items.json", ProbeItems)
 
     @cached_property
     def scores(self) -> NDArray[np.float32]:
@@ -110,54 +87,105 @@ class ProbeRun:
             raise UserError(f"{self.folder / 'scores.npy'}: damaged ({error}); delete the folder") from error
         return scores
 
-    def write(self, items: dict[str, Any], scores: NDArray[np.float32], results: dict[str, Any]) -> None:
-        """Everything but the manifest; `results.json` last."""
+    @property
+    def label(self) -> str:
+        """What tells rows of a table apart: the model, a classifier other than the paper's, part of the training."""
+        key = self.key
+        classifier = "" if key.classifier == "mlp" else f"@{key.classifier}"
+        return key.model + classifier + ("" if self.is_whole else f"@train{key.fraction:g}")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it was trained on all training clips."""
+        return self.key.fraction == 1
+
+    def write(self, items: ProbeItems, scores: NDArray[np.float32], results: ProbeResults) -> None:
+        """Write everything but the manifest; `results.json` last."""
         content = io.BytesIO()
         np.save(content, scores, allow_pickle=False)
-        with full_disk_is_clear(self.folder):
-            write_atomically(self.folder / "items.json", json.dumps(items, ensure_ascii=False).encode())
+        with explain_write_errors(self.folder):
+            write_atomically(self.folder / "items.json", items.model_dump_json().encode())
             write_atomically(self.folder / "scores.npy", content.getvalue())
-            write_atomically(self.folder / "results.json", json.dumps(results, allow_nan=False).encode())
+            write_atomically(self.folder / "results.json", results.model_dump_json().encode())
+
+    def _read(self, name: str, kind: type[Content]) -> Content:
+        path, advice = self.folder / name, "delete its folder to have it measured again"
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path}: damaged ({error}); {advice}") from error
+        return read_stored(path, kind.model_validate, content, advice)
 
 
 @contextmanager
-def open_probe(out: Path, key: ProbeKey, cards: dict[str, Any], made: dict[str, Any]) -> Iterator[ProbeRun]:
-    """The run with this key below `out`, new if there is none, held against other processes.
+def open_probe(
+    out: Path, key: ProbeKey, name: str, task: ProbeTaskCard, card: AdapterCard, made: Origin, former_identity: str = ""
+) -> Iterator[ProbeRun]:
+    """Open the run with this key below `out`, or start it, and keep other processes out of it.
+
+    Args:
+        name: of the run's folder: see `folder_name`.
+        task, card: of the task and of the model, kept in the manifest.
+        former_identity: by what version 0.1 knew the same model.
 
     Raises:
         UserError: the folder cannot be written, or another process works on this run.
     """
-    with held_folder(out / f"probe-{key.task}", lambda parent: _matching_folder(parent, key)) as folder:
+    keys = [key, key.model_copy(update={"model_identity": former_identity})]
+
+    def choose(parent: Path) -> Path:
+        number = 1
+        while True:
+            folder = parent / numbered(name, number)
+            if not (folder / MANIFEST).exists() or ProbeRun(folder).key in keys:
+                return folder
+            number += 1
+
+    with locked_folder(out / f"probe-{key.task}", choose) as folder:
         run = ProbeRun(folder)
         if not run.finished:
-            manifest = {"schema_version": SCHEMA_VERSION, "key": key.as_dict(), **cards, "made": made}
-            with full_disk_is_clear(folder):
-                write_atomically(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False).encode())
+            manifest = ProbeManifest(
+                key=key,
+                task=StoredTaskCard.model_validate(task.model_dump()),
+                card=StoredModelCard.model_validate(card.model_dump()),
+                made=made,
+            )
+            with explain_write_errors(folder):
+                write_atomically(folder / MANIFEST, manifest.model_dump_json(indent=2).encode())
         yield run
+
+
+def folder_name(key: ProbeKey, default_seeds: int) -> str:
+    """Name of a run's folder: the model, and what was asked for beyond the task's card."""
+    return (
+        key.model
+        + ("" if key.classifier == "mlp" else f"@{key.classifier}")
+        + (f"@seeds{key.seeds}" if key.seeds != default_seeds and key.classifier != "knn" else "")
+        + (f"@train{key.fraction:g}" if key.fraction != 1 else "")
+    )
 
 
 def find_probes(out: Path) -> list[ProbeRun]:
     """All finished probes below `out`."""
-    return [
-        run for path in sorted(out.glob(f"probe-*/*/{MANIFEST}")) for run in [ProbeRun(path.parent)] if run.finished
-    ]
+    runs = [ProbeRun(path.parent) for path in sorted(out.glob(f"probe-*/*/{MANIFEST}"))]
+    return [run for run in runs if run.finished]
 
 
-def _matching_folder(parent: Path, key: ProbeKey) -> Path:
-    # JSON has no tuples and no difference between 1 and 1.0: keys are compared as they are read again.
-    content = json.loads(json.dumps(key.as_dict()))
-    same = [content, content | {"model_identity": key.former_model_identity}]
-    number = 1
-    while True:
-        folder = parent / numbered(key.folder, number)
-        if not (folder / MANIFEST).exists() or ProbeRun(folder).key in same:
-            return folder
-        number += 1
+def newest_probes(runs: Iterable[ProbeRun]) -> tuple[dict[tuple[str, str], ProbeRun], list[str]]:
+    """Keep the newest run of each task, model, classifier and fraction, on the newest version of each task's data.
 
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: damaged ({error}); delete its folder to have it measured again") from error
-    return content
+    Returns:
+        The runs by task and label, the newest first; and notes that name the others.
+    """
+    newest: dict[tuple[str, str], ProbeRun] = {}
+    notes = []
+    data: dict[str, tuple[str, str]] = {}
+    for run in sorted(runs, key=lambda run: run.manifest.made.started, reverse=True):
+        key = run.key
+        if data.setdefault(key.task, (key.dataset, key.task_digest)) != (key.dataset, key.task_digest):
+            notes.append(f"{key.task}: {run.folder.name} is on other data, not shown; run it again")
+        elif (key.task, run.label) in newest:
+            notes.append(f"{key.task}: {run.folder.name} is an earlier run, not shown")
+        else:
+            newest[key.task, run.label] = run
+    return newest, notes

@@ -8,21 +8,22 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+
+from m2l_bench.runs.schema import Origin
 
 
-def made_with(packages: Sequence[str], device: str) -> dict[str, Any]:
-    """What a manifest keeps of a command: its time, the machine, and versions of those packages that are installed."""
-    return {
-        "started": now(),
-        "device": device,
-        "host": platform.node(),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        "processor": processor(device),
-        "packages": {package: found for package in packages if (found := _version(package))},
-    }
+def origin(packages: Sequence[str], device: str) -> Origin:
+    """Note the time, the machine, and the versions of those packages that are installed."""
+    return Origin(
+        started=now(),
+        device=device,
+        host=platform.node(),
+        platform=platform.platform(),
+        python=platform.python_version(),
+        cores=os.cpu_count(),
+        processor=processor(device),
+        packages={package: installed for package in packages if (installed := _version(package))},
+    )
 
 
 def now() -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.frechet import Frames
-from m2l_bench.runs.reconstruction import full_disk_is_clear, write_atomically
+from m2l_bench.runs.files import explain_write_errors, write_atomically
 
 
 def write_vectors(path: Path, frames: Frames) -> None:
@@ -20,7 +20,7 @@ def write_vectors(path: Path, frames: Frames) -> None:
     """
     content = io.BytesIO()
     np.save(content, frames, allow_pickle=False)
-    with full_disk_is_clear(path.parent):
+    with explain_write_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content.getvalue())
 

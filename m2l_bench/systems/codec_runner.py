@@ -6,9 +6,9 @@ import contextlib
 import hashlib
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -21,14 +21,23 @@ if TYPE_CHECKING:
     from m2l_bench.codecs.base import Codec
 
 
+class Cost(TypedDict, total=False):
+    """What a reconstruction took; a system without latents has none of these figures."""
+
+    encode_seconds: float
+    decode_seconds: float
+    latent_values: int
+    latent_bytes: int
+    peak_memory_mb: float
+
+
 @dataclass
 class Reconstruction:
-    """What a system made of a clip, and what it took."""
+    """What a codec made of a clip, and what it took."""
 
     audio: Audio
     """(channels, samples) at the clip's sample rate."""
-    cost: dict[str, Any] = field(default_factory=dict)
-    """encode_seconds, decode_seconds, latent_values, latent_bytes, peak_memory_mb; empty without latents."""
+    cost: Cost
 
 
 class CodecRunner:
@@ -105,7 +114,7 @@ class CodecRunner:
         hop = size - overlap
         return list(range(0, length - overlap, hop)), size, overlap
 
-    def _run(self, streams: list[Audio], generator: torch.Generator) -> tuple[Audio, dict[str, Any]]:
+    def _run(self, streams: list[Audio], generator: torch.Generator) -> tuple[Audio, Cost]:
         """Streams (channels, samples) through the codec, `batch_size` chunks at a time.
 
         Chunks are cut when their turn comes and added to the result at once: beside its input and its output, an hour
@@ -113,7 +122,7 @@ class CodecRunner:
         """
         import torch
 
-        cost: dict[str, Any] = {
+        cost: Cost = {
             "encode_seconds": 0.0,
             "decode_seconds": 0.0,
             "latent_values": 0,

@@ -15,7 +15,7 @@ from m2l_bench.digests import digest
 from m2l_bench.errors import BadClip, Undefined, UserError
 from m2l_bench.former_names import EMBEDDINGS as FORMER_EMBEDDINGS
 from m2l_bench.metrics.frechet import Frames
-from m2l_bench.runs.reconstruction import full_disk_is_clear
+from m2l_bench.runs.files import explain_write_errors
 from m2l_bench.systems.adapters import adapter_availability, load_adapter
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class EmbeddingRunner:
         store = parent / f"{name}-{self.identity[:12]}"
         former = parent / f"{name}-{self.former_identity[:12]}"
         if self.former_identity and not store.exists() and former.is_dir():
-            with full_disk_is_clear(parent):
+            with explain_write_errors(parent):
                 former.replace(store)
         return store
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from m2l_bench.distances.references import ORIGINALS
 from m2l_bench.progress import Progress
+from m2l_bench.runs.distances import ORIGINALS
+from m2l_bench.runs.measured import measured_runs
 from m2l_bench.runs.probe import ProbeRun, find_probes
 from m2l_bench.runs.reconstruction import find_runs
 from m2l_bench.tables import formats as table_formats
@@ -14,7 +15,7 @@ from m2l_bench.tables import probes as probe_tables
 from m2l_bench.tables import significance
 from m2l_bench.tables.formats import Table
 from m2l_bench.tables.rate_quality import rate_quality_table
-from m2l_bench.tables.reconstruction import in_table_order, measured_runs, table_of
+from m2l_bench.tables.reconstruction import in_table_order, table_of
 
 
 @dataclass
@@ -38,7 +39,7 @@ def regenerate(
         UserError: no runs there or none of this task, several datasets and none named, or nothing can be written.
     """
     made = Tables()
-    probes = [run for run in find_probes(out) if task in (None, run.key["task"])]
+    probes = [run for run in find_probes(out) if task in (None, run.key.task)]
     if (task is None and find_runs(out)) or not probes:
         measured = measured_runs(out, task, reference=reference)
         table2 = table_of(measured, reference)
@@ -56,7 +57,7 @@ def regenerate(
 
 def _probes(made: Tables, name: str, out: Path, chosen: set[Path], folder: Path) -> None:
     def whole(run: ProbeRun) -> bool:
-        return run.folder in chosen and probe_tables.is_whole(run)
+        return run.folder in chosen and run.is_whole
 
     shown = probe_tables.load_probes(out, whole)
     if shown.runs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ import pandas as pd
 from m2l_bench.cards import EmbeddingCard, SystemCard, load_cards
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.classification import METRICS
-from m2l_bench.probe_scoring import RESAMPLES, paired_difference
-from m2l_bench.runs.probe import ProbeRun, find_probes
+from m2l_bench.metrics.probe_scores import RESAMPLES
+from m2l_bench.runs.probe import ProbeRun, find_probes, newest_probes
+from m2l_bench.runs.schema import MetricResult, StoredTaskCard
 from m2l_bench.shipped import shipped
 from m2l_bench.tables.formats import Column, Table
+from m2l_bench.tables.probe_differences import paired_difference
 from m2l_bench.wording import first_of
 
 PAPER = "Music2Latent paper, Table 1"
@@ -33,11 +35,11 @@ class Probes:
     notes: list[str] = field(default_factory=list)
 
     @property
-    def tasks(self) -> dict[str, dict[str, Any]]:
+    def tasks(self) -> dict[str, StoredTaskCard]:
         """Their cards as the runs knew them: tasks with columns in the paper first, in its order."""
-        cards = {task: run.manifest["task"] for (task, _), run in self.runs.items()}
+        cards = {task: run.manifest.task for (task, _), run in self.runs.items()}
         order = list(_paper().columns)
-        first = {task: min(map(order.index, card["table1"].values()), default=99) for task, card in cards.items()}
+        first = {task: min(map(order.index, card.table1.values()), default=99) for task, card in cards.items()}
         return {task: cards[task] for task in sorted(cards, key=lambda task: (first[task], task))}
 
     def of(self, task: str) -> dict[str, ProbeRun]:
@@ -45,37 +47,13 @@ class Probes:
 
 
 def load_probes(out: Path, wanted: Callable[[ProbeRun], bool]) -> Probes:
-    """The newest run of each model, classifier and fraction, on the newest version of each task's data."""
-    found = sorted(filter(wanted, find_probes(out)), key=lambda run: run.manifest["made"]["started"], reverse=True)
-    probes = Probes({})
-    data: dict[str, tuple[str, str]] = {}
-    for run in found:
-        key = run.key
-        label = label_of(run)
-        if data.setdefault(key["task"], (key["dataset"], key["task_digest"])) != (key["dataset"], key["task_digest"]):
-            probes.notes.append(f"{key['task']}: {run.folder.name} is on other data, not shown; run it again")
-        elif (key["task"], label) in probes.runs:
-            probes.notes.append(f"{key['task']}: {run.folder.name} is an earlier run, not shown")
-        else:
-            probes.runs[key["task"], label] = run
-    return probes
+    """Find the newest run of each model, classifier and fraction, on the newest version of each task's data."""
+    return Probes(*newest_probes(filter(wanted, find_probes(out))))
 
 
 def has_paper_columns(run: ProbeRun) -> bool:
     """Whether the run's task is one of the paper's: no other stands beside its figures."""
-    return bool(run.manifest["task"]["table1"])
-
-
-def is_whole(run: ProbeRun) -> bool:
-    """Whether it was trained on all training clips."""
-    return bool(run.key["fraction"] == 1)
-
-
-def label_of(run: ProbeRun) -> str:
-    """What tells rows apart: the model, a classifier other than the paper's, part of the training set."""
-    key = run.key
-    classifier = "" if key["classifier"] == "mlp" else f"@{key['classifier']}"
-    return str(key["model"]) + classifier + ("" if is_whole(run) else f"@train{key['fraction']:g}")
+    return bool(run.manifest.task.table1)
 
 
 def probe_table(probes: Probes) -> Table:
@@ -89,9 +67,9 @@ def probe_table(probes: Probes) -> Table:
     if not probes.runs:
         raise UserError("no probes there; `m2l-bench probe` makes them")
     tasks = probes.tasks
-    columns = [(task, metric) for task, card in tasks.items() for metric in card["metrics"]]
+    columns = [(task, metric) for task, card in tasks.items() for metric in card.metrics]
     names = {(task, metric): column_name(tasks[task], metric) for task, metric in columns}
-    paper = _paper() if any(card["table1"] for card in tasks.values()) else pd.DataFrame()
+    paper = _paper() if any(card.table1 for card in tasks.values()) else pd.DataFrame()
     headers = {names[pair]: f"{pair[0]}: {METRICS[pair[1]].title} (%) ↑" for pair in columns}
     headers = {**{name: name for name in paper.columns}, **headers}
     records, titles = [], {}
@@ -99,13 +77,13 @@ def probe_table(probes: Probes) -> Table:
         runs = {task: run for (task, other), run in probes.runs.items() if other == label}
         any_run = next(iter(runs.values()))
         titles[label] = model_title(any_run)
-        row = any_run.manifest["card"]["paper_row"] if label == any_run.key["model"] else ""
+        row = any_run.manifest.card.paper_row if label == any_run.key.model else ""
         figures = {
-            names[task, metric]: run.results["metrics"][metric]
+            names[task, metric]: run.results.metrics[metric]
             for task, run in runs.items()
-            for metric in tasks[task]["metrics"]
+            for metric in tasks[task].metrics
         }
-        seeds = max(run.key["seeds"] for run in runs.values())
+        seeds = max(run.key.seeds for run in runs.values())
         records.append(_record(label, row, seeds, figures, headers, paper))
     for row in paper.index.difference([record["paper_row"] for record in records], sort=False):
         name, titles_row = _unmeasured(str(row))
@@ -122,10 +100,10 @@ def probe_table(probes: Probes) -> Table:
     return Table(pd.DataFrame(records), titles, table_columns, notes, caption, head, counts)
 
 
-def column_name(task: dict[str, Any], metric: str) -> str:
+def column_name(task: StoredTaskCard, metric: str) -> str:
     """The paper's column where there is one; else of the task and the metric, which is none of the paper's."""
-    own = f"{task['name']}_{metric}".replace("-", "_")
-    return str(task["table1"].get(metric, own))
+    own = f"{task.name}_{metric}".replace("-", "_")
+    return task.table1.get(metric, own)
 
 
 def differences(probes: Probes) -> pd.DataFrame:
@@ -133,12 +111,13 @@ def differences(probes: Probes) -> pd.DataFrame:
     rows = []
     for task, card in probes.tasks.items():
         runs = dict(sorted(probes.of(task).items()))
-        for metric in card["metrics"]:
+        for metric in card.metrics:
             for (first, one), (second, other) in itertools.combinations(runs.items(), 2):
                 found = paired_difference(metric, one, other)
                 if found is not None:
-                    scaled = {name: PERCENT * found[name] for name in ("difference", "low", "high")}
-                    rows.append({"task": task, "metric": metric, "first": first, "second": second, **found, **scaled})
+                    names = {"task": task, "metric": metric, "first": first, "second": second}
+                    figures = {name: PERCENT * getattr(found, name) for name in ("difference", "low", "high")}
+                    rows.append({**names, **figures, "p": found.p, "clips": found.clips})
     return pd.DataFrame(rows)
 
 
@@ -147,15 +126,15 @@ def learning_curves(probes: Probes) -> pd.DataFrame:
     rows = [
         {
             "task": task,
-            "model": run.key["model"],
-            "classifier": run.key["classifier"],
-            "fraction": run.key["fraction"],
-            "train_clips": run.results["clips"]["train"],
+            "model": run.key.model,
+            "classifier": run.key.classifier,
+            "fraction": run.key.fraction,
+            "train_clips": run.results.clips["train"],
             "metric": metric,
-            **{name: _percent(figure[name]) for name in ("mean", "std", "low", "high")},
+            **{name: _percent(getattr(figure, name)) for name in ("mean", "std", "low", "high")},
         }
         for (task, _), run in probes.runs.items()
-        for metric, figure in run.results["metrics"].items()
+        for metric, figure in run.results.metrics.items()
     ]
     if not rows:
         return pd.DataFrame()
@@ -181,13 +160,18 @@ def _paper() -> pd.DataFrame:
 
 
 def _record(
-    label: str, paper_row: str, seeds: int, figures: dict[str, Any], columns: Sequence[str] | Any, paper: pd.DataFrame
+    label: str,
+    paper_row: str,
+    seeds: int,
+    figures: dict[str, MetricResult],
+    columns: Iterable[str],
+    paper: pd.DataFrame,
 ) -> dict[str, Any]:
     record: dict[str, Any] = {"system": label, "paper_row": paper_row, "seeds": seeds}
     for name in columns:
-        figure = figures.get(name, {})
+        figure = figures.get(name)
         for suffix, key in (("", "mean"), ("_low", "low"), ("_high", "high"), ("_std", "std")):
-            record[name + suffix] = _percent(figure.get(key))
+            record[name + suffix] = _percent(getattr(figure, key) if figure else None)
         if name in paper.columns:
             record[f"{name}_paper"] = paper.loc[paper_row, name] if paper_row in paper.index else float("nan")
     return record
@@ -199,9 +183,8 @@ def _percent(value: float | None) -> float:
 
 def model_title(run: ProbeRun) -> str:
     """The model's, with a classifier other than the paper's and the part of the training set."""
-    key = run.key
-    part = "" if is_whole(run) else f", {key['fraction']:.3g} of the training clips"
-    return str(run.manifest["card"]["title"]) + CLASSIFIERS[key["classifier"]] + part
+    part = "" if run.is_whole else f", {run.key.fraction:.3g} of the training clips"
+    return run.manifest.card.title + CLASSIFIERS[run.key.classifier] + part
 
 
 def _unmeasured(paper_row: str) -> tuple[str, str]:
@@ -214,21 +197,20 @@ def _unmeasured(paper_row: str) -> tuple[str, str]:
     return paper_row.lower(), paper_row
 
 
-def _notes(probes: Probes, tasks: dict[str, dict[str, Any]]) -> list[str]:
+def _notes(probes: Probes, tasks: dict[str, StoredTaskCard]) -> list[str]:
     notes = []
     for task, card in tasks.items():
         runs = probes.of(task)
-        clips = {label: run.results["clips"] for label, run in runs.items()}
+        clips = {label: run.results.clips for label, run in runs.items()}
         most = max(clips.values(), key=lambda count: count["test"])
-        settings = card["probe"]
         notes.append(
-            f"{task}: {card['title']}; {most['train']} training, {most['validation']} validation and {most['test']} "
-            f"test clips; batches of {settings['batch_size']}"
+            f"{task}: {card.title}; {most['train']} training, {most['validation']} validation and {most['test']} "
+            f"test clips; batches of {card.probe.batch_size}"
         )
         for label, run in runs.items():
-            failed = run.results["failed"]
+            failed = run.results.failed
             if failed:
                 shown = first_of([f"{id!r}: {reason}" for id, reason in failed.items()], separator="; ")
                 notes.append(f"{task}, {label}: {len(failed)} clips without features ({shown})")
-            notes += [f"{task}, {label}: {note}" for note in run.results["notes"]]
+            notes += [f"{task}, {label}: {note}" for note in run.results.notes]
     return notes

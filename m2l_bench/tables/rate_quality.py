@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 from m2l_bench.cards import Latents, load_cards
-from m2l_bench.runs.reconstruction import Row
+from m2l_bench.runs.measured import MeasuredRun, MeasuredRuns
+from m2l_bench.runs.schema import Row
 from m2l_bench.tables.formats import Column, Table
-from m2l_bench.tables.reconstruction import MeasuredRun, MeasuredRuns
 
 VALUES, KILOBITS = "values_per_second", "kilobits_per_second"
 SPEEDS = {"encode_real_time_factor": "encode_seconds", "decode_real_time_factor": "decode_seconds"}
@@ -56,25 +55,26 @@ def rate_quality_table(table2: Table, measured: MeasuredRuns) -> Table:
 
 def rates_of(run: MeasuredRun) -> Rates:
     """From the rows where the codec ran here, from the card's `latents` where its output was recorded elsewhere."""
-    rows = [row for row in run.rows if row["status"] == "measured"]
+    rows = run.measured
     seconds = sum(map(_seconds, rows))
     figures = dict.fromkeys((column.name for column in COLUMNS), math.nan)
     for name, column in SPEEDS.items():
-        if rows and all(row.get(column) for row in rows):
-            figures[name] = seconds / sum(row[column] for row in rows)
+        spent: list[float | None] = [getattr(row, column) for row in rows]
+        if rows and all(spent):
+            figures[name] = seconds / sum(filter(None, spent))
     latents = latents_of(run)
-    if rows and all(row.get("latent_bytes") for row in rows):
-        figures[KILOBITS] = 8 * sum(row["latent_bytes"] for row in rows) / seconds / 1000
-        if latents is None and run.manifest["card"].get("kind") == "classical":
+    if rows and all(row.latent_bytes for row in rows):
+        figures[KILOBITS] = 8 * sum(row.latent_bytes or 0 for row in rows) / seconds / 1000
+        if latents is None and run.manifest.card.kind == "classical":
             return Rates(figures, ["a bitstream has no latents to count: only its kb/s are given"])
-        figures[VALUES] = sum(row["latent_values"] for row in rows) / seconds
+        figures[VALUES] = sum(row.latent_values or 0 for row in rows) / seconds
         remarks = []
     elif latents:
-        streams = sum(math.ceil(row["channels"] / latents.channels) * _seconds(row) for row in rows) / seconds
+        streams = sum(math.ceil((row.channels or 0) / latents.channels) * _seconds(row) for row in rows) / seconds
         figures[VALUES] = streams * latents.frames_per_second * latents.width
         figures[KILOBITS] = streams * latents.kilobits_per_second
         remarks = ["recorded elsewhere, its rate is that of its card"]
-    elif run.manifest["card"].get("kind") == "anchor":
+    elif run.manifest.card.kind == "anchor":
         return Rates(figures, ["transmits nothing, so it has no rate"])
     else:
         return Rates(figures, ["no rate: its card has no `latents`"])
@@ -85,19 +85,18 @@ def rates_of(run: MeasuredRun) -> Rates:
 
 def latents_of(run: MeasuredRun) -> Latents | None:
     """Of the card that was run; of today's card of that name for runs from before cards had them."""
-    found = run.manifest["card"].get("latents")
-    if found:
-        return Latents.model_validate(found)
-    known = load_cards().systems.get(run.manifest["key"]["system"])
+    if run.manifest.card.latents:
+        return run.manifest.card.latents
+    known = load_cards().systems.get(run.manifest.key.system)
     return known.latents if known else None
 
 
 def _seconds(row: Row) -> float:
-    return float(row["reference_samples"] / row["sample_rate"])
+    return (row.reference_samples or 0) / (row.sample_rate or 1)
 
 
 def _channels(runs: list[MeasuredRun]) -> float:
-    clips = {row["id"]: row["channels"] for run in runs for row in run.rows if row["status"] == "measured"}
+    clips = {row.id: row.channels or 0 for run in runs for row in run.measured}
     return sum(clips.values()) / len(clips) if clips else math.nan
 
 
@@ -112,13 +111,9 @@ def _remarks(rates: dict[str, Rates]) -> list[str]:
 
 def _speed_notes(runs: list[MeasuredRun]) -> list[str]:
     """On what the speeds were measured."""
-    sessions: list[dict[str, Any]] = [
-        session
-        for run in runs
-        if any(row.get("encode_seconds") for row in run.rows)
-        for session in run.manifest.get("sessions", [])
-    ]
-    places = sorted({f"{one['device']} of {one['cores']} cores" for one in sessions if "cores" in one})
+    timed = [run for run in runs if any(row.encode_seconds for row in run.rows)]
+    sessions = [session for run in timed for session in run.manifest.sessions if session.cores]
+    places = sorted({f"{session.device} of {session.cores} cores" for session in sessions})
     if not places:
         return []
     return [

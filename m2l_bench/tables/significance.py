@@ -22,9 +22,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from m2l_bench.metrics import PAIRED, metric
+from m2l_bench.metrics.bootstrap import bootstrap_interval
 from m2l_bench.metrics.frechet_resampling import bootstrap_interval as resampled_interval
 from m2l_bench.progress import Progress, Quiet
-from m2l_bench.tables.reconstruction import MeasuredRun, bootstrap_interval
+from m2l_bench.runs.distances import has_vectors
+from m2l_bench.runs.measured import MeasuredRun
 
 LEVEL = 0.05
 COLUMNS = ("metric", "first", "second", "clips", "difference", "low", "high", "p", "p_holm", "better")
@@ -96,18 +98,20 @@ def _of_clips(name: str, first: MeasuredRun, second: MeasuredRun) -> dict[str, A
 
 
 def _of_sets(name: str, first: MeasuredRun, second: MeasuredRun) -> dict[str, Any] | None:
-    one, other = (run.distances.get(name, {}) for run in (first, second))
-    if not one.get("resampled") or not other.get("resampled") or _embedded(name, first) != _embedded(name, second):
+    one, other = first.distances.get(name), second.distances.get(name)
+    if one is None or other is None or one.value is None or other.value is None:
         return None
-    difference = one["value"] - other["value"]
-    resampled = np.array(one["resampled"]) - np.array(other["resampled"])
+    if not one.resampled or not other.resampled or _embedded(name, first) != _embedded(name, second):
+        return None
+    difference = one.value - other.value
+    resampled = np.array(one.resampled) - np.array(other.resampled)
     low, high = resampled_interval(resampled, difference)
-    return {"clips": one["clips"], "difference": difference, "low": low, "high": high, "p": np.nan}
+    return {"clips": one.clips, "difference": difference, "low": low, "high": high, "p": np.nan}
 
 
 def _embedded(name: str, run: MeasuredRun) -> set[str]:
     """Clips that a distance of this run is over."""
-    return {row["id"] for row in run.measured if row.get(f"{name}_frames") is not None}
+    return {row.id for row in run.measured if has_vectors(row, name)}
 
 
 def _order(name: str) -> tuple[bool, str]:

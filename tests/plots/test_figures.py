@@ -12,12 +12,12 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from m2l_bench.errors import UserError
+from m2l_bench.metrics.bootstrap import bootstrap_interval
 from m2l_bench.plots import confusion, distribution, figure2, pareto, training
 from m2l_bench.plots.looks import KNOWN
 from m2l_bench.plots.runs import load_probes, load_runs
 from m2l_bench.reconstruction.set_metrics import _digest
 from m2l_bench.runs.reconstruction import read_rows
-from m2l_bench.tables.reconstruction import bootstrap_interval
 from plots.conftest import MakeProbe, MakeRun
 
 LATENTS = {"sample_rate": 8_000, "channels": 1, "width": 4, "samples": 100}

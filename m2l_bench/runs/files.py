@@ -1,0 +1,88 @@
+"""Files that are whole or not there, folders that one process works in, and file names for any id."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import urllib.parse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from m2l_bench.errors import UserError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part.
+
+    Raises:
+        OSError: it cannot be written; the old content is still there.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def explain_write_errors(folder: Path) -> Iterator[None]:
+    """Turn a failed write into one line that says what is safe.
+
+    Raises:
+        UserError: something could not be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(
+            f"{folder}: cannot write ({reason}). Finished clips are safe: fix it and run the same command again"
+        ) from error
+
+
+@contextmanager
+def locked_folder(parent: Path, choose: Callable[[Path], Path]) -> Iterator[Path]:
+    """Make the folder that `choose` names below `parent`, and keep other processes out of it.
+
+    Raises:
+        UserError: it cannot be written, or another process is in it.
+    """
+    import filelock
+
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = choose(parent)
+        folder.mkdir(exist_ok=True)
+        lock = filelock.FileLock(folder / ".lock", timeout=0)
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise UserError(
+            f"{folder}: another process is working on this run; wait for it or choose another --out"
+        ) from error
+    except OSError as error:
+        raise UserError(f"{parent}: cannot write there ({error.strerror or error})") from error
+    try:
+        yield folder
+    finally:
+        lock.release()
+
+
+def numbered(name: str, number: int) -> str:
+    """Name the folder of the first, second, third ... run that is called `name`."""
+    return name if number == 1 else f"{name}~{number}"
+
+
+def file_name(clip_id: str) -> str:
+    """Make a file name of any id: unusual characters as %XX, long names shortened with a hash."""
+    name = urllib.parse.quote(clip_id, safe=" +,;=@()[]'")
+    if name.startswith("."):
+        name = "%2E" + name[1:]
+    if len(name) > 180:
+        name = f"{name[:160]}-{hashlib.sha256(clip_id.encode()).hexdigest()[:16]}"
+    return name

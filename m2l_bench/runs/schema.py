@@ -1,0 +1,307 @@
+"""Types of what is on disk. `docs/schemas/` has them as JSON Schema, for programs that read runs.
+
+    RUNS/<dataset>/<system>/     manifest.json: Manifest    clips.parquet, rows.jsonl: Row
+                                 distances.json: {reference: {metric: StoredDistance}}
+    RUNS/probe-<task>/<model>/   probe.json: ProbeManifest  items.json: ProbeItems  results.json: ProbeResults
+
+`SCHEMA_VERSION` is raised when an earlier program could not read what this one writes; `migration.py` brings earlier
+files to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from m2l_bench.cards import AdapterCard, ProbeSettings, ProbeTaskCard, SystemCard
+from m2l_bench.errors import UserError
+
+SCHEMA_VERSION: Literal[2] = 2
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StoredSystemCard(SystemCard):
+    """A system's card as it was when the run was made; keys that cards no longer have are passed over."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class StoredModelCard(AdapterCard):
+    """The card of a probed model: an embedding's, or a system's."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class StoredTaskCard(ProbeTaskCard):
+    """The card of a probing task."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Origin(_Stored):
+    """When and with what a command worked."""
+
+    started: str
+    device: str = ""
+    host: str = ""
+    platform: str = ""
+    python: str = ""
+    cores: int | None = None
+    processor: str = ""
+    packages: dict[str, str] = {}
+
+
+class Session(Origin):
+    """A command that worked on a run of reconstructions."""
+
+    clips: int = 0
+    not_measured: dict[str, str] = Field(default={}, description="metrics of the task, and why not")
+    jobs: int | None = None
+    finished: str = Field(default="", description="empty: it was interrupted")
+
+
+class Key(_Stored):
+    """Everything that decides a run's numbers but the versions of its metrics."""
+
+    dataset: str
+    root: str
+    task_digest: str
+    system: str
+    card_digest: str
+    steps: int | None
+    seed: int
+    weights_sha256: str = ""
+    versions: dict[str, str] = Field(default={}, description="of the adapter, the codec runner and the loader")
+
+
+class Manifest(_Stored):
+    """What was run, and by whom."""
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+    key: Key
+    card: StoredSystemCard
+    metric_versions: dict[str, str]
+    sessions: list[Session] = []
+
+
+class Row(BaseModel):
+    """One clip of a run. On disk its metrics, notes and vector counts are columns of their own: see `to_columns`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    status: Literal["measured", "failed", "missing"] = "measured"
+    reason: str | None = Field(default=None, description="why it was not measured")
+    sample_rate: int | None = Field(default=None, description="of the original, Hz")
+    channels: int | None = None
+    clipped_samples: int | None = Field(default=None, description="of the original, beyond full scale")
+    source_sha256: str | None = None
+    recording_sha256: str | None = None
+    source_stat: str | None = Field(default=None, description="size and time of the files when they were read")
+    encode_seconds: float | None = None
+    decode_seconds: float | None = None
+    latent_values: int | None = None
+    latent_bytes: int | None = None
+    peak_memory_mb: float | None = None
+    audio: str | None = Field(default=None, description="the reconstruction, below the run's folder")
+    reference_samples: int | None = None
+    reconstruction_samples: int | None = None
+    reconstruction_channels: int | None = None
+    values: dict[str, float | None] = {}
+    """Metrics by name; None where there is no value."""
+    frames: dict[str, int | None] = {}
+    """Vectors of the reconstruction by metric of sets; columns `<metric>_frames`."""
+    notes: dict[str, str | None] = {}
+    """Why a column is empty; columns `<column>_note`."""
+
+    @property
+    def measured(self) -> bool:
+        return self.status == "measured"
+
+    @classmethod
+    def from_columns(cls, columns: dict[str, Any]) -> Row:
+        """Make a row of the columns of a table or of a line.
+
+        Raises:
+            ValidationError: a column has a value of another type, or the id is missing.
+        """
+        return cls.model_validate(cls.sort_columns(columns))
+
+    @staticmethod
+    def sort_columns(columns: dict[str, Any]) -> dict[str, Any]:
+        """Sort columns into fields."""
+        fields: dict[str, Any] = {"values": {}, "frames": {}, "notes": {}}
+        for column, value in columns.items():
+            if column in _FIXED:
+                fields[column] = value
+            elif column.endswith("_note"):
+                fields["notes"][column.removesuffix("_note")] = value
+            elif column.endswith("_frames"):
+                fields["frames"][column.removesuffix("_frames")] = value
+            else:
+                fields["values"][column] = value
+        return fields
+
+    def to_columns(self) -> dict[str, Any]:
+        """Lay the row out as columns; those that are None throughout its fixed part are there as well."""
+        return {
+            **{name: getattr(self, name) for name in _FIXED},
+            **{f"{name}_frames": count for name, count in self.frames.items()},
+            **self.values,
+            **{f"{name}_note": note for name, note in self.notes.items()},
+        }
+
+    def value(self, metric: str) -> float | None:
+        """The value of a metric of pairs; None where it has none."""
+        return self.values.get(metric)
+
+    def note(self, column: str) -> str | None:
+        """Why a column is empty; None where nothing was noted."""
+        return self.notes.get(column)
+
+
+_FIXED = tuple(name for name in Row.model_fields if name not in ("values", "frames", "notes"))
+
+
+class StoredDistance(_Stored):
+    """A metric of a whole set, and of which vectors it was taken."""
+
+    digest: str = Field(description="of the embedding, the reference and the clips")
+    reference_digest: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    resampled: list[float] | None = Field(default=None, description="values on resamples of the clips")
+    infinity: float | None = Field(default=None, description="extrapolated to infinitely many clips")
+    kernel: float | None = Field(default=None, description="kernel audio distance")
+    dim: int | None = None
+    clips: int
+    frames: int | None = None
+    reference_clips: int | None = None
+    reference_frames: int | None = None
+    paired: bool = False
+    notes: list[str] = []
+
+
+class ProbeKey(_Stored):
+    """Everything that decides a probe's numbers."""
+
+    task: str
+    task_digest: str
+    model: str
+    model_identity: str
+    classifier: Literal["mlp", "linear", "knn"]
+    settings: ProbeSettings
+    seeds: int
+    fraction: float = Field(description="of the training clips")
+    dataset: str = Field(description="digest of all listed clips: contents, labels and splits")
+    clips: str = Field(description="digest of the ids that have features")
+    versions: dict[str, str] = Field(description="of the probe, the loader, and of packages that decide numbers")
+
+
+class ProbeManifest(_Stored):
+    """What was probed, and by whom."""
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+    key: ProbeKey
+    task: StoredTaskCard
+    card: StoredModelCard
+    made: Origin
+
+
+class ProbeItem(_Stored):
+    """A test clip with its labels."""
+
+    id: str
+    labels: list[str]
+
+
+class ProbeItems(_Stored):
+    """The test clips, in the order of the scores."""
+
+    classes: list[str]
+    multilabel: bool
+    items: list[ProbeItem]
+
+
+class MetricResult(_Stored):
+    """A metric of a probe, from 0 to 1."""
+
+    mean: float = Field(description="over seeds")
+    std: float | None = Field(description="over seeds; None for one seed")
+    seeds: list[float]
+    low: float
+    high: float
+    resampled: list[float | None] = Field(description="the mean over seeds on resamples of the test clips")
+
+
+class SeedHistory(_Stored):
+    """What training went through with one seed, by epoch."""
+
+    epochs: int
+    loss: list[float | None]
+    validation_loss: list[float | None]
+    validation_score: list[float | None]
+    best_epoch: int
+
+
+class ProbeResults(_Stored):
+    """Every figure of a probe."""
+
+    metrics: dict[str, MetricResult]
+    resamples: int
+    resampling_seed: int
+    clips: dict[str, int] = Field(description="by split")
+    dim: int
+    failed: dict[str, str] = Field(description="clips without features, and why")
+    notes: list[str]
+    classes: list[str]
+    confusion: list[list[float]] | None
+    histories: list[SeedHistory]
+
+
+Stored = TypeVar("Stored")
+DISTANCES = TypeAdapter(dict[str, dict[str, StoredDistance]])
+"""The content of `distances.json`, by reference and metric."""
+
+
+def read_stored(path: Path, validate: Callable[[Any], Stored], content: object, advice: str) -> Stored:
+    """Validate what was read from a file.
+
+    Args:
+        validate: a type's way to do it, such as `Manifest.model_validate`.
+        advice: what to do when the content is not of this type.
+
+    Raises:
+        UserError: naming the file, the key, and what is wrong with it.
+    """
+    try:
+        return validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "'" + ".".join(map(str, first["loc"])) + "': " if first["loc"] else ""
+        raise UserError(f"{path}: {where}{first['msg']}; {advice}") from error
+
+
+def json_schemas() -> dict[str, dict[str, Any]]:
+    """JSON Schemas by the name of the file that they describe."""
+    kinds: dict[str, type[BaseModel]] = {
+        "manifest": Manifest,
+        "probe": ProbeManifest,
+        "items": ProbeItems,
+        "results": ProbeResults,
+    }
+    schemas = {name: kind.model_json_schema() for name, kind in kinds.items()}
+    schemas["distances"] = DISTANCES.json_schema()
+    row = Row.model_json_schema()
+    row["properties"] = {name: row["properties"][name] for name in _FIXED}
+    row["patternProperties"] = {"_note$": {"type": ["string", "null"]}, "_frames$": {"type": ["integer", "null"]}}
+    row["additionalProperties"] = {"type": ["number", "null"], "description": "a metric of pairs"}
+    schemas["row"] = row
+    return schemas

@@ -1,0 +1,107 @@
+"""Rows of an ablation -> Table 3 of the paper. Trains and scores nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from m2l_bench.errors import UserError
+from m2l_bench.metrics.bootstrap import bootstrap_interval
+from m2l_bench.shipped import shipped
+from m2l_bench.tables import formats
+from m2l_bench.tables.formats import Column, Table
+
+METRICS = {"log_spectral_distance_db": "Log-spectral distance (dB) ↓", "si_sdr_db": "SI-SDR (dB) ↑"}
+KINDS = {"": "", "_from_base": ", from the base model", "_between_seeds": ", between seeds"}
+PUBLISHED = ("fad", "fad_clap")
+ROWS = "table3_clips.csv"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A row of Table 3."""
+
+    name: str
+    paper_row: str
+    attention: bool
+    frequency_scaling: bool
+
+
+VARIANTS = (
+    Variant("base", "Base Model", attention=False, frequency_scaling=False),
+    Variant("attention", "+ Freq-wise Attention", attention=True, frequency_scaling=False),
+    Variant("frequency-scaling", "+ Adaptive Freq Scaling", attention=True, frequency_scaling=True),
+)
+
+
+def table(clips: pd.DataFrame) -> Table:
+    """Means over clips (of means over seeds) with 95 % bootstrap intervals, differences from the base model paired by
+    clip, and how far apart seeds lie: an interval over clips does not know what another training would have given.
+
+    Fréchet distances are those of the paper alone: they want more clips than are held out here.
+    """
+    paper = pd.read_csv(shipped("results/paper") / "table3.csv", index_col="model")
+    by_clip = clips.groupby(["system", "clip"])[list(METRICS)].mean()
+    by_seed = clips.groupby(["system", "seed"])[list(METRICS)].mean()
+    counts = clips.groupby("system")[["parameters", "iterations", "crops"]].first()
+    records = []
+    for variant in VARIANTS:
+        mine, base, means = by_clip.loc[variant.name], by_clip.loc[VARIANTS[0].name], by_seed.loc[variant.name]
+        record: dict[str, Any] = {"system": variant.name, **counts.loc[variant.name]}
+        record |= {"seeds": len(means), "clips": len(mine)}
+        for name in METRICS:
+            record |= _with_interval(name, mine[name].to_numpy())
+            difference = (mine[name] - base[name]).to_numpy()
+            record |= _with_interval(f"{name}_from_base", difference if variant is not VARIANTS[0] else np.zeros(0))
+            record[f"{name}_between_seeds"] = np.ptp(means[name].to_numpy()) if len(means) > 1 else float("nan")
+        record |= {f"{name}_paper": paper.loc[variant.paper_row, name] for name in PUBLISHED}
+        records.append(record)
+    published = ", ".join(f"{row} {fad:.3f}" for row, fad in paper["fad"].items())
+    each, seeds, held_out = clips.iloc[0], clips["seed"].nunique(), clips["clip"].nunique()
+    between = f"between seeds: how far apart the means of {seeds} trainings lie that differ in nothing but the seed"
+    alone = "trainings that differ in nothing but the seed were not compared"
+    return Table(
+        pd.DataFrame(records),
+        {variant.name: variant.paper_row for variant in VARIANTS},
+        [Column(name + kind, header + words, 2) for kind, words in KINDS.items() for name, header in METRICS.items()],
+        [
+            f"{each['iterations']:,} iterations, {each['crops']:,} crops each; {held_out} held-out clips",
+            f"intervals are over clips; {between if seeds > 1 else alone}",
+            f"Fréchet distances are not measured on so few held-out clips; the paper's: {published}",
+        ],
+        "Ablation, Table 3 of the paper: mean over held-out clips [95 % bootstrap interval], at equal budget.",
+        ("Model", "Parameters"),
+        ("parameters",),
+    )
+
+
+def _with_interval(name: str, values: np.ndarray) -> dict[str, float]:
+    low, high = bootstrap_interval(values)
+    return {name: float(values.mean()) if len(values) else float("nan"), f"{name}_low": low, f"{name}_high": high}
+
+
+def write(result: Table, clips: pd.DataFrame, folder: Path) -> list[Path]:
+    """Write the table, `table3.csv` and `table3.md`, and its rows into `folder`; returns the paths."""
+    paths = formats.write(result, folder, "table3")
+    rows = folder / ROWS
+    try:
+        clips.to_csv(rows, index=False, lineterminator="\n")
+    except OSError as error:
+        raise UserError(f"{rows}: cannot be written ({error.strerror})") from error
+    return [*paths, rows]
+
+
+def read(path: Path) -> Table:
+    """The table of rows that `write` left.
+
+    Raises:
+        UserError: unreadable, or not such rows.
+    """
+    try:
+        return table(pd.read_csv(path))
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path}: not the rows of a Table 3 ({error}); `m2l-bench ablate` writes it again") from error
