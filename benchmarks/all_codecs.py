@@ -34,7 +34,7 @@ from m2l_bench import audio
 from m2l_bench.cards import SystemCard
 from m2l_bench.datasets import bundled
 from m2l_bench.music2latent import PUBLISHED_LATENT_SCALE
-from m2l_bench.systems.codec_runner import MemoryMeter
+from m2l_bench.systems.devices import MemoryMeter
 from m2l_bench.systems.loading import load_runner
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"

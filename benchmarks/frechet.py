@@ -30,7 +30,7 @@ from m2l_bench.distances.measure import measure
 from m2l_bench.engine import default_jobs
 from m2l_bench.metrics import frechet
 from m2l_bench.runs.vectors import StoredClips, write_vectors
-from m2l_bench.systems.codec_runner import MemoryMeter
+from m2l_bench.systems.devices import MemoryMeter
 from m2l_bench.systems.embedding_runner import EmbeddingRunner, load_embedding
 
 KEPT: list[Any] = []

@@ -31,7 +31,7 @@ from m2l_bench.datasets import bundled
 from m2l_bench.engine import default_jobs
 from m2l_bench.probing.targets import Part
 from m2l_bench.probing.training import fit
-from m2l_bench.systems.codec_runner import MemoryMeter
+from m2l_bench.systems.devices import MemoryMeter
 from m2l_bench.systems.embedding_runner import load_embedding
 
 SPEED_OF = ("mel-mean", "chroma", "musicnn", "music2latent-untrained")

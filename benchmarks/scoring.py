@@ -25,7 +25,7 @@ from m2l_bench.codecs.anchors import LowPass
 from m2l_bench.datasets import bundled
 from m2l_bench.engine import default_jobs, map_unordered
 from m2l_bench.reconstruction.scoring import score
-from m2l_bench.systems.codec_runner import MemoryMeter
+from m2l_bench.systems.devices import MemoryMeter
 
 Task = tuple[Audio, Audio, int, tuple[str, ...]]
 METRICS = ("si_sdr_db", "visqol")

@@ -29,7 +29,8 @@ from m2l_bench.commands import (
     weights,
 )
 from m2l_bench.commands.common import State, consoles
-from m2l_bench.errors import UserError, one_line
+from m2l_bench.errors import UserError
+from m2l_bench.text import one_line
 
 INTERRUPTED = 130
 

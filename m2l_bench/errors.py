@@ -1,4 +1,4 @@
-"""Errors that are the user's to mend: the command line prints them as one line, without a traceback."""
+"""Errors that the user can fix: the command line prints them as one line, without a traceback."""
 
 from __future__ import annotations
 
@@ -17,8 +17,3 @@ class MissingRecording(BadClip):
 
 class Undefined(Exception):
     """A metric has no value for these signals; the message is the reason shown beside the empty cell."""
-
-
-def one_line(error: BaseException) -> str:
-    """The error as a single line of text, falling back to the name of its type."""
-    return " ".join(str(error).split()) or type(error).__name__

@@ -11,7 +11,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from m2l_bench.errors import UserError, one_line
+from m2l_bench.errors import UserError
+from m2l_bench.text import one_line
 from m2l_bench.weights.read import fill, must_exist
 
 if TYPE_CHECKING:

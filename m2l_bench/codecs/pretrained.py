@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from m2l_bench.errors import UserError, one_line
+from m2l_bench.errors import UserError
+from m2l_bench.text import one_line
 from m2l_bench.weights.read import read_config, read_safetensors
 
 

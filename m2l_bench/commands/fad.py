@@ -68,7 +68,7 @@ def fad(
     from m2l_bench.distances import folders as module
     from m2l_bench.distances import upstream as upstream_fad
     from m2l_bench.distances.references import write_statistics
-    from m2l_bench.systems.codec_runner import torch_device
+    from m2l_bench.systems.devices import torch_device
     from m2l_bench.weights.locate import cache_folder
 
     stdout, stderr = consoles()

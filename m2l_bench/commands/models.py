@@ -77,7 +77,7 @@ def check(
     from m2l_bench.cards import load_cards
     from m2l_bench.console.terminal import print_json, table
     from m2l_bench.systems.check import check_codec
-    from m2l_bench.systems.codec_runner import torch_device
+    from m2l_bench.systems.devices import torch_device
     from m2l_bench.systems.loading import load_runner
 
     stdout, _ = consoles()

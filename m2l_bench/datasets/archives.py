@@ -21,7 +21,8 @@ from itertools import accumulate
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from m2l_bench.errors import UserError, one_line
+from m2l_bench.errors import UserError
+from m2l_bench.text import one_line
 
 BLOCK = 1 << 20
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, ValueError)

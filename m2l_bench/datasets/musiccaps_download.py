@@ -11,8 +11,9 @@ from typing import Any
 
 from m2l_bench.audio import EXTENSIONS
 from m2l_bench.datasets.musiccaps import CSV_NAME, read_list
-from m2l_bench.errors import UserError, one_line
+from m2l_bench.errors import UserError
 from m2l_bench.progress import Progress
+from m2l_bench.text import one_line
 
 HUB_REPOSITORY = "google/MusicCaps"
 GONE_SIGNS = (

@@ -12,11 +12,12 @@ import numpy as np
 
 from m2l_bench import audio as audio_files
 from m2l_bench.datasets.folder import load as load_folder
-from m2l_bench.errors import BadClip, Undefined, UserError, one_line
+from m2l_bench.errors import BadClip, Undefined, UserError
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.progress import Progress
 from m2l_bench.runs.vectors import write_vectors
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
+from m2l_bench.text import one_line
 
 SILENCE = 1e-5
 """Root mean square, -100 dB of full scale."""

@@ -17,7 +17,7 @@ from m2l_bench.progress import Progress
 from m2l_bench.runs.vectors import StoredClips
 from m2l_bench.systems.adapters import adapter_availability
 from m2l_bench.systems.embedding_runner import EmbeddingRunner, load_embedding
-from m2l_bench.wording import first_of
+from m2l_bench.text import first_of
 
 
 @dataclass

@@ -24,7 +24,8 @@ from typing import Any
 import soundfile
 
 from m2l_bench.cards import WeightFile, load_cards
-from m2l_bench.errors import UserError, one_line
+from m2l_bench.errors import UserError
+from m2l_bench.text import one_line
 from m2l_bench.weights import locate as weights
 
 INSTALL = "pip install 'm2l-bench[upstream]', in an environment of its own"

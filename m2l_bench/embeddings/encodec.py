@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from m2l_bench.adapter import Availability
 from m2l_bench.embeddings.base import Embedding
-from m2l_bench.errors import UserError, one_line
+from m2l_bench.errors import UserError
+from m2l_bench.text import one_line
 from m2l_bench.weights.read import fill, missing, read_config, read_safetensors
 
 if TYPE_CHECKING:

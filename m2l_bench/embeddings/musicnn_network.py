@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from m2l_bench.errors import UserError, one_line
+from m2l_bench.errors import UserError
+from m2l_bench.text import one_line
 
 UNITS, TAGS = 200, 50
 TIMBRAL = ((7, 38), (7, 67))

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from m2l_bench.audio import Audio, resample, to_mono
-from m2l_bench.errors import Undefined, one_line
+from m2l_bench.errors import Undefined
 from m2l_bench.metrics.base import PairedMetric
+from m2l_bench.text import one_line
 
 SAMPLE_RATE = 48_000
 MINIMUM_SECONDS = 1.0

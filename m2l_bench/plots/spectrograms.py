@@ -26,7 +26,7 @@ from m2l_bench.plots.style import PAGE_INCHES, QUIET, styled
 from m2l_bench.runs.audio import originals, read_original, read_reconstruction
 from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.runs.schema import Row
-from m2l_bench.wording import first_of
+from m2l_bench.text import first_of
 
 WINDOW, HOP, BANDS = 4096, 1024, 128
 RANGE_DB = 80.0

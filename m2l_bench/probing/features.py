@@ -23,12 +23,13 @@ from m2l_bench import audio as audio_files
 from m2l_bench.audio import Audio, fit_length
 from m2l_bench.datasets.base import Clip
 from m2l_bench.digests import digest
-from m2l_bench.errors import BadClip, Undefined, UserError, one_line
+from m2l_bench.errors import BadClip, Undefined, UserError
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.progress import Progress
 from m2l_bench.runs.files import explain_write_errors
 from m2l_bench.runs.vectors import read_vectors, write_vectors
 from m2l_bench.systems.embedding_runner import EmbeddingRunner, Mono
+from m2l_bench.text import one_line
 
 Matrix = NDArray[np.float32]
 

@@ -27,7 +27,7 @@ from m2l_bench.progress import Progress, Quiet
 from m2l_bench.runs.probe import folder_name, open_probe
 from m2l_bench.runs.provenance import origin
 from m2l_bench.runs.schema import MetricResult, ProbeItem, ProbeItems, ProbeKey, ProbeResults, SeedHistory
-from m2l_bench.systems.codec_runner import torch_device
+from m2l_bench.systems.devices import torch_device
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
 from m2l_bench.weights.locate import cache_folder
 

@@ -16,7 +16,7 @@ from m2l_bench.datasets.base import Clip
 from m2l_bench.datasets.loading import loader_version
 from m2l_bench.distances.references import load_references
 from m2l_bench.engine import default_jobs, map_unordered
-from m2l_bench.errors import BadClip, MissingRecording, UserError, one_line
+from m2l_bench.errors import BadClip, MissingRecording, UserError
 from m2l_bench.metrics import PAIRED
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.progress import Progress, Quiet
@@ -26,9 +26,11 @@ from m2l_bench.reconstruction.set_metrics import Embedder, measure_distances
 from m2l_bench.runs.provenance import now, origin
 from m2l_bench.runs.reconstruction import Run, RunKey, is_complete, open_run
 from m2l_bench.runs.schema import Row, Session
-from m2l_bench.systems.codec_runner import CodecRunner, Cost, torch_device
+from m2l_bench.systems.codec_runner import CodecRunner, Cost
+from m2l_bench.systems.devices import torch_device
 from m2l_bench.systems.embedding_runner import load_embedding
 from m2l_bench.systems.loading import load_system, system_versions
+from m2l_bench.text import one_line
 from m2l_bench.weights.locate import cache_folder
 
 PACKAGES = ("m2l-bench", "torch", "numpy", "scipy", "soundfile", "soxr", "visqol-python")

@@ -11,7 +11,7 @@ from m2l_bench.audio import Audio
 from m2l_bench.distances.measure import measure
 from m2l_bench.distances.references import References
 from m2l_bench.engine import map_unordered
-from m2l_bench.errors import Undefined, UserError, one_line
+from m2l_bench.errors import Undefined, UserError
 from m2l_bench.metrics import SetMetric
 from m2l_bench.progress import Progress
 from m2l_bench.runs.distances import has_vectors, read_all_distances, vectors_digest, write_distance
@@ -20,6 +20,7 @@ from m2l_bench.runs.reconstruction import read_rows
 from m2l_bench.runs.schema import Row, StoredDistance
 from m2l_bench.runs.vectors import StoredClips, write_vectors
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
+from m2l_bench.text import one_line
 
 
 @dataclass(frozen=True)

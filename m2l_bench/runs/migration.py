@@ -10,8 +10,8 @@ import json
 from typing import Any
 
 from m2l_bench.cards import SystemCard
+from m2l_bench.cards.former_names import DATASETS, SHORT_NAMES
 from m2l_bench.digests import digest
-from m2l_bench.former_names import DATASETS, SHORT_NAMES
 
 FORMER_DESCRIBING = {"title", "description", "citation", "source", "licence", "latents", "paper_row", "recordings"}
 """Keys of a system's card that were left out of its digest."""

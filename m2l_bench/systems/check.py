@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from m2l_bench.cards import Latents, SystemCard
-from m2l_bench.systems.codec_runner import CodecRunner, MemoryMeter
+from m2l_bench.systems.codec_runner import CodecRunner
+from m2l_bench.systems.devices import MemoryMeter, clock
 
 if TYPE_CHECKING:
     import torch
@@ -49,11 +50,11 @@ def check_codec(card: SystemCard, runner: CodecRunner) -> Check:
     with torch.inference_mode():
         for _ in range(2):
             generator = torch.Generator(runner.device).manual_seed(0)
-            started = runner.clock()
+            started = clock(runner.device)
             latents = codec.encode(audio)
-            encoded = runner.clock()
+            encoded = clock(runner.device)
             output = codec.decode(latents, samples, steps=runner.steps, generator=generator)
-            passes.append((latents, output, encoded - started, runner.clock() - encoded))
+            passes.append((latents, output, encoded - started, clock(runner.device) - encoded))
         memory = meter.peak_mb()
         features = tuple(codec.features(audio).shape) if codec.has_features() else None
     latents, output, *_ = passes[0]

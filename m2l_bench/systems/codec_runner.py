@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import sys
-import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
 from m2l_bench.audio import Audio, fit_length, resample
 from m2l_bench.errors import BadClip
+from m2l_bench.systems.devices import MemoryMeter, clock
 
 if TYPE_CHECKING:
     import torch
@@ -137,11 +134,11 @@ class CodecRunner:
                 chosen = places[first : first + self.batch_size]
                 pieces = np.stack([fit_length(streams[k][:, start : start + size], size) for k, start in chosen])
                 batch = torch.from_numpy(pieces).to(self.device)
-                started = self.clock()
+                started = clock(self.device)
                 latents = self.codec.encode(batch)
-                encoded = self.clock()
+                encoded = clock(self.device)
                 output = self.codec.decode(latents, batch.shape[-1], steps=self.steps, generator=generator)
-                finished = self.clock()
+                finished = clock(self.device)
                 for (k, start), chunk in zip(chosen, self._checked(output, batch), strict=True):
                     window = _fades(size, overlap, at_start=start != starts[0], at_end=start != starts[-1])
                     whole[k, :, start : start + size] += chunk * window
@@ -162,53 +159,6 @@ class CodecRunner:
         if not np.isfinite(audio).all():
             raise BadClip("the codec gave NaN or infinite samples")
         return audio
-
-    def clock(self) -> float:
-        """Seconds, once the device has done all it was given."""
-        if self.device.startswith("cuda"):
-            import torch
-
-            torch.cuda.synchronize(self.device)
-        return time.perf_counter()
-
-
-def torch_device(name: str) -> str:
-    """The device of this name; for "auto" a GPU where there is one."""
-    if name != "auto":
-        return name
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-class MemoryMeter:
-    """Peak memory since its creation: allocated by torch on a GPU, resident in this process on a CPU.
-
-    Only Linux can reset a process's high-water mark; elsewhere the figure for the CPU is the process's peak so far.
-    """
-
-    def __init__(self, device: str) -> None:
-        self.device = device
-        if device.startswith("cuda"):
-            import torch
-
-            torch.cuda.reset_peak_memory_stats(device)
-        elif sys.platform == "linux":
-            with contextlib.suppress(OSError):
-                Path("/proc/self/clear_refs").write_text("5")
-
-    def peak_mb(self) -> float:
-        """Megabytes (10^6 bytes)."""
-        if self.device.startswith("cuda"):
-            import torch
-
-            return torch.cuda.max_memory_allocated(self.device) / 1e6
-        if sys.platform == "linux":
-            status = Path("/proc/self/status").read_text()
-            return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def _seed_for(seed: int, clip_id: str) -> int:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from m2l_bench.audio import Audio, resample, to_mono
 from m2l_bench.cards import EmbeddingCard
+from m2l_bench.cards.former_names import EMBEDDINGS as FORMER_EMBEDDINGS
 from m2l_bench.digests import digest
 from m2l_bench.errors import BadClip, Undefined, UserError
-from m2l_bench.former_names import EMBEDDINGS as FORMER_EMBEDDINGS
 from m2l_bench.metrics.frechet import Frames
 from m2l_bench.runs.files import explain_write_errors
 from m2l_bench.systems.adapters import adapter_availability, load_adapter

@@ -19,7 +19,7 @@ from m2l_bench.runs.schema import MetricResult, StoredTaskCard
 from m2l_bench.shipped import shipped
 from m2l_bench.tables.formats import Column, Table
 from m2l_bench.tables.probe_differences import paired_difference
-from m2l_bench.wording import first_of
+from m2l_bench.text import first_of
 
 PAPER = "Music2Latent paper, Table 1"
 PERCENT = 100.0

@@ -15,7 +15,7 @@ from m2l_bench.runs.measured import MeasuredRun, MeasuredRuns, measured_runs
 from m2l_bench.runs.schema import Row
 from m2l_bench.shipped import shipped
 from m2l_bench.tables.formats import Column, Table
-from m2l_bench.wording import first_of
+from m2l_bench.text import first_of
 
 COLUMNS = ("si_sdr_db", "visqol", "fad", "fad_clap", "fad_musicnn")
 """In every table, measured or not; distances with other embeddings follow where they were measured."""

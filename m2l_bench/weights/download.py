@@ -9,8 +9,9 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Literal
 
-from m2l_bench.errors import UserError, one_line
+from m2l_bench.errors import UserError
 from m2l_bench.music2latent.hashes import file_checksum
+from m2l_bench.text import one_line
 
 BLOCK = 1 << 20
 TIMEOUT_SECONDS = 60

@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
 from m2l_bench.adapter import Availability
-from m2l_bench.errors import UserError, one_line
+from m2l_bench.errors import UserError
+from m2l_bench.text import one_line
 
 if TYPE_CHECKING:
     from torch import Tensor

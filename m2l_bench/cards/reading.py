@@ -1,0 +1,171 @@
+"""Finding, reading and checking cards, and importing what they name."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from m2l_bench.cards.models import Card, EmbeddingCard, ProbeTaskCard, SystemCard, TaskCard
+from m2l_bench.errors import UserError
+from m2l_bench.shipped import shipped
+
+CardType = TypeVar("CardType", bound=Card)
+
+
+@dataclass
+class Cards:
+    """All cards in reach, by name."""
+
+    systems: dict[str, SystemCard] = field(default_factory=dict)
+    embeddings: dict[str, EmbeddingCard] = field(default_factory=dict)
+    tasks: dict[str, TaskCard] = field(default_factory=dict)
+    probes: dict[str, ProbeTaskCard] = field(default_factory=dict)
+
+    def system(self, name: str) -> SystemCard:
+        return pick(self.systems, name, "system", "m2l-bench models")
+
+    def embedding(self, name: str) -> EmbeddingCard:
+        return pick(self.embeddings, name, "embedding", "m2l-bench weights list")
+
+    def task(self, name: str) -> TaskCard:
+        if name in self.probes:
+            raise UserError(f"'{name}' is a probing task: `m2l-bench probe --task {name}`")
+        return pick(self.tasks, name, "task", "m2l-bench tasks")
+
+    def probe_task(self, name: str) -> ProbeTaskCard:
+        if name in self.tasks:
+            raise UserError(f"'{name}' is a reconstruction task: `m2l-bench reconstruct --task {name}`")
+        return pick(self.probes, name, "probing task", "m2l-bench tasks")
+
+    def task_of_any_kind(self, name: str) -> TaskCard | ProbeTaskCard:
+        return self.probes[name] if name in self.probes else pick(self.tasks, name, "task", "m2l-bench tasks")
+
+
+def pick(cards: dict[str, CardType], name: str, what: str, command: str) -> CardType:
+    """The card of this name.
+
+    Args:
+        what: what cards these are, for the message.
+        command: that lists them, for the message.
+
+    Raises:
+        UserError: there is none; names the nearest.
+    """
+    if name not in cards:
+        near = difflib.get_close_matches(name, cards, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"`{command}` lists them."
+        raise UserError(f"no {what} called '{name}': {hint}")
+    return cards[name]
+
+
+def load_cards(folders: Sequence[Path] = ()) -> Cards:
+    """Read every card: the package's own, those of installed packages, then those in `folders`.
+
+    Raises:
+        UserError: a folder is missing, a card is invalid, or two cards share a name.
+    """
+    folders_of_ours = (shipped("baselines"), shipped("baselines") / "embeddings", shipped("tasks"))
+    paths = [path for folder in folders_of_ours for path in _yaml_files(folder)]
+    for point in entry_points(group="m2l_bench.cards"):
+        paths += sorted(Path(str(entry)) for entry in files(point.value).iterdir() if _is_yaml(entry.name))
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"--cards {folder}: no such folder")
+        paths += _yaml_files(folder)
+    cards = Cards()
+    for path in paths:
+        card = read_card(path)
+        known: dict[str, Any] = cards.systems
+        rivals: dict[str, Any] = {}
+        if isinstance(card, TaskCard):
+            known, rivals = cards.tasks, cards.probes
+        elif isinstance(card, ProbeTaskCard):
+            known, rivals = cards.probes, cards.tasks
+        elif isinstance(card, EmbeddingCard):
+            known = cards.embeddings
+        taken = known.get(card.name) or rivals.get(card.name)
+        if taken:
+            raise UserError(f"{path}: the name '{card.name}' is taken by {taken.path}")
+        known[card.name] = card
+    return cards
+
+
+def read_card(path: Path) -> SystemCard | EmbeddingCard | TaskCard | ProbeTaskCard:
+    """Read and validate one card.
+
+    Raises:
+        UserError: naming the file, the key and, for a misspelt key, the nearest right one.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: a card is a mapping of keys to values")
+    model: type[SystemCard | EmbeddingCard | TaskCard | ProbeTaskCard] = SystemCard
+    if "dataset" in content:
+        model = ProbeTaskCard if "probe" in content else TaskCard
+    elif content.get("kind") == "embedding":
+        model = EmbeddingCard
+    try:
+        return model.model_validate({**content, "path": path})
+    except ValidationError as error:
+        raise UserError(f"{path}: " + "; ".join(_explain(model, e) for e in error.errors())) from error
+
+
+def _explain(model: type[BaseModel], error: Any) -> str:
+    *parents, key = error["loc"] or ("",)
+    for parent in parents:
+        annotation = model.model_fields[parent].annotation if parent in model.model_fields else None
+        for kind in (annotation, *get_args(annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                model = kind
+    where = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        known = [name for name in model.model_fields if name != "path"]
+        near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+        return f"unknown key '{where}': " + (
+            f"did you mean '{near[0]}'?" if near else f"known keys are {', '.join(known)}"
+        )
+    if error["type"] == "missing":
+        return f"key '{where}' is missing"
+    return f"key '{where}': {error['msg']}, got {error['input']!r}"
+
+
+def _is_yaml(name: str) -> bool:
+    return name.endswith((".yaml", ".yml"))
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if _is_yaml(path.name))
+
+
+def import_named(name: str, shipped_paths: Mapping[str, str], path: Path) -> Any:
+    """Import what a card names: by a short name, or as `package.module:attribute`.
+
+    Args:
+        shipped_paths: paths by short name.
+        path: of the card, for the message.
+
+    Raises:
+        UserError: no such name, or the module or the attribute is not there; names the card.
+    """
+    spec = shipped_paths.get(name, name)
+    module, colon, attribute = spec.partition(":")
+    if not colon:
+        near = difflib.get_close_matches(name, shipped_paths, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(shipped_paths)}"
+        raise UserError(f"{path}: no '{name}': {hint}, or give a path like package.module:Class")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(f"{path}: cannot import '{spec}' ({error})") from error
