@@ -1,4 +1,4 @@
-"""What every adapter has: a version, weights, a device, and an answer to whether it can run on this machine."""
+"""The base of every adapter: a version, weights, a device, and a check whether it can run on this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ GET_WEIGHTS = "m2l-bench weights get "
 
 @dataclass(frozen=True)
 class Availability:
-    """Whether something can run here; if not, why, and the command that changes it."""
+    """Whether something can run on this machine. It is true when it can.
+
+    Attributes:
+        reason: why it cannot run; empty if it can.
+        command: the command that changes this.
+    """
 
     reason: str = ""
     command: str = ""
@@ -24,38 +29,42 @@ class Availability:
 
 
 class Adapter:
-    """Base of codecs, of makers of reconstructions, and of embeddings.
+    """Base class of codecs, reconstructors and embeddings.
 
-    An adapter is made with the options of its card and, by name, with the path of each file of weights that the card
-    lists. Everything here has a default.
+    An adapter is created with the options of its card and, as keyword arguments, the path of each weight file that the
+    card lists. Every member of this class has a default.
     """
 
     version: str = "1"
-    """Raise it when the same input begins to give other numbers: runs and cached vectors of another version are not
-    continued."""
+    """Version of the adapter's numbers. Raise it when the same input begins to give other numbers: runs and cached
+    vectors of another version are not continued."""
     weights_sha256: str = ""
-    """Of weights that the adapter finds by itself; those that the card lists are hashed for it."""
+    """SHA-256 of weights that the adapter finds by itself; the files that the card lists are hashed by the harness."""
 
     @classmethod
     def availability(cls, **options: Any) -> Availability:
-        """Tell, without making the adapter, whether it can run here with these options of its card."""
+        """Tell, without creating the adapter, whether it can run on this machine with these options of its card."""
         return Availability()
 
     def to(self, device: str) -> None:
-        """Move networks to a torch device, for example "cpu" or "cuda:0"."""
+        """Move the networks to a torch device, for example "cpu" or "cuda:0"."""
 
 
 def group_by_reason(states: Iterable[tuple[str, Availability]]) -> list[tuple[list[str], Availability]]:
-    """Group the names of what cannot run here by reason, with one command for a whole group where there is one."""
+    """Group the names of what cannot run on this machine by reason.
+
+    A group has one command for all of its names where such a command exists.
+    """
     groups: dict[tuple[str, str], list[tuple[str, Availability]]] = {}
     for name, state in states:
-        shared = GET_WEIGHTS if state.command.startswith(GET_WEIGHTS) else state.command.replace(f" {name}=", " NAME=")
-        groups.setdefault((state.reason, shared), []).append((name, state))
-    grouped = []
+        command = state.command
+        command = GET_WEIGHTS if command.startswith(GET_WEIGHTS) else command.replace(f" {name}=", " NAME=")
+        groups.setdefault((state.reason, command), []).append((name, state))
+    names_and_states = []
     for (reason, command), group in groups.items():
         if command == GET_WEIGHTS:
             command += " ".join(dict.fromkeys(state.command.removeprefix(GET_WEIGHTS) for _, state in group))
         elif len(group) == 1:
             command = group[0][1].command
-        grouped.append(([name for name, _ in group], Availability(reason, command)))
-    return grouped
+        names_and_states.append(([name for name, _ in group], Availability(reason, command)))
+    return names_and_states

@@ -1,4 +1,7 @@
-"""Reading, writing, resampling and folding audio. Arrays are (channels, samples) float32, full scale is 1."""
+"""Reading, writing, resampling and downmixing of audio.
+
+Arrays are (channels, samples) float32; full scale is 1.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 from m2l_bench.errors import BadClip
 
 Audio = NDArray[np.float32]
+"""(channels, samples) float32; full scale is 1."""
 
 EXTENSIONS = frozenset(
     [
@@ -38,7 +42,7 @@ def read(path: Path, start_seconds: float = 0.0, duration_seconds: float | None 
     """Read a file, or a section of it, at its own sample rate.
 
     Returns:
-        audio (channels, samples) and the sample rate in Hz. Lossy files may decode to values beyond full scale.
+        The audio (channels, samples) and the sample rate in Hz. Lossy files may decode to values beyond full scale.
 
     Raises:
         BadClip: the file is missing, empty, not audio, shorter than its header promises, or holds NaN.
@@ -57,23 +61,23 @@ def read(path: Path, start_seconds: float = 0.0, duration_seconds: float | None 
                 raise BadClip("no samples in the file")
             if start >= file.frames:
                 raise BadClip(f"starts at {start_seconds:g} s but the file lasts {file.frames / rate:.1f} s")
-            wanted = file.frames - start
+            samples = file.frames - start
             if duration_seconds is not None:
-                wanted = min(wanted, round(duration_seconds * rate))
+                samples = min(samples, round(duration_seconds * rate))
             file.seek(start)
-            audio = file.read(wanted, dtype="float32", always_2d=True).T
+            audio = file.read(samples, dtype="float32", always_2d=True).T
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
         reason = getattr(error, "error_string", None) or str(error)
         raise BadClip(f"not readable as audio ({reason.rstrip('.')})") from error
-    if audio.shape[1] < wanted:
-        raise BadClip(f"truncated: {wanted} samples promised, {audio.shape[1]} present")
+    if audio.shape[1] < samples:
+        raise BadClip(f"truncated: {samples} samples promised, {audio.shape[1]} present")
     if not np.isfinite(audio).all():
         raise BadClip("NaN or infinite samples")
     return np.ascontiguousarray(audio), rate
 
 
 def duration_seconds(path: Path) -> float:
-    """Length of a file from its header, in seconds.
+    """Read the length of a file from its header, in seconds.
 
     Raises:
         BadClip: the file is not readable as audio.
@@ -88,7 +92,7 @@ def duration_seconds(path: Path) -> float:
 
 
 def resample(audio: Audio, rate: int, target_rate: int) -> Audio:
-    """Band-limited resampling of (channels, samples) with soxr's high quality; at least one sample comes out."""
+    """Resample (channels, samples) with soxr's high-quality filter; the result has at least one sample."""
     if rate == target_rate:
         return audio
     import soxr
@@ -98,19 +102,19 @@ def resample(audio: Audio, rate: int, target_rate: int) -> Audio:
 
 
 def to_mono(audio: Audio) -> Audio:
-    """Mean of the channels, as (1, samples)."""
+    """Average the channels to (1, samples)."""
     return audio if audio.shape[0] == 1 else audio.mean(axis=0, keepdims=True)
 
 
 def fit_length(audio: Audio, samples: int) -> Audio:
-    """Cut, or pad with zeros, the end of (channels, samples) to exactly `samples`."""
+    """Cut (channels, samples) at the end, or pad it there with zeros, to exactly `samples`."""
     if audio.shape[1] >= samples:
         return audio[:, :samples]
     return np.pad(audio, ((0, 0), (0, samples - audio.shape[1])))
 
 
 def flac_bytes(audio: Audio, rate: int) -> bytes:
-    """The audio as a 16-bit FLAC file for listening; values beyond full scale are clipped.
+    """Encode audio as a 16-bit FLAC file for listening; values beyond full scale are clipped.
 
     FLAC holds at most eight channels and 655,350 Hz, more than any clip this package reads.
     """

@@ -1,4 +1,4 @@
-"""Where scoring happens: worker processes on this machine, a bounded number of clips in flight."""
+"""Scoring in worker processes on this machine, with a bounded number of clips in flight."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ SINGLE_THREADED = dict.fromkeys(
 
 
 def default_jobs() -> int:
-    """The number of cores this process may use."""
+    """Count the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def map_unordered(function: Callable[..., Result], tasks: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[Result]:
-    """Call `function(*task)` for each task in worker processes; results come as they finish.
+    """Call `function(*task)` for each task in worker processes and yield the results as they finish.
 
-    Tasks are drawn in the caller's thread and at most two a worker wait, so memory does not grow with their number.
-    One job runs in this process. Workers are single-threaded: a process a core is faster than threads, and the counts
-    add up.
+    Tasks are taken from the iterable in the caller's thread, and at most two tasks per worker wait, so memory does not
+    grow with their number. With one job everything runs in this process. Workers are single-threaded: one process per
+    core is faster than threads, and more threads than cores would slow each other down.
     """
     if jobs == 1:
         for task in tasks:
             yield function(*task)
         return
-    # loky is joblib's process pool: unlike multiprocessing's it notices a killed worker and needs no __main__ guard.
-    # The reusable executor outlives this call, so the next system finds its workers warm.
+    # loky is joblib's process pool: unlike multiprocessing's, it notices a killed worker and needs no __main__ guard.
+    # The reusable executor outlives this call, so the next system starts with running workers.
     from concurrent.futures import FIRST_COMPLETED, Future, wait
 
     from loky import get_reusable_executor
@@ -61,7 +61,7 @@ def map_unordered(function: Callable[..., Result], tasks: Iterable[tuple[Any, ..
 
 
 def _ignore_interrupt() -> None:
-    """Ctrl-C reaches every process of the terminal; only the main one should answer it."""
+    """Ignore Ctrl-C: it reaches every process of the terminal, and only the main one should react."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,14 +1,17 @@
-"""Errors that the user can fix: the command line prints them as one line, without a traceback."""
+"""Errors that a user can fix, and reasons why one clip or one metric has no result."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """Something outside the program is wrong; the message names it and says what to do."""
+    """Something outside the program is wrong; the message names it and says what to do.
+
+    The command line prints it as one line, without a traceback.
+    """
 
 
 class BadClip(Exception):
-    """One clip cannot be used; the message is the reason. The run records it and goes on."""
+    """One clip cannot be used; the message is the reason. The run records it and continues."""
 
 
 class MissingRecording(BadClip):
@@ -16,4 +19,4 @@ class MissingRecording(BadClip):
 
 
 class Undefined(Exception):
-    """A metric has no value for these signals; the message is the reason shown beside the empty cell."""
+    """A metric has no value for these signals; the message is the reason, shown beside the empty cell."""

@@ -1,4 +1,4 @@
-"""How long work reports its progress, whoever shows it."""
+"""The interface through which long work reports its progress."""
 
 from __future__ import annotations
 
@@ -8,13 +8,21 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """`start` gives a context whose value is called once for each finished clip."""
+    """Something that shows how far work has come."""
 
-    def start(self, name: str, total: int, done: int) -> AbstractContextManager[Callable[[], None]]: ...
+    def start(self, name: str, total: int, done: int) -> AbstractContextManager[Callable[[], None]]:
+        """Give a context whose value is called once for each finished clip.
+
+        Args:
+            name: what is being worked on.
+            total: number of clips in all.
+            done: number of clips that were finished before.
+        """
+        ...
 
 
 class Quiet:
-    """Shows nothing."""
+    """A progress that shows nothing."""
 
     def start(self, name: str, total: int, done: int) -> AbstractContextManager[Callable[[], None]]:
         return nullcontext(lambda: None)

@@ -1,4 +1,4 @@
-"""Folders of audio files that are named like clips: reconstructions that were made elsewhere."""
+"""Folders of audio files that are named like the clips: reconstructions from another program or machine."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from m2l_bench.errors import BadClip, MissingRecording
 
 
 class RecordingFolder:
-    """Reads `<directory>/<clip id>.<wav|flac|mp3|...>`.
+    """Reader of the files `<directory>/<clip id>.<wav|flac|mp3|...>`.
 
     Args:
         directory: the folder.
-        sample_rate: "label" resamples from the rate the file states to the original's; "reference" takes the samples
-            as they are for the sequence at the original's rate, for files whose label is wrong.
+        sample_rate: "label" resamples from the rate that the file states to the original's rate; "reference" takes the
+            samples as being at the original's rate already, for files that state a wrong rate.
     """
 
     def __init__(self, directory: Path | str, sample_rate: Literal["label", "reference"] = "label") -> None:
@@ -25,18 +25,25 @@ class RecordingFolder:
         self._folders: dict[Path, dict[str, list[Path]]] = {}
 
     def find(self, clip_id: str) -> list[Path]:
-        """Find files that could be this clip's: its name with an audio extension, or its name as it is."""
+        """Find the files of a clip: those named like it with an audio extension added, or exactly like it."""
         folder = (self.directory / clip_id).parent
         if folder not in self._folders:
             self._folders[folder] = _files_by_name(folder)
         return self._folders[folder].get(Path(clip_id).name, [])
 
     def read(self, clip_id: str, sample_rate: int) -> Audio:
-        """Read (channels, samples) of the file at the original's rate; its length and channels are its own.
+        """Read the recording of a clip.
+
+        Args:
+            sample_rate: the original's rate in Hz.
+
+        Returns:
+            (channels, samples) at the original's rate. The numbers of channels and samples may differ from the
+            original's.
 
         Raises:
             MissingRecording: there is no file for this clip.
-            BadClip: there are two, or it cannot be read.
+            BadClip: there is more than one file, or it cannot be read.
         """
         paths = self.find(clip_id)
         if not paths:
@@ -53,7 +60,7 @@ class RecordingFolder:
 
 
 def _files_by_name(folder: Path) -> dict[str, list[Path]]:
-    """Each audio file of a folder under its name with and without the extension."""
+    """List each audio file of a folder under its name with and without the extension."""
     files: dict[str, list[Path]] = {}
     if folder.is_dir():
         for path in sorted(folder.iterdir()):

@@ -1,4 +1,4 @@
-"""Where the data files are: inside the package when installed from a wheel, beside it in a checkout."""
+"""Location of the data files: inside the package when it is installed from a wheel, beside it in a checkout."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def shipped(folder: str) -> Path:
-    """Path of `tasks`, `baselines` or `results/paper`, in a wheel or in a checkout."""
+    """Find the folder `tasks`, `baselines` or `results/paper`, in a wheel or in a checkout."""
     inside = PACKAGE / folder
     return inside if inside.is_dir() else PACKAGE.parent / folder

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from m2l_bench.commands.common import SOME_FAILED, DeviceOption, JsonOption, consoles
+from m2l_bench.music2latent.config import PRESETS
 
+PRESET_NAMES = ", ".join(f"`{name}`" for name in PRESETS)
 DataOption = Annotated[
     list[str], typer.Option(metavar="DIR[=WEIGHT]", help="Packed corpus (repeatable); drawn by weight, equal ones.")
 ]
@@ -35,10 +37,10 @@ def pack(
         m2l-bench pack my_music -o corpus
     """
     from m2l_bench.console.terminal import ProgressBars
-    from m2l_bench.jobs import training as training_commands
+    from m2l_bench.jobs import training as job
 
     _, stderr = consoles()
-    index = training_commands.pack(source, out, manifest, ProgressBars(stderr))
+    index = job.pack(source, out, manifest, ProgressBars(stderr))
     for name, reason in index.skipped.items():
         stderr.print(f"{name}: {reason}", style="bold red", markup=False, soft_wrap=True)
     hours = sum(file.samples / file.sample_rate for file in index.files) / 3600
@@ -54,7 +56,7 @@ def pack(
 def train(
     data: DataOption,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; go on with it if it is there.")],
-    preset: Annotated[str, typer.Option(help="Networks: `tiny`, `mini`, `small`, `paper`.")] = "small",
+    preset: Annotated[str, typer.Option(help=f"Networks: {PRESET_NAMES}.")] = "small",
     recipe: Annotated[str, typer.Option(help="`paper`, or `fast` for hours instead of weeks.")] = "fast",
     max_minutes: Annotated[float | None, typer.Option(min=0.0, help="End cleanly after so many.")] = None,
     resume: Annotated[
@@ -93,10 +95,10 @@ def train(
 
         torchrun --nproc-per-node 8 -m m2l_bench train --preset paper --data corpus --out runs/paper
     """
-    from m2l_bench.jobs import training as training_commands
+    from m2l_bench.jobs import training as job
 
     _, stderr = consoles()
-    options = training_commands.TrainOptions(
+    options = job.TrainOptions(
         data=data,
         out=out,
         preset=preset,
@@ -121,14 +123,14 @@ def train(
         attention=not no_attention,
         frequency_scaling=not no_frequency_scaling,
     )
-    training_commands.train(options, stderr)
+    job.train(options, stderr)
 
 
 def ablate(
     data: DataOption,
     iterations: Annotated[int, typer.Option(min=1, help="Of each training.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the runs.")] = Path("runs/ablation"),
-    preset: Annotated[str, typer.Option(help="Networks: `tiny`, `mini`, `small`, `paper`.")] = "small",
+    preset: Annotated[str, typer.Option(help=f"Networks: {PRESET_NAMES}.")] = "small",
     recipe: Annotated[str, typer.Option(help="`paper` or `fast`.")] = "fast",
     batch_size: Annotated[int | None, typer.Option(min=1, help="Crops a step.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each model.")] = 1,
@@ -151,12 +153,12 @@ def ablate(
     from m2l_bench.console import reconstruction as summaries
     from m2l_bench.console.terminal import print_json
     from m2l_bench.jobs import ablation
-    from m2l_bench.jobs import training as training_commands
+    from m2l_bench.jobs import training as job
     from m2l_bench.tables import ablation as table3
     from m2l_bench.tables import formats as table_formats
 
     stdout, stderr = consoles()
-    options = training_commands.TrainOptions(
+    options = job.TrainOptions(
         data=data,
         out=out,
         preset=preset,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from m2l_bench.jobs import training as training_commands
+from m2l_bench.jobs import training
 from m2l_bench.jobs.training import TrainOptions
 from m2l_bench.tables.ablation import METRICS, VARIANTS, Variant
 
@@ -30,7 +30,7 @@ def train(options: TrainOptions, seeds: Sequence[int], console: Console) -> bool
         options: of each training; `out` is the ablation's folder and `minutes` the limit for all of them together.
 
     Raises:
-        UserError: as `training_commands.train`.
+        UserError: as `training.train`.
     """
     began = time.perf_counter()
     for seed in seeds:
@@ -39,7 +39,7 @@ def train(options: TrainOptions, seeds: Sequence[int], console: Console) -> bool
             if left is not None and left <= 0:
                 return False
             console.print(f"{variant.name}, seed {seed}", markup=False)
-            state = training_commands.train(
+            state = training.train(
                 replace(
                     options,
                     out=run_folder(options.out, variant, seed),
@@ -67,7 +67,8 @@ def score(options: TrainOptions, seeds: Sequence[int], device: str = "cpu") -> p
     """
     from m2l_bench.music2latent import Music2Latent
 
-    recipe = training_commands.recipe_of(options)
+    recipe = training.recipe_of(options)
+    held_out = training.held_out_clips(options.validate_on)
     rows: list[dict[str, Any]] = []
     for variant in VARIANTS:
         for seed in seeds:
@@ -77,7 +78,7 @@ def score(options: TrainOptions, seeds: Sequence[int], device: str = "cpu") -> p
                 "iterations": recipe.iterations,
                 "crops": recipe.iterations * recipe.batch_size,
             }
-            for clip in training_commands.score_held_out(model, options.validate_on):
+            for clip in training.score_held_out(model, held_out):
                 figures = {name: getattr(clip, name) for name in METRICS}
                 rows.append({"system": variant.name, **counts, "seed": seed, "clip": clip.id, **figures})
     return pd.DataFrame(rows)

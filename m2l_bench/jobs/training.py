@@ -20,6 +20,7 @@ from m2l_bench.errors import UserError
 from m2l_bench.metrics.si_sdr import si_sdr
 from m2l_bench.metrics.spectral import log_spectral_distance
 from m2l_bench.progress import Progress
+from m2l_bench.systems.devices import torch_device
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -86,7 +87,7 @@ def train(options: TrainOptions, console: Console) -> State:
     Raises:
         UserError: what the run was started with differs from what is asked now, unusable data, or a run that failed.
     """
-    _held_out_clips(options.validate_on)
+    held_out = held_out_clips(options.validate_on)
     fabric = _fabric(options)
     from m2l_bench.music2latent import CheckpointError
     from m2l_bench.music2latent.training import loop, state
@@ -104,7 +105,7 @@ def train(options: TrainOptions, console: Console) -> State:
                 interval_minutes=options.interval_minutes,
                 accumulate=options.accumulate,
                 compile=options.compile,
-                validate=lambda model: validate(model, options.validate_on),
+                validate=lambda model: validate(model, held_out),
                 on_status=bar.status,
                 on_message=bar.message,
             )
@@ -200,10 +201,7 @@ def _fabric(options: TrainOptions) -> Fabric:
         raise UserError(f"training needs more packages ({error}): pip install 'm2l-bench[train]'") from error
     import torch
 
-    device = options.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    kind, _, number = device.partition(":")
+    kind, _, number = torch_device(options.device).partition(":")
     precision = options.precision
     if precision == "auto":
         # Networks narrow enough for a CPU train at half the speed in bfloat16, even where it has instructions for it.
@@ -235,18 +233,16 @@ class HeldOut:
     log_spectral_distance_db: float
 
 
-def score_held_out(model: Music2Latent, folder: Path | None = None, clips: int | None = None) -> Iterator[HeldOut]:
-    """The first seconds of each clip, always with the same noise.
+def score_held_out(model: Music2Latent, clips: Sequence[Clip], most: int | None = None) -> Iterator[HeldOut]:
+    """Reconstruct the first seconds of each clip, always with the same noise.
 
     Args:
-        folder: of audio; by default the bundled clips.
-        clips: only so many, spread over all of them.
+        most: use this many at most, spread over all of them.
     """
     import torch
 
-    found = _held_out_clips(folder)
-    for number in range(0, len(found), -(-len(found) // (clips or len(found)))):
-        clip = found[number]
+    for number in range(0, len(clips), -(-len(clips) // (most or len(clips)))):
+        clip = clips[number]
         samples, rate = audio.read(clip.path, 0.0, EXCERPT_SECONDS)
         original = audio.resample(audio.to_mono(samples), rate, model.config.sample_rate)
         generator = torch.Generator(model.device).manual_seed(number)
@@ -254,16 +250,17 @@ def score_held_out(model: Music2Latent, folder: Path | None = None, clips: int |
         yield HeldOut(clip.id, original, made, si_sdr(original, made), log_spectral_distance(original, made))
 
 
-def _held_out_clips(folder: Path | None) -> Sequence[Clip]:
+def held_out_clips(folder: Path | None) -> Sequence[Clip]:
+    """Clips of a folder of audio, or the bundled ones."""
     return (bundled.load() if folder is None else folder_dataset.load(folder)).clips
 
 
-def validate(model: Music2Latent, folder: Path | None = None) -> Validation:
-    """Means over a few held-out clips, and their sound."""
+def validate(model: Music2Latent, clips: Sequence[Clip]) -> Validation:
+    """Average the figures of a few held-out clips, and keep their sound."""
     from m2l_bench.music2latent.training.loop import Validation
 
-    clips = list(score_held_out(model, folder, VALIDATION_CLIPS))
+    scored = list(score_held_out(model, clips, VALIDATION_CLIPS))
     names = ("si_sdr_db", "log_spectral_distance_db")
-    figures = {name: float(np.mean([getattr(clip, name) for clip in clips])) for name in names}
-    sounds = {f"original/{clip.id}": clip.original[0] for clip in clips}
-    return Validation(figures, sounds | {f"reconstruction/{clip.id}": clip.reconstruction[0] for clip in clips})
+    figures = {name: float(np.mean([getattr(clip, name) for clip in scored])) for name in names}
+    sounds = {f"original/{clip.id}": clip.original[0] for clip in scored}
+    return Validation(figures, sounds | {f"reconstruction/{clip.id}": clip.reconstruction[0] for clip in scored})

@@ -11,6 +11,7 @@ from m2l_bench import audio as audio_files
 from m2l_bench.errors import BadClip, UserError
 from m2l_bench.jobs import latents_files as latents
 from m2l_bench.progress import Progress
+from m2l_bench.systems.devices import torch_device
 
 if TYPE_CHECKING:
     from m2l_bench.music2latent import Music2Latent
@@ -128,12 +129,12 @@ def load_model(weights: str, options: Options, latent_scale: float = 1.0) -> Mus
 
     from m2l_bench.music2latent import CheckpointError, Music2Latent
 
-    device = options.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         return Music2Latent.from_pretrained(
-            weights, device=device, dtype=getattr(torch, options.precision), latent_scale=latent_scale
+            weights,
+            device=torch_device(options.device),
+            dtype=getattr(torch, options.precision),
+            latent_scale=latent_scale,
         )
     except (CheckpointError, RuntimeError) as error:
         raise UserError(str(error)) from error

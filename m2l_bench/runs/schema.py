@@ -10,6 +10,7 @@ files to it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -138,14 +139,11 @@ class Row(BaseModel):
         """Sort columns into fields."""
         fields: dict[str, Any] = {"values": {}, "frames": {}, "notes": {}}
         for column, value in columns.items():
-            if column in _FIXED:
-                fields[column] = value
-            elif column.endswith("_note"):
-                fields["notes"][column.removesuffix("_note")] = value
-            elif column.endswith("_frames"):
-                fields["frames"][column.removesuffix("_frames")] = value
+            group, name = _place(column)
+            if group:
+                fields[group][name] = value
             else:
-                fields["values"][column] = value
+                fields[name] = value
         return fields
 
     def to_columns(self) -> dict[str, Any]:
@@ -167,6 +165,17 @@ class Row(BaseModel):
 
 
 _FIXED = tuple(name for name in Row.model_fields if name not in ("values", "frames", "notes"))
+
+
+@functools.cache
+def _place(column: str) -> tuple[str, str]:
+    """Where a column is in a row: the field that holds it, empty for a field of its own, and its name there."""
+    if column in _FIXED:
+        return "", column
+    for suffix, group in (("_note", "notes"), ("_frames", "frames")):
+        if column.endswith(suffix):
+            return group, column.removesuffix(suffix)
+    return "values", column
 
 
 class StoredDistance(_Stored):

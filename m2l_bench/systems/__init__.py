@@ -1,1 +1,1 @@
-"""From a card to something that runs: adapters, the wrappers around them, and a check of each."""
+"""Loading of systems and embeddings from their cards, the wrappers that run them, and a check of each codec."""

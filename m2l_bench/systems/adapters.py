@@ -1,4 +1,4 @@
-"""From a card to its adapter: the class, whether it can run here, and one made with its options and its weights."""
+"""Import, check and create the adapter that a card names."""
 
 from __future__ import annotations
 
@@ -24,14 +24,19 @@ BASES: dict[type[AdapterCard], tuple[type[Adapter], ...]] = {
 
 @dataclass(frozen=True)
 class LoadedAdapter:
-    """An adapter, and the SHA-256 of each file of weights it was made with."""
+    """An adapter that is ready to use.
+
+    Attributes:
+        adapter: the codec, reconstructor or embedding.
+        hashes: the SHA-256 of each weight file that it was created with, by the name the card gives the file.
+    """
 
     adapter: Any
     hashes: dict[str, str]
 
     @property
     def weights_sha256(self) -> str:
-        """One hash of all the weights; empty if there are none."""
+        """One SHA-256 of all the weights; empty if there are none."""
         return digest(self.hashes) if self.hashes else str(self.adapter.weights_sha256)
 
 
@@ -39,18 +44,22 @@ def adapter_class(card: AdapterCard) -> type[Adapter]:
     """Import the class that a card names.
 
     Raises:
-        UserError: it is not there, or not an adapter of the card's kind; names the card.
+        UserError: the class cannot be imported, or is not an adapter of the card's kind. The message names the card.
     """
     bases = next(bases for kind, bases in BASES.items() if isinstance(card, kind))
-    named = import_named(card.adapter, EMBEDDINGS if isinstance(card, EmbeddingCard) else CODECS, card.path)
-    if not (isinstance(named, type) and issubclass(named, bases)):
+    adapter = import_named(card.adapter, EMBEDDINGS if isinstance(card, EmbeddingCard) else CODECS, card.path)
+    if not (isinstance(adapter, type) and issubclass(adapter, bases)):
         names = " or ".join(f"m2l_bench.{base.__name__}" for base in bases)
         raise UserError(f"{card.path}: '{card.adapter}' is not an adapter: expected a class derived from {names}")
-    return named
+    return adapter
 
 
 def adapter_availability(card: AdapterCard, weights_dir: Path | None = None) -> Availability:
-    """Check without making the adapter."""
+    """Tell whether the adapter of a card can run on this machine, without creating it.
+
+    Args:
+        weights_dir: a folder of weight files to look in first; None: only the usual places.
+    """
     try:
         state = adapter_class(card).availability(**card.options)
     except UserError as error:
@@ -63,10 +72,14 @@ def adapter_availability(card: AdapterCard, weights_dir: Path | None = None) -> 
 
 
 def load_adapter(card: AdapterCard, options: dict[str, Any], weights_dir: Path | None = None) -> LoadedAdapter:
-    """Make the adapter with `options`, and by name with the path of each file of weights.
+    """Create the adapter of a card from `options` and the path of each weight file.
+
+    Args:
+        options: keyword arguments of the adapter, usually `card.options`.
+        weights_dir: a folder of weight files to look in first; None: only the usual places.
 
     Raises:
-        UserError: a file of weights is missing, damaged or of something else, or the adapter cannot be imported or
+        UserError: a weight file is missing, damaged or not the one on the card; or the adapter cannot be imported or
             refuses the options.
     """
     paths: dict[str, Path] = {}

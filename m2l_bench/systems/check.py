@@ -1,4 +1,4 @@
-"""One second through a codec: is it what its card says, is it the same twice, how fast, in how much memory."""
+"""A check of a codec on one second of audio: does it match its card, does it repeat, how fast and large is it."""
 
 from __future__ import annotations
 
@@ -15,32 +15,40 @@ if TYPE_CHECKING:
     from m2l_bench.codecs.base import Codec
 
 SPARE_FRAMES = 3
-"""Frames that one second may have beyond its samples' share: one begun, and what a model adds at the ends."""
+"""Frames that one second may have beyond its number of whole frames: a partial one, and what a model adds at the
+ends."""
 
 
 @dataclass
 class Check:
-    """What was seen; `problems` is empty for a codec that keeps what its card and the harness expect."""
+    """The result of a check."""
 
     sample_rate: int
+    """Sample rate of the codec in Hz."""
     channels: int
+    """Channels of one encoded stream."""
     latents: tuple[int, ...]
-    """Shape for one second: (1, dim, frames)."""
+    """Shape of the latents of one second: (1, dim, frames)."""
     features: tuple[int, ...] | None
-    """Shape for one second; None: the codec has none."""
+    """Shape of the features of one second; None: the codec has none."""
     values_per_second: int
+    """Numbers in the latents of one second."""
     bytes_per_second: int
+    """Bytes in the latents of one second."""
     compression: float
-    """Samples of all channels for each number."""
+    """Samples of all channels divided by the numbers in the latents."""
     encode_seconds: float
+    """Time to encode one second of audio."""
     decode_seconds: float
+    """Time to decode one second of audio."""
     peak_memory_mb: float
-    """Of the process on a CPU, of what torch allocated on a GPU."""
+    """Peak memory in 10^6 bytes: of the process on a CPU, allocated by torch on a GPU."""
     problems: list[str] = field(default_factory=list)
+    """What does not match the card or what the harness expects of every codec; empty for a codec in order."""
 
 
 def check_codec(card: SystemCard, runner: CodecRunner) -> Check:
-    """Encode and decode one second of noise under a tone, twice; times are the faster of the two."""
+    """Encode and decode one second of a tone with noise, twice; the times are the faster of the two passes."""
     import torch
 
     codec, samples = runner.codec, runner.codec.sample_rate
@@ -71,21 +79,21 @@ def check_codec(card: SystemCard, runner: CodecRunner) -> Check:
         min(decode for _, _, _, decode in passes),
         memory,
     )
-    check.problems += _of_shapes(audio, output, latents) + _of_repetition(codec, passes)
+    check.problems += _shape_problems(audio, output, latents) + _repetition_problems(codec, passes)
     if card.latents is not None and len(check.latents) == 3:
-        check.problems += _against_card(card.latents, check)
+        check.problems += _card_mismatches(card.latents, check)
     return check
 
 
 def _one_second(sample_rate: int, channels: int) -> torch.Tensor:
-    """(1, channels, samples)."""
+    """Make a tone with noise, (1, channels, samples)."""
     import torch
 
     noise = torch.randn(1, channels, sample_rate, generator=torch.Generator().manual_seed(0))
     return 0.1 * noise + 0.5 * torch.sin(2 * torch.pi * 440 * torch.arange(sample_rate) / sample_rate)
 
 
-def _of_shapes(audio: torch.Tensor, output: torch.Tensor, latents: torch.Tensor) -> list[str]:
+def _shape_problems(audio: torch.Tensor, output: torch.Tensor, latents: torch.Tensor) -> list[str]:
     problems = []
     if latents.ndim != 3 or len(latents) != 1:
         problems.append(f"latents have the shape {tuple(latents.shape)}: expected (batch, dim, frames)")
@@ -96,31 +104,34 @@ def _of_shapes(audio: torch.Tensor, output: torch.Tensor, latents: torch.Tensor)
     return problems
 
 
-def _of_repetition(codec: Codec, passes: list[tuple[Any, ...]]) -> list[str]:
+def _repetition_problems(codec: Codec, passes: list[tuple[Any, ...]]) -> list[str]:
     import torch
 
-    compared = {"latents": 0, "samples": 1} if codec.deterministic else {"samples": 1}
+    positions = {"latents": 0, "samples": 1} if codec.deterministic else {"samples": 1}
     return [
         f"{what} of the same audio and seed differ from run to run"
-        for what, i in compared.items()
+        for what, i in positions.items()
         if not torch.equal(passes[0][i], passes[1][i])
     ]
 
 
-def _against_card(said: Latents, check: Check) -> list[str]:
+def _card_mismatches(expected: Latents, check: Check) -> list[str]:
     problems = [
-        f"{what} is {found}, the card says {expected}"
-        for what, found, expected in (
-            ("the sample rate", check.sample_rate, said.sample_rate),
-            ("the number of channels", check.channels, said.channels),
-            ("the width of latents", check.latents[1], said.width),
+        f"{what} is {actual}, the card says {on_card}"
+        for what, actual, on_card in (
+            ("the sample rate", check.sample_rate, expected.sample_rate),
+            ("the number of channels", check.channels, expected.channels),
+            ("the width of latents", check.latents[1], expected.width),
         )
-        if found != expected
+        if actual != on_card
     ]
-    frames, share = check.values_per_second / said.width, check.sample_rate / said.samples
-    if not share <= frames <= share + SPARE_FRAMES:
-        problems.append(f"one second is {frames:.1f} frames, by the card's {said.samples} samples a frame {share:.1f}")
+    frames, whole_frames = check.values_per_second / expected.width, check.sample_rate / expected.samples
+    if not whole_frames <= frames <= whole_frames + SPARE_FRAMES:
+        problems.append(
+            f"one second is {frames:.1f} frames; with the card's {expected.samples} samples per frame it would be "
+            f"{whole_frames:.1f}"
+        )
     bits = check.bytes_per_second * 8 / check.values_per_second
-    if abs(bits - said.bits) > 0.05 * said.bits:
-        problems.append(f"a number of the latents takes {bits:.1f} bits, the card says {said.bits}")
+    if abs(bits - expected.bits) > 0.05 * expected.bits:
+        problems.append(f"a number of the latents takes {bits:.1f} bits, the card says {expected.bits}")
     return problems

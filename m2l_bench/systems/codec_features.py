@@ -1,4 +1,4 @@
-"""A codec as an embedding: its encoder features, as Section 5.5 of the paper probes them."""
+"""The encoder features of a codec as an embedding, as Section 5.5 of the paper probes them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class CodecFeatures(Embedding):
-    """The features of a codec as an embedding. A codec of two channels hears the mono audio on both."""
+    """The features of a codec as an embedding. A codec of two channels gets the mono audio on both."""
 
     version = "1"
     minimum_seconds = 0.0
@@ -31,26 +31,30 @@ class CodecFeatures(Embedding):
         self.codec = codec
         self.batch_size = batch_size
         self.sample_rate = codec.sample_rate
-        # A codec does not say it: a second of silence does.
+        # No codec states the width of its features, so it is measured on a second of silence.
         self.dim = self.embed(torch.zeros(self.sample_rate)).shape[1]
 
     def to(self, device: str) -> None:
         self.codec.to(device)
 
     def embed(self, audio: Tensor) -> Tensor:
-        """(samples,) -> (frames, dim)."""
+        """Map (samples,) to (frames, dim)."""
         return self.embed_batch(audio[None])[0]
 
     def embed_batch(self, audio: Tensor) -> Tensor:
-        """(batch, samples) -> (batch, frames, dim)."""
+        """Map (batch, samples) to (batch, frames, dim)."""
         return self.codec.features(audio[:, None].repeat(1, self.codec.channels, 1)).transpose(1, 2)
 
 
 def load_codec_features(card: SystemCard, *, device: str = "cpu", weights_dir: Path | None = None) -> EmbeddingRunner:
-    """The features of the codec that a card describes, ready to run.
+    """Load the codec that a card describes as an embedding of its features.
+
+    Args:
+        device: a torch device, for example "cpu" or "cuda:0".
+        weights_dir: a folder of weight files to look in first; None: only the usual places.
 
     Raises:
-        UserError: it is not available here, or has no features.
+        UserError: the codec is not available on this machine, or has no features.
     """
     runner = load_runner(card, device=device, weights_dir=weights_dir)
     if not runner.codec.has_features():

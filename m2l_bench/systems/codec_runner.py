@@ -1,4 +1,4 @@
-"""The one wrapper around every codec: resampling, channels, chunks, batches, length, device, seed, timing, memory."""
+"""The wrapper around every codec: sample rate, channels, chunks, batches, length, device, seed, time and memory."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ if TYPE_CHECKING:
 
 
 class Cost(TypedDict, total=False):
-    """What a reconstruction took; a system without latents has none of these figures."""
+    """What a reconstruction cost; a system without latents has none of these figures."""
 
     encode_seconds: float
     decode_seconds: float
     latent_values: int
+    """Numbers in the latents."""
     latent_bytes: int
+    """Bytes in the latents."""
     peak_memory_mb: float
+    """Peak memory in 10^6 bytes."""
 
 
 @dataclass
 class Reconstruction:
-    """What a codec made of a clip, and what it took."""
+    """A codec's reconstruction of a clip, and what it cost."""
 
     audio: Audio
     """(channels, samples) at the clip's sample rate."""
@@ -38,25 +41,31 @@ class Reconstruction:
 
 
 class CodecRunner:
-    """Runs a codec over audio of any rate, channel count and length.
+    """A codec that takes audio of any sample rate, number of channels and length.
 
-    Streams: a codec of one channel encodes each channel by itself; a codec of two takes them in pairs, an odd last
-    channel doubled and its reconstructions averaged. Chunks: with `chunk_seconds` set, longer audio is cut into
-    overlapping pieces that are cross-faded linearly. The noise of a generative decoder depends on the seed and the
-    clip's id alone, so that neither the order of the clips nor a resumed run changes a result.
+    - Streams: a codec of one channel encodes each channel by itself. A codec of two channels takes them in pairs; an
+      odd last channel is doubled, and its two reconstructions are averaged.
+    - Chunks: where `chunk_seconds` is set, longer audio is cut into overlapping pieces that are cross-faded linearly.
+    - Noise: that of a generative decoder depends on the seed and the clip's id only, so neither the order of the clips
+      nor a resumed run changes a result.
 
     Args:
-        codec: what encodes and decodes.
-        steps: denoising steps handed to the decoder.
-        seed: of the decoder's noise.
+        codec: the codec to run.
+        steps: denoising steps passed to the decoder.
+        seed: seed of the decoder's noise.
         device: a torch device, for example "cpu" or "cuda:0".
-        chunk_seconds, overlap_seconds: see above; None encodes a clip whole.
-        batch_size: streams and chunks encoded at once.
-        weights_sha256: of the codec's weights; empty if it has none.
+        chunk_seconds: length of a chunk; None encodes each clip whole.
+        overlap_seconds: length that neighbouring chunks share.
+        batch_size: number of streams and chunks encoded at once.
+        weights_sha256: SHA-256 of the codec's weights; empty if it has none.
+
+    Raises:
+        ValueError: the overlap is more than half a chunk.
     """
 
     version = "1"
-    """Raise it when the same codec begins to give other numbers through this wrapper: runs are not continued then."""
+    """Version of this wrapper's numbers. Raise it when the same codec begins to give other numbers through it: runs of
+    another version are not continued."""
 
     def __init__(
         self,
@@ -85,8 +94,11 @@ class CodecRunner:
     def reconstruct(self, clip_id: str, audio: Audio, sample_rate: int) -> Reconstruction:
         """Encode and decode (channels, samples) at `sample_rate`; the result has the same shape and rate.
 
+        Args:
+            clip_id: decides the noise, together with the seed.
+
         Raises:
-            BadClip: the codec gave too few dimensions or samples, NaN, or ran out of memory.
+            BadClip: the codec gave an array of a wrong shape, NaN or infinity, or ran out of memory.
         """
         import torch
 
@@ -103,7 +115,7 @@ class CodecRunner:
         return Reconstruction(fit_length(restored, samples), cost)
 
     def _chunks(self, length: int) -> tuple[list[int], int, int]:
-        """First sample of each chunk, the size of all, and their overlap."""
+        """Compute the first sample of each chunk, the size of a chunk and the overlap, in samples."""
         if self.chunk_seconds is None or length <= round(self.chunk_seconds * self.codec.sample_rate):
             return [0], length, 0
         size = round(self.chunk_seconds * self.codec.sample_rate)
@@ -112,10 +124,10 @@ class CodecRunner:
         return list(range(0, length - overlap, hop)), size, overlap
 
     def _run(self, streams: list[Audio], generator: torch.Generator) -> tuple[Audio, Cost]:
-        """Streams (channels, samples) through the codec, `batch_size` chunks at a time.
+        """Encode and decode streams (channels, samples), `batch_size` chunks at a time.
 
-        Chunks are cut when their turn comes and added to the result at once: beside its input and its output, an hour
-        takes no more memory than a minute.
+        Each chunk is cut just before it is encoded and added to the result at once. So, apart from the input and the
+        output, an hour takes no more memory than a minute.
         """
         import torch
 
@@ -131,15 +143,15 @@ class CodecRunner:
         meter = MemoryMeter(self.device)
         with torch.inference_mode():
             for first in range(0, len(places), self.batch_size):
-                chosen = places[first : first + self.batch_size]
-                pieces = np.stack([fit_length(streams[k][:, start : start + size], size) for k, start in chosen])
+                batch_places = places[first : first + self.batch_size]
+                pieces = np.stack([fit_length(streams[k][:, start : start + size], size) for k, start in batch_places])
                 batch = torch.from_numpy(pieces).to(self.device)
                 started = clock(self.device)
                 latents = self.codec.encode(batch)
                 encoded = clock(self.device)
                 output = self.codec.decode(latents, batch.shape[-1], steps=self.steps, generator=generator)
                 finished = clock(self.device)
-                for (k, start), chunk in zip(chosen, self._checked(output, batch), strict=True):
+                for (k, start), chunk in zip(batch_places, self._checked_audio(output, batch), strict=True):
                     window = _fades(size, overlap, at_start=start != starts[0], at_end=start != starts[-1])
                     whole[k, :, start : start + size] += chunk * window
                 cost["encode_seconds"] += encoded - started
@@ -150,11 +162,11 @@ class CodecRunner:
         cost["peak_memory_mb"] = meter.peak_mb()
         return whole, cost
 
-    def _checked(self, output: torch.Tensor, batch: torch.Tensor) -> Audio:
+    def _checked_audio(self, output: torch.Tensor, batch: torch.Tensor) -> Audio:
         if output.ndim != 3 or output.shape[:2] != batch.shape[:2]:
             raise BadClip(f"the codec gave shape {tuple(output.shape)} for audio of shape {tuple(batch.shape)}")
         if output.shape[-1] < batch.shape[-1]:
-            raise BadClip(f"the codec gave {output.shape[-1]} samples of {batch.shape[-1]}")
+            raise BadClip(f"the codec gave only {output.shape[-1]} of {batch.shape[-1]} samples")
         audio: Audio = output[..., : batch.shape[-1]].float().cpu().numpy()
         if not np.isfinite(audio).all():
             raise BadClip("the codec gave NaN or infinite samples")
@@ -166,13 +178,13 @@ def _seed_for(seed: int, clip_id: str) -> int:
 
 
 def _to_streams(audio: Audio, width: int) -> list[Audio]:
-    """Groups of `width` channels, one or two, as views; a last group of one channel repeats it."""
+    """Group channels by `width`, one or two, as views; a single last channel is repeated to fill its group."""
     groups = [audio[first : first + width] for first in range(0, len(audio), width)]
     return [np.broadcast_to(group, (width, audio.shape[1])) for group in groups]
 
 
 def _from_streams(streams: Audio, channels: int) -> Audio:
-    """(streams, width, samples) -> (channels, samples): the inverse of `_to_streams`."""
+    """Map (streams, width, samples) to (channels, samples): the inverse of `_to_streams`."""
     count, width, samples = streams.shape
     spare = count * width - channels
     if spare == 0:
@@ -182,7 +194,7 @@ def _from_streams(streams: Audio, channels: int) -> Audio:
 
 
 def _fades(size: int, overlap: int, *, at_start: bool, at_end: bool) -> Audio:
-    """Weights (size,) of a chunk: linear ramps over what it shares with neighbours, so that the sum is one."""
+    """Compute the weights (size,) of a chunk: linear ramps over each overlap, so that the sum of all chunks is one."""
     ramp = (np.arange(overlap, dtype=np.float32) + 0.5) / max(overlap, 1)
     window: Audio = np.ones(size, np.float32)
     if at_start:

@@ -1,4 +1,4 @@
-"""Torch devices: the one that `auto` means, when their work is done, and how much memory it took."""
+"""Torch devices: what `auto` means, a clock that waits for a GPU, and the peak of memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def torch_device(name: str) -> str:
-    """Resolve the name of a device: "auto" is a GPU where there is one, else the processor."""
+    """Resolve the name of a device: "auto" is a GPU where there is one, otherwise the CPU."""
     if name != "auto":
         return name
     import torch
@@ -18,7 +18,7 @@ def torch_device(name: str) -> str:
 
 
 def clock(device: str) -> float:
-    """Seconds, once the device has done all it was given."""
+    """Wait until the device has finished its work, and read a clock in seconds."""
     if device.startswith("cuda"):
         import torch
 
@@ -27,9 +27,10 @@ def clock(device: str) -> float:
 
 
 class MemoryMeter:
-    """Peak memory since its creation: allocated by torch on a GPU, resident in this process on a CPU.
+    """A meter of the peak memory since it was created: allocated by torch on a GPU, resident in this process on a CPU.
 
-    Only Linux can reset a process's high-water mark; elsewhere the figure for the CPU is the process's peak so far.
+    Only Linux can reset the peak of a process. On other systems the figure for the CPU is the peak since the process
+    started.
     """
 
     def __init__(self, device: str) -> None:
@@ -43,7 +44,7 @@ class MemoryMeter:
                 Path("/proc/self/clear_refs").write_text("5")
 
     def peak_mb(self) -> float:
-        """Megabytes (10^6 bytes)."""
+        """Read the peak in megabytes (10^6 bytes)."""
         if self.device.startswith("cuda"):
             import torch
 

@@ -1,4 +1,4 @@
-"""The one wrapper around every embedding: rate, channels, device, length, and vectors that are numbers."""
+"""The wrapper around every embedding: sample rate, channels, device, length, and a check of the vectors."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 
 Mono = NDArray[np.float32]
-"""(samples,)"""
+"""Audio of one channel, (samples,)."""
 
 
 class EmbeddingRunner:
-    """Turns audio of any rate and channel count into vectors.
+    """An embedding that takes audio of any sample rate and number of channels.
 
     Args:
-        embedding: what gives the vectors.
+        embedding: the embedding to run.
         identity: digest of name, version, options and weights: vectors of equal identity can be compared.
-        device: a torch device.
-        former_identity: by which version 0.1 named the same vectors.
+        device: a torch device, for example "cpu" or "cuda:0".
+        former_identity: the identity that version 0.1 gave the same vectors; empty: it had none.
     """
 
     def __init__(self, embedding: Embedding, identity: str, device: str = "cpu", former_identity: str = "") -> None:
@@ -45,21 +45,22 @@ class EmbeddingRunner:
 
     @property
     def dim(self) -> int:
+        """Numbers in a vector."""
         return self.embedding.dim
 
     @property
     def batch_size(self) -> int:
-        """Clips of equal length at once."""
+        """Clips of equal length that are embedded at once."""
         return self.embedding.batch_size
 
     def store(self, parent: Path, name: str) -> Path:
-        """Name the folder below `parent` for this embedding's vectors; one of version 0.1 is renamed to it.
+        """Name the folder below `parent` for this embedding's vectors; a folder of version 0.1 is renamed to it.
 
         Args:
-            name: of the embedding, for people.
+            name: the embedding's name, which makes the folder easy to recognise.
 
         Raises:
-            UserError: it cannot be renamed.
+            UserError: the folder of version 0.1 cannot be renamed.
         """
         store = parent / f"{name}-{self.identity[:12]}"
         former = parent / f"{name}-{self.former_identity[:12]}"
@@ -69,7 +70,7 @@ class EmbeddingRunner:
         return store
 
     def embed(self, audio: Audio, sample_rate: int) -> Frames:
-        """Vectors (frames, dim) float32 of (channels, samples), folded to mono and clipped to full scale.
+        """Compute the vectors (frames, dim) float32 of (channels, samples), clipped to full scale and mixed to mono.
 
         Raises:
             Undefined: the audio is shorter than the embedding's window.
@@ -78,7 +79,7 @@ class EmbeddingRunner:
         return self.embed_equal([self.prepare(audio, sample_rate)])[0]
 
     def prepare(self, audio: Audio, sample_rate: int) -> Mono:
-        """(channels, samples) as the embedding hears it: (samples,) at its own rate.
+        """Convert (channels, samples) to the embedding's input: mono (samples,) at its own sample rate.
 
         Raises:
             Undefined: the audio is shorter than the embedding's window.
@@ -90,10 +91,10 @@ class EmbeddingRunner:
         return np.ascontiguousarray(mono)
 
     def embed_equal(self, clips: Sequence[Mono]) -> list[Frames]:
-        """Vectors of one clip, or of several prepared clips of equal length in one pass.
+        """Compute the vectors of one or several prepared clips of equal length, in one pass.
 
         Raises:
-            Undefined: too short for a vector.
+            Undefined: the clips are too short for a vector.
             BadClip: the network gave NaN or infinity.
         """
         import torch
@@ -113,10 +114,18 @@ class EmbeddingRunner:
 
 
 def load_embedding(card: EmbeddingCard, *, device: str = "cpu", weights_dir: Path | None = None) -> EmbeddingRunner:
-    """The embedding a card describes, ready to run.
+    """Load the embedding that a card describes.
+
+    Args:
+        device: a torch device, for example "cpu" or "cuda:0".
+        weights_dir: a folder of weight files to look in first; None: only the usual places.
 
     Raises:
-        UserError: it is not available here, or a file of weights is damaged or of something else.
+        UserError: it is not available on this machine, or a weight file is damaged or not the one on the card.
+
+    Example:
+        >>> runner = load_embedding(load_cards().embedding("musicnn"))
+        >>> vectors = runner.embed(*read(Path("song.flac")))  # (frames, 200)
     """
     state = adapter_availability(card, weights_dir)
     if not state:

@@ -1,4 +1,4 @@
-"""From a card to something that reconstructs clips, and whether that is possible on this machine."""
+"""Loading of systems: from a card, or its name, to something that reconstructs clips."""
 
 from __future__ import annotations
 
@@ -15,7 +15,19 @@ RECORDED = "recorded"
 
 
 def availability(card: SystemCard, weights_dir: Path | None = None) -> Availability:
-    """Check without making the adapter."""
+    """Tell whether a system can run on this machine, without creating its adapter.
+
+    Args:
+        card: the system's card.
+        weights_dir: a folder of weight files to look in first; None: only the usual places.
+
+    Returns:
+        A value that is true if the system can run; otherwise it states the reason and the command that helps.
+
+    Example:
+        >>> state = availability(load_cards().system("dac"))
+        >>> print("ready" if state else state)
+    """
     if card.adapter != RECORDED:
         return adapter_availability(card, weights_dir)
     directory = card.options.get("directory")
@@ -30,39 +42,66 @@ def availability(card: SystemCard, weights_dir: Path | None = None) -> Availabil
 
 
 def recorded_card(cards: Cards, name: str, directory: Path, wrong_rate_label: bool = False) -> SystemCard:
-    """A card for reconstructions of system `name` that lie in `directory`.
+    """Make a card for reconstructions of the system `name` that are in `directory`.
 
-    When a card of that name exists, its title, paper row and way of reading the files are kept.
+    When a card of that name exists, the new card keeps its title, its row in the paper and its way of reading files.
+
+    Args:
+        cards: all cards, to look the name up.
+        name: the system's name.
+        directory: the folder of reconstructions, named like the clips.
+        wrong_rate_label: whether the files state a wrong sample rate; their samples are then taken as being at the
+            original's rate.
 
     Raises:
-        UserError: no such folder, or a name that cannot be a folder's.
+        UserError: there is no such folder, or the name is not allowed.
+
+    Example:
+        >>> card = recorded_card(load_cards(), "latmusic", Path("latmusic_files"))
+        >>> system = load_system(card, steps=None, seed=0, device="cpu")
     """
     if not directory.is_dir():
         raise UserError(f"--recorded {name}={directory}: no such folder")
-    known = cards.systems.get(name)
-    content = known.model_dump() if known else {"name": name, "title": name, "kind": "neural"}
-    sample_rate = "reference" if wrong_rate_label else known.recordings.sample_rate if known else "label"
+    system_card = cards.systems.get(name)
+    content = system_card.model_dump() if system_card else {"name": name, "title": name, "kind": "neural"}
+    sample_rate = system_card.recordings.sample_rate if system_card else "label"
+    if wrong_rate_label:
+        sample_rate = "reference"
     content |= {
         "adapter": RECORDED,
         "options": {"directory": str(directory.resolve()), "sample_rate": sample_rate},
         "weights": {},
         "steps": None,
-        "path": known.path if known else Path(),
+        "path": system_card.path if system_card else Path(),
     }
     try:
         return SystemCard.model_validate(content)
     except ValueError as error:
-        raise UserError(f"--recorded {name}=DIR: a name is letters, digits and . _ + -") from error
+        raise UserError(f"--recorded {name}=DIR: a name may hold only letters, digits and . _ + -") from error
 
 
 def load_system(
     card: SystemCard, *, steps: int | None, seed: int, device: str, weights_dir: Path | None = None
 ) -> CodecRunner | Reconstructor:
-    """The system a card describes, ready to reconstruct.
+    """Load the system that a card describes, ready to reconstruct clips.
+
+    Args:
+        card: the system's card.
+        steps: denoising steps; None: one.
+        seed: seed of a generative decoder's noise.
+        device: a torch device, for example "cpu" or "cuda:0".
+        weights_dir: a folder of weight files to look in first; None: only the usual places.
+
+    Returns:
+        A codec in its wrapper, or a `Reconstructor` for a system without latents.
 
     Raises:
-        UserError: its adapter cannot be imported or refuses the card's options, or a file of weights is missing or
+        UserError: the adapter cannot be imported or refuses the card's options, or a weight file is missing or
             unusable.
+
+    Example:
+        >>> system = load_system(load_cards().system("lowpass-7k"), steps=None, seed=0, device="cpu")
+        >>> filtered = system.reconstruct("any name", audio, sample_rate)
     """
     options = dict(card.options)
     if card.adapter == RECORDED and "directory" in options:
@@ -90,10 +129,22 @@ def load_codec(
     steps: int | None = None,
     weights_dir: Path | None = None,
 ) -> CodecRunner:
-    """A codec by the name of its card, in the wrapper that handles rate, channels and length.
+    """Load a codec by the name of its card, in the wrapper that handles sample rate, channels and length.
+
+    Args:
+        name: a name that `m2l-bench models` lists.
+        seed: seed of a generative decoder's noise.
+        device: a torch device, for example "cpu" or "cuda:0".
+        steps: denoising steps; None: the number on the card.
+        weights_dir: a folder of weight files to look in first; None: only the usual places.
 
     Raises:
-        UserError: no such card, it is not available here, or it has no latents (recordings and anchors).
+        UserError: there is no such card, the codec is not available on this machine, or the system has no latents
+            (recordings and anchors).
+
+    Example:
+        >>> codec = load_codec("music2latent-mini")
+        >>> reconstruction = codec.reconstruct("song", *m2l_bench.audio.read(Path("song.flac")))
     """
     return load_runner(load_cards().system(name), seed=seed, device=device, steps=steps, weights_dir=weights_dir)
 
@@ -101,10 +152,21 @@ def load_codec(
 def load_runner(
     card: SystemCard, *, seed: int = 0, device: str = "cpu", steps: int | None = None, weights_dir: Path | None = None
 ) -> CodecRunner:
-    """The codec a card describes.
+    """Load the codec that a card describes, in the wrapper that handles sample rate, channels and length.
+
+    Args:
+        card: the codec's card.
+        seed: seed of a generative decoder's noise.
+        device: a torch device, for example "cpu" or "cuda:0".
+        steps: denoising steps; None: the number on the card.
+        weights_dir: a folder of weight files to look in first; None: only the usual places.
 
     Raises:
-        UserError: it is not available here, or it has no latents (recordings and anchors).
+        UserError: the codec is not available on this machine, or the system has no latents (recordings and anchors).
+
+    Example:
+        >>> runner = load_runner(load_cards().system("opus-24k"))
+        >>> reconstruction = runner.reconstruct("song", audio, sample_rate)
     """
     state = availability(card, weights_dir)
     if not state:
@@ -116,9 +178,9 @@ def load_runner(
 
 
 def system_versions(card: SystemCard) -> dict[str, str]:
-    """Versions of what reconstructs with this card, for the run's key.
+    """List the versions of the code that reconstructs with this card, for the run's key.
 
     Raises:
-        UserError: its adapter cannot be imported.
+        UserError: the adapter cannot be imported.
     """
     return {"adapter": adapter_class(card).version, "runner": CodecRunner.version}
