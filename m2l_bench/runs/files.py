@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from m2l_bench.errors import UserError
+from m2l_bench.music2latent.files import whole_or_absent, write_atomically
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part.
-
-    Raises:
-        OSError: it cannot be written; the old content is still there.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+__all__ = ["explain_write_errors", "file_name", "locked_folder", "numbered", "whole_or_absent", "write_atomically"]
 
 
 @contextmanager
