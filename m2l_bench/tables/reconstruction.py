@@ -42,7 +42,7 @@ def table_of(measured: MeasuredRuns, reference: str = ORIGINALS) -> Table:
     """Table 2 over these runs, which were read with the same `reference`."""
     dataset, runs, notes = measured.dataset, measured.runs, list(measured.notes)
     paper = _paper()
-    columns = [*COLUMNS, *sorted({name for run in runs for name in run.asked} - set(COLUMNS))]
+    columns = [*COLUMNS, *sorted({name for run in runs for name in run.requested_metrics} - set(COLUMNS))]
     records, titles = [], {}
     for run in runs:
         titles[run.name] = run.title

@@ -39,7 +39,7 @@ def differences(runs: Sequence[MeasuredRun], progress: Progress | None = None) -
 
     Pairs without a common clip, and distances of systems on different clips, are not there.
     """
-    names = sorted({name for run in runs for name in run.asked}, key=_order)
+    names = sorted({name for run in runs for name in run.requested_metrics}, key=_order)
     pairs = list(itertools.combinations(runs, 2))
     frames = []
     with (progress or Quiet()).start("differences", len(names) * len(pairs), 0) as advance:
