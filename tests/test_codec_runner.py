@@ -107,7 +107,7 @@ def test_cost_counts_latents_time_and_memory() -> None:
     ("output", "reason"),
     [
         (torch.full((1, 1, 4410), torch.nan), "NaN"),
-        (torch.zeros(1, 1, 4400), "4400 samples of 4410"),
+        (torch.zeros(1, 1, 4400), "only 4400 of 4410 samples"),
         (torch.zeros(1, 2, 4410), "shape"),
     ],
 )

@@ -18,13 +18,14 @@ from sklearn.metrics import f1_score
 
 from m2l_bench.cards import Cards, load_cards
 from m2l_bench.errors import UserError
-from m2l_bench.probe_scoring import interval, paired_difference
+from m2l_bench.metrics.probe_scores import interval
 from m2l_bench.probing.models import models_to_probe
 from m2l_bench.probing.pipeline import ProbeOptions, ProbeOutcome, make_probe_plan, probe
 from m2l_bench.runs.probe import ProbeRun
 from m2l_bench.runs.reconstruction import find_runs
 from m2l_bench.tables import every as all_tables
 from m2l_bench.tables import probes as probe_tables
+from m2l_bench.tables.probe_differences import paired_difference
 
 TESTS = str(Path(__file__).parent)
 RATE = 8000
@@ -94,22 +95,20 @@ def only_run(outcomes: list[ProbeOutcome]) -> ProbeRun:
 def test_every_number_can_be_traced_to_the_scores_on_disk(cards: Cards, data: Path, tmp_path: Path) -> None:
     probed = only_run(run(cards, data, tmp_path / "runs"))
     assert probed.folder == tmp_path / "runs" / "probe-toy-task" / "toy"
-    items, results = probed.items["items"], probed.results
-    assert results["clips"] == {"train": 72, "validation": 9, "test": 9} and len(items) == 9
+    items, results = probed.items.items, probed.results
+    assert results.clips == {"train": 72, "validation": 9, "test": 9} and len(items) == 9
     assert probed.scores.shape == (3, 9, 3) and probed.scores.dtype == np.float32
-    classes = probed.items["classes"]
-    truth = [classes.index(item["labels"][0]) for item in items]
-    figure = results["metrics"]["macro_f1"]
+    classes = probed.items.classes
+    truth = [classes.index(item.labels[0]) for item in items]
+    figure = results.metrics["macro_f1"]
     seeds = [f1_score(truth, one.argmax(axis=1), average="macro", labels=[0, 1, 2]) for one in probed.scores]
-    assert figure["seeds"] == pytest.approx(seeds, abs=1e-6) and figure["mean"] == pytest.approx(np.mean(seeds))
-    assert figure["std"] == pytest.approx(np.std(seeds, ddof=1))
-    assert (
-        figure["low"] <= figure["mean"] <= figure["high"] and len(figure["resampled"]) == results["resamples"] == 1000
-    )
-    assert np.sum(results["confusion"]) == pytest.approx(9) and len(results["histories"]) == 3
-    assert probed.key["settings"]["hidden"] == [8] and probed.key["seeds"] == 3
-    assert "scikit-learn" in probed.manifest["made"]["packages"]
-    assert figure["mean"] > 0.6  # three numbers tell a hum from a hiss
+    assert figure.seeds == pytest.approx(seeds, abs=1e-6) and figure.mean == pytest.approx(np.mean(seeds))
+    assert figure.std == pytest.approx(np.std(seeds, ddof=1))
+    assert figure.low <= figure.mean <= figure.high and len(figure.resampled) == results.resamples == 1000
+    assert np.sum(results.confusion) == pytest.approx(9) and len(results.histories) == 3
+    assert probed.key.settings.hidden == [8] and probed.key.seeds == 3
+    assert "scikit-learn" in probed.manifest.made.packages
+    assert figure.mean > 0.6  # three numbers tell a hum from a hiss
 
 
 def test_a_run_is_only_done_again_where_something_decides_its_numbers(
@@ -145,7 +144,7 @@ def test_bad_clips_are_left_out_and_named(cards: Cards, data: Path, tmp_path: Pa
     files[40].write_bytes(b"\xff\xfb\x90\x00" + b"noise" * 100)
     (outcome,) = run(cards, data, tmp_path / "runs")
     assert list(outcome.failed) == [files[40].stem] and not outcome.problem
-    clips = only_run([outcome]).results["clips"]
+    clips = only_run([outcome]).results.clips
     assert sum(clips.values()) == 89
     files[40].unlink()
     assert only_run(run(cards, data, tmp_path / "runs")).folder.name == "toy~2"
@@ -173,7 +172,7 @@ def test_bad_datasets_are_one_line_each(cards: Cards, data: Path, tmp_path: Path
     (data / "splits.csv").unlink()
     shutil.rmtree(data / "audio" / "Hum")
     (outcome,) = run(cards, data, tmp_path / "runs")
-    notes = only_run([outcome]).results["notes"]
+    notes = only_run([outcome]).results.notes
     assert "no clip of 'Hum' in the test split" in notes
     assert not (tmp_path / "runs" / "probe-toy-task" / "toy" / ".lock.tmp").exists()
 
@@ -182,7 +181,7 @@ def test_a_clip_without_a_label_is_left_out(cards: Cards, data: Path, tmp_path: 
     csv = data / "annotation" / "TinySOL_metadata.csv"
     csv.write_text(csv.read_text().replace("000.wav,0,Clicks,", "000.wav,0,,"))
     probed = only_run(run(cards, data, tmp_path / "runs"))
-    assert sum(probed.results["clips"].values()) == 89
+    assert sum(probed.results.clips.values()) == 89
 
 
 def test_metrics_must_fit_the_labels(cards_folder: Path, data: Path, tmp_path: Path) -> None:
@@ -223,7 +222,7 @@ def test_a_killed_command_goes_on_where_it_stopped(
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    done = len(list((cache / "features").rglob("clips/*/*.npy")))
+    done = len(list((cache / "features").rglob("clips/*/[!.]*.npy")))
     assert 20 <= done < 90 and not list((tmp_path / "runs").rglob("results.json"))
     before = len(counter.read_text())
     result = cli_here(*command)
@@ -236,16 +235,16 @@ def test_a_killed_command_goes_on_where_it_stopped(
 def test_models_on_the_same_clips_are_compared_pairwise(cards: Cards, data: Path, tmp_path: Path) -> None:
     toy, chroma = (ProbeRun(one.folders[0]) for one in run(cards, data, tmp_path / "runs", "toy,chroma"))
     found = paired_difference("macro_f1", toy, chroma)
-    assert found is not None and found["clips"] == 9
-    means = [one.results["metrics"]["macro_f1"]["mean"] for one in (toy, chroma)]
-    assert found["difference"] == pytest.approx(means[0] - means[1]) and found["low"] <= found["high"]
+    assert found is not None and found.clips == 9
+    means = [one.results.metrics["macro_f1"].mean for one in (toy, chroma)]
+    assert found.difference == pytest.approx(means[0] - means[1]) and found.low <= found.high
     same = paired_difference("macro_f1", toy, toy)
-    assert same is not None and (same["difference"], same["p"]) == (0.0, 1.0)
+    assert same is not None and (same.difference, same.p) == (0.0, 1.0)
     # With one test clip less in one of them, the others are compared.
-    shorter = dict(chroma.items, items=chroma.items["items"][1:])
+    shorter = chroma.items.model_copy(update={"items": chroma.items.items[1:]})
     chroma.__dict__["items"], chroma.__dict__["scores"] = shorter, chroma.scores[:, 1:]
     fewer = paired_difference("macro_f1", toy, chroma)
-    assert fewer is not None and fewer["clips"] == 8
+    assert fewer is not None and fewer.clips == 8
 
 
 def test_intervals_lie_around_the_value_whatever_resampling_does_to_it() -> None:
@@ -270,7 +269,7 @@ def test_tables_of_the_papers_tasks_and_of_others_are_never_one(cards_folder: Pa
     assert (
         paper.loc["mine", "tinysol_instrument_macro_f1_paper"] == published.loc["CLMR", "tinysol_instrument_macro_f1"]
     )
-    measured = ProbeRun(out / "probe-toy-paper" / "mine").results["metrics"]["macro_f1"]["mean"]
+    measured = ProbeRun(out / "probe-toy-paper" / "mine").results.metrics["macro_f1"].mean
     assert paper.loc["mine", "tinysol_instrument_macro_f1"] == pytest.approx(100 * measured, abs=1e-4)
     assert pd.isna(paper.loc["music2latent", "mtt_auc_roc"]) and paper.loc["music2latent", "mtt_auc_roc_paper"] == 88.6
     assert pd.isna(paper.loc["toy", "mtt_auc_roc_paper"]) and "toy_paper_micro_f1" in paper.columns
@@ -292,8 +291,8 @@ def test_only_the_newest_run_is_shown(cards: Cards, data: Path, tmp_path: Path) 
     out = tmp_path / "runs"
     run(cards, data, out, seeds=2)
     run(cards, data, out)
-    probes = probe_tables.load_probes(out, probe_tables.is_whole)
-    assert probes.runs["toy-task", "toy"].key["seeds"] == 3
+    probes = probe_tables.load_probes(out, lambda run: run.is_whole)
+    assert probes.runs["toy-task", "toy"].key.seeds == 3
     assert probes.notes == ["toy-task: toy@seeds2 is an earlier run, not shown"]
 
 

@@ -9,8 +9,10 @@ from typing import Any
 import pandas as pd
 import pytest
 from conftest import Cli
+from support.runs import STARTED, measured_row, run_key, system_card, write_run
 
-from m2l_bench.runs.reconstruction import RunKey, open_run
+from m2l_bench.runs.measured import measured_runs
+from m2l_bench.runs.schema import Session
 from m2l_bench.tables import reconstruction as tables
 from m2l_bench.tables.formats import Table
 from m2l_bench.tables.rate_quality import rate_quality_table
@@ -20,19 +22,17 @@ MONO_CODES = {"sample_rate": 44_100, "channels": 1, "width": 9, "samples": 512, 
 
 
 def make_run(out: Path, system: str, card: dict[str, Any], channels: int = 2, **cost: float) -> None:
-    """Two clips of 10 and 5 s; `cost` is that of a second."""
-    key = RunKey("data", "", "t", system, "c", None, None, 0, {"si_sdr_db": "1"})
-    card = {"title": system, "paper_row": "", "steps": None, "kind": "neural", **card}
-    with open_run(out, key, card, lambda _: True) as run:
-        run.add_session({"started": "2026-01-01", "device": "cpu", "cores": 2})
-        for id, seconds in (("a", 10), ("b", 5)):
-            row = {"id": id, "status": "measured", "reason": None, "source_sha256": id, "si_sdr_db": seconds}
-            row |= {"sample_rate": 16_000, "channels": channels, "reference_samples": 16_000 * seconds}
-            run.append(row | {name: seconds * each for name, each in cost.items()})
+    """Write a run of two clips of 10 and 5 s; `cost` is that of a second."""
+    rows = [
+        measured_row(id, {"si_sdr_db": seconds}, seconds, 16_000, cost, channels=channels)
+        for id, seconds in (("a", 10), ("b", 5))
+    ]
+    session = Session(started=STARTED, device="cpu", cores=2)
+    write_run(out, run_key(system), rows, system_card(system, **card), session)
 
 
 def pareto(out: Path) -> Table:
-    return rate_quality_table(tables.reconstruction_table(out), tables.measured_runs(out))
+    return rate_quality_table(tables.reconstruction_table(out), measured_runs(out))
 
 
 def test_rates_and_speeds_are_those_of_the_rows(tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ def test_rows_manifest_and_audio_are_left_on_disk(quick_cards: Path, originals: 
     assert (table["reference_samples"] == 44_100).all() and (table["reconstruction_samples"] == 44_100).all()
     assert all((outcome.folder / path).is_file() for path in table["audio"])
     manifest = read_manifest(outcome.folder)
-    assert manifest["card"]["name"] == "opus-12k"
-    assert manifest["sessions"][0]["packages"]["soundfile"]
+    assert manifest.card.name == "opus-12k"
+    assert manifest.sessions[0].packages["soundfile"]
     assert not (outcome.folder / "rows.jsonl").exists()
 
 
@@ -55,7 +55,7 @@ def test_only_what_is_missing_is_done(quick_cards: Path, originals: Path, tmp_pa
     assert (outcome.already_done, outcome.measured) == (2, 4)
     (outcome,) = run(quick_cards, originals, out)
     assert outcome.already_done == 4
-    assert len(read_manifest(outcome.folder)["sessions"]) == 2
+    assert len(read_manifest(outcome.folder).sessions) == 2
 
 
 def test_a_bad_file_that_is_taken_away_is_forgotten(quick_cards: Path, originals: Path, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_bad_file_that_is_taken_away_is_forgotten(quick_cards: Path, originals
     assert outcome.failed == {"bad": "empty file (0 bytes)"}
     (originals / "bad.wav").unlink()
     (outcome,) = run(quick_cards, originals, tmp_path / "runs")
-    assert outcome.failed == {} and {row["id"] for row in read_rows(outcome.folder)} == {"clip0", "clip1", "clip2"}
+    assert outcome.failed == {} and {row.id for row in read_rows(outcome.folder)} == {"clip0", "clip1", "clip2"}
 
 
 def test_a_copied_or_touched_file_is_the_same_clip(quick_cards: Path, originals: Path, tmp_path: Path) -> None:
@@ -130,9 +130,9 @@ def test_bad_clips_are_rows_with_reasons_and_the_rest_is_measured(
     report = json.loads(result.stdout)["systems"][0]
     assert report["failed"].keys() == expected.keys()
     assert report["measured"] == 7
-    rows = {row["id"]: row for row in read_rows(tmp_path / "runs" / "folder-originals" / "opus-12k")}
-    assert rows["silent"]["si_sdr_db"] is None and rows["silent"]["si_sdr_db_note"] == "the original is silent"
-    assert np.isfinite(rows["six channels"]["si_sdr_db"])
+    rows = {row.id: row for row in read_rows(tmp_path / "runs" / "folder-originals" / "opus-12k")}
+    assert rows["silent"].value("si_sdr_db") is None and rows["silent"].note("si_sdr_db") == "the original is silent"
+    assert np.isfinite(rows["six channels"].value("si_sdr_db"))
     assert "Traceback" not in result.stderr
     for name in expected:
         write(originals / f"{name}.{'flac' if name == 'half' else 'wav'}", music(seed=len(name)))
@@ -153,10 +153,10 @@ def test_recorded_lengths_channels_and_gaps(reconstruct_here: Cli, originals: Pa
     (system,) = report["systems"]
     assert system["measured"] == 2 and list(system["missing"]) == ["clip2"]
     assert any("1 clip missing" in note for note in report["table"]["notes"])
-    rows = {row["id"]: row for row in read_rows(Path(tmp_path / system["run"]))}
-    assert (rows["clip0"]["reference_samples"], rows["clip0"]["reconstruction_samples"]) == (44_100, 30_000)
-    assert (rows["clip0"]["channels"], rows["clip0"]["reconstruction_channels"]) == (2, 1)
-    assert rows["clip1"]["si_sdr_db"] > 60
+    rows = {row.id: row for row in read_rows(Path(tmp_path / system["run"]))}
+    assert (rows["clip0"].reference_samples, rows["clip0"].reconstruction_samples) == (44_100, 30_000)
+    assert (rows["clip0"].channels, rows["clip0"].reconstruction_channels) == (2, 1)
+    assert rows["clip1"].values["si_sdr_db"] > 60
 
 
 def test_a_codec_that_raises_fails_its_clips_only(
@@ -230,9 +230,9 @@ def test_a_killed_run_goes_on(
         journal.write(b'{"id": "torn off he')
     assert reconstruct_here(*options).returncode == 0
     rows = read_rows(folder)
-    assert len(rows) == 15 and all(row["status"] == "measured" for row in rows)
-    assert [session["clips"] for session in read_manifest(folder)["sessions"]] == [15, 15]
-    assert not list(folder.glob(".*.tmp"))
+    assert len(rows) == 15 and all(row.measured for row in rows)
+    assert [session.clips for session in read_manifest(folder).sessions] == [15, 15]
+    assert not list(folder.glob(".*.part*"))
 
 
 def test_a_failed_write_is_one_line_and_nothing_is_lost(

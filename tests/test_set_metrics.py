@@ -61,14 +61,14 @@ def test_the_distance_is_that_of_the_vectors_on_disk(cards: Path, data: Path, tm
         statistics([np.load(path) for path in vectors]),
     )
     found = read_distances(lowpass.folder)["fad_toy"]
-    assert found["value"] == pytest.approx(expected, rel=1e-9) and expected > 0
-    assert found["low"] < found["value"] < found["high"]
-    assert (found["clips"], found["frames"], found["reference_frames"], found["paired"]) == (9, 36, 36, True)
-    assert read_distances(reference.folder)["fad_toy"]["value"] == pytest.approx(0, abs=1e-6)
+    assert found.value == pytest.approx(expected, rel=1e-9) and expected > 0
+    assert found.low < found.value < found.high
+    assert (found.clips, found.frames, found.reference_frames, found.paired) == (9, 36, 36, True)
+    assert read_distances(reference.folder)["fad_toy"].value == pytest.approx(0, abs=1e-6)
     table = reconstruction_table(tmp_path / "runs").data.set_index("system")
-    assert table.loc["lowpass-3.5k", "fad_toy"] == found["value"]
-    assert table.loc["lowpass-3.5k", "fad_toy_infinity"] == found["infinity"]
-    assert table.loc["lowpass-3.5k", "kad_toy"] == found["kernel"]
+    assert table.loc["lowpass-3.5k", "fad_toy"] == found.value
+    assert table.loc["lowpass-3.5k", "fad_toy_infinity"] == found.infinity
+    assert table.loc["lowpass-3.5k", "kad_toy"] == found.kernel
 
 
 def test_only_what_is_missing_is_embedded_and_distances_follow_the_rows(
@@ -91,17 +91,18 @@ def test_only_what_is_missing_is_embedded_and_distances_follow_the_rows(
     assert read_distances(folder)["fad_toy"] == first
     write(data / "new.wav", music(seed=77))
     assert asked() == 2
-    assert read_distances(folder)["fad_toy"]["clips"] == 10
+    assert read_distances(folder)["fad_toy"].clips == 10
     (folder / "distances.json").unlink()
     assert read_distances(folder) == {} and asked() == 0
-    assert read_distances(folder)["fad_toy"]["clips"] == 10
+    assert read_distances(folder)["fad_toy"].clips == 10
 
 
 def test_rows_without_their_distance_are_not_shown_with_an_old_one(cards: Path, data: Path, tmp_path: Path) -> None:
     (outcome,) = run(cards, data, tmp_path / "runs")
     rows = read_rows(outcome.folder)
     with (outcome.folder / "rows.jsonl").open("w") as journal:
-        journal.write(json.dumps({**rows[0], "id": "killed after this clip"}) + "\n")
+        later = rows[0].model_copy(update={"id": "killed after this clip"})
+        journal.write(json.dumps(later.to_columns()) + "\n")
     assert read_distances(outcome.folder) == {}
 
 
@@ -119,11 +120,11 @@ def test_missing_weights_leave_an_empty_cell_that_says_why_and_is_filled_later(
     (weights / "toy.txt").write_text("2.0")
     (again,) = run(cards, data, tmp_path / "runs", weights_dir=weights)
     assert again.folder == outcome.folder
-    two = read_distances(outcome.folder)["fad_toy"]["value"]
+    two = read_distances(outcome.folder)["fad_toy"].value
     (weights / "toy.txt").write_text("4.0")
     (other,) = run(cards, data, tmp_path / "runs", weights_dir=weights)
     assert other.folder.name == "lowpass-3.5k~2", "other weights are another run"
-    assert read_distances(other.folder)["fad_toy"]["value"] == pytest.approx(4 * two)
+    assert read_distances(other.folder)["fad_toy"].value == pytest.approx(4 * two)
     table = reconstruction_table(tmp_path / "runs")
     assert expected not in table.notes and table.data["fad_toy"].max() == pytest.approx(4 * two)
 
@@ -141,9 +142,9 @@ def test_damaged_weights_stop_the_command_before_it_starts(cards: Path, data: Pa
 def test_short_clips_and_nan_are_reasons_not_failures_of_the_run(cards: Path, data: Path, tmp_path: Path) -> None:
     write(data / "short.wav", music(seconds=0.2))
     (outcome,) = run(cards, data, tmp_path / "runs")
-    row = next(row for row in read_rows(outcome.folder) if row["id"] == "short")
-    assert row["fad_toy_frames_note"] == "0.20 s, shorter than the window of 0.25 s"
-    assert row["si_sdr_db"] is not None and read_distances(outcome.folder)["fad_toy"]["clips"] == 9
+    row = next(row for row in read_rows(outcome.folder) if row.id == "short")
+    assert row.note("fad_toy_frames") == "0.20 s, shorter than the window of 0.25 s"
+    assert row.value("si_sdr_db") is not None and read_distances(outcome.folder)["fad_toy"].clips == 9
     notes = reconstruction_table(tmp_path / "runs").notes
     assert "lowpass-3.5k: no fad_toy on 1 of its clips: 0.20 s, shorter than the window of 0.25 s" in notes
     (cards / "toy.yaml").write_text(CARD + "options: {gives_nan: true}\n")
@@ -154,11 +155,11 @@ def test_short_clips_and_nan_are_reasons_not_failures_of_the_run(cards: Path, da
 def test_one_clip_has_a_distance_that_says_what_it_lacks(cards: Path, data: Path, tmp_path: Path) -> None:
     (outcome,) = run(cards, data, tmp_path / "runs", limit=1)
     found = read_distances(outcome.folder)["fad_toy"]
-    assert found["low"] is None and any("eight are needed" in note for note in found["notes"])
+    assert found.low is None and any("eight are needed" in note for note in found.notes)
     write(tmp_path / "one" / "window.wav", music(seconds=0.3))
     (outcome,) = run(cards, tmp_path / "one", tmp_path / "runs")
     found = read_distances(outcome.folder)["fad_toy"]
-    assert found["value"] is None and found["notes"] == ["two vectors needed for a covariance, got 1"]
+    assert found.value is None and found.notes == ["two vectors needed for a covariance, got 1"]
 
 
 def test_another_reference_a_folder_or_its_statistics(cards: Path, data: Path, tmp_path: Path, cli_here: Cli) -> None:

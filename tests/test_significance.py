@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import bootstrap, wilcoxon
+from support.runs import measured_row, run_key, stored_manifest, system_card
 
+from m2l_bench.metrics.bootstrap import bootstrap_interval
 from m2l_bench.runs.measured import MeasuredRun
-from m2l_bench.tables import reconstruction as tables
+from m2l_bench.runs.schema import StoredDistance
 from m2l_bench.tables import significance
 from m2l_bench.tables.significance import decide, differences, holm, paired_difference
 
@@ -23,16 +25,17 @@ def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Intervals by the thousand: the test of the interval itself takes as many as it wants."""
 
     def quick(values: np.ndarray) -> tuple[float, float]:
-        return tables.bootstrap_interval(values, resamples=200)
+        return bootstrap_interval(values, resamples=200)
 
     monkeypatch.setattr(significance, "bootstrap_interval", quick)
 
 
-def measured(name: str, values: dict[str, float], distance: dict[str, object] | None = None) -> MeasuredRun:
+def measured(name: str, values: dict[str, float], distance: StoredDistance | None = None) -> MeasuredRun:
     """A run with SI-SDR of these clips and, if given, a stored FAD of all of them."""
-    rows = [{"id": id, "status": "measured", "si_sdr_db": value, "fad_frames": 1} for id, value in values.items()]
+    rows = [measured_row(id, {"si_sdr_db": value}, frames={"fad": 1}) for id, value in values.items()]
     versions = {"si_sdr_db": "1", **({"fad": "v"} if distance else {})}
-    return MeasuredRun(name, Path(name), {"metric_versions": versions}, rows, {"fad": distance} if distance else {})
+    manifest = stored_manifest(run_key(name, metric_versions=versions), system_card())
+    return MeasuredRun(name, Path(name), manifest, rows, {"fad": distance} if distance else {})
 
 
 def by_clip(values: np.ndarray) -> dict[str, float]:
@@ -40,7 +43,7 @@ def by_clip(values: np.ndarray) -> dict[str, float]:
 
 
 def test_interval_and_p_are_those_of_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(significance, "bootstrap_interval", tables.bootstrap_interval)
+    monkeypatch.setattr(significance, "bootstrap_interval", bootstrap_interval)
     rng = np.random.default_rng(0)
     first = rng.normal(3, 4, 30)
     second = first + rng.normal(0.8, 1, 30)
@@ -141,15 +144,16 @@ def test_distances_are_compared_on_the_same_resamples() -> None:
     common = rng.normal(0, 5, 200)  # both depend on which clips are drawn, and hardly differ in it
     values = by_clip(np.zeros(10))
 
-    def stored(value: float, resampled: np.ndarray) -> dict[str, object]:
-        return {"value": value, "clips": 10, "resampled": resampled.tolist()}
+    def stored(value: float, resampled: np.ndarray | None) -> StoredDistance:
+        numbers = None if resampled is None else resampled.tolist()
+        return StoredDistance(digest="", reference_digest="", value=value, clips=10, resampled=numbers)
 
     runs = [
         measured("near", values, stored(2.0, 2.3 + common)),
         measured("far", values, stored(3.0, 3.4 + common + rng.normal(0, 0.1, 200))),
         measured("other", by_clip(np.zeros(9)), stored(1.0, 1 + common)),
-        measured("few", values, {"value": 1.0, "clips": 10, "resampled": []}),
-        measured("old", values, {"value": 1.0, "clips": 10}),
+        measured("few", values, stored(1.0, np.zeros(0))),
+        measured("old", values, stored(1.0, None)),
     ]
     found = differences(runs)
     found = found[found["metric"] == "fad"].reset_index(drop=True)

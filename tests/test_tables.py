@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 from conftest import Cli
 from scipy.stats import bootstrap
+from support.runs import measured_row, run_key, system_card, write_run
 
 from m2l_bench.errors import UserError
-from m2l_bench.runs.reconstruction import RunKey, open_run
+from m2l_bench.metrics.bootstrap import bootstrap_interval
+from m2l_bench.runs.schema import Session
 from m2l_bench.tables import formats as table_formats
 from m2l_bench.tables import reconstruction as tables
 
@@ -20,31 +22,35 @@ EXPECTED_COLUMNS += [name for end in ("", "_clap", "_musicnn") for name in (f"fa
 
 
 def make_run(
-    out: Path, system: str, values: dict[str, float | None], *, paper_row: str = "", **changes: object
+    out: Path,
+    system: str,
+    values: dict[str, float | None],
+    *,
+    paper_row: str = "",
+    started: str = "2026-01-01",
+    sha: str = "",
+    **changes: object,
 ) -> Path:
-    key = RunKey("data", "", "t", system, "c", None, None, 0, {"si_sdr_db": "1"})
-    key = RunKey(**{**key.__dict__, **{k: v for k, v in changes.items() if k in key.__dict__}})
-    card = {"title": f"The {system}", "paper_row": paper_row, "steps": None}
-    with open_run(out, key, card, lambda _: True) as run:
-        run.add_session({"started": str(changes.get("started", "2026-01-01"))})
-        for id, value in values.items():
-            sha = str(changes.get("sha", f"sha-{id}"))
-            row = {"id": id, "status": "measured", "reason": None, "si_sdr_db": value, "source_sha256": sha}
-            row |= {"sample_rate": 44_100, "channels": 1, "reference_samples": 44_100}
-            run.append(row if value is not None else {**row, "si_sdr_db_note": "the original is silent"})
-    return run.folder
+    rows = []
+    for id, value in values.items():
+        row = measured_row(id, {"si_sdr_db": value}, source_sha256=sha or f"sha-{id}")
+        if value is None:
+            row.notes["si_sdr_db"] = "the original is silent"
+        rows.append(row)
+    card = system_card(title=f"The {system}", paper_row=paper_row)
+    return write_run(out, run_key(system, **changes), rows, card, Session(started=started))
 
 
 def test_interval_equals_scipy() -> None:
     values = np.random.default_rng(3).normal(2, 5, 40)
     theirs = bootstrap((values,), np.mean, method="percentile", n_resamples=10_000, rng=1).confidence_interval
-    low, high = tables.bootstrap_interval(values)
+    low, high = bootstrap_interval(values)
     assert low == pytest.approx(theirs.low, abs=0.1) and high == pytest.approx(theirs.high, abs=0.1)
 
 
 def test_interval_of_one_value_is_empty_and_of_infinity_infinite() -> None:
-    assert np.isnan(tables.bootstrap_interval(np.array([1.0]))).all()
-    assert tables.bootstrap_interval(np.array([1.0, np.inf])) == (np.inf, np.inf)
+    assert np.isnan(bootstrap_interval(np.array([1.0]))).all()
+    assert bootstrap_interval(np.array([1.0, np.inf])) == (np.inf, np.inf)
 
 
 def test_the_csv_has_the_promised_columns_and_the_papers_figures(tmp_path: Path) -> None:

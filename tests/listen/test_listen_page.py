@@ -47,9 +47,9 @@ def test_the_page_holds_what_was_measured(folder: Path) -> None:
     runs = {run.name: run for run in gather(folder / "runs").systems}
     for clip in data["clips"]:
         for name, made in clip["made"].items():
-            (row,) = (row for row in runs[name].measured if row["id"] == clip["id"])
-            assert made["values"] == [pytest.approx(row["si_sdr_db"], abs=0.001)]
-            measured = soundfile.read(runs[name].folder / row["audio"], dtype="int16")[0]
+            (row,) = (row for row in runs[name].measured if row.id == clip["id"])
+            assert made["values"] == [pytest.approx(row.values["si_sdr_db"], abs=0.001)]
+            measured = soundfile.read(runs[name].folder / row.audio, dtype="int16")[0]
             assert np.array_equal(flac_of(folder / "page", made["audio"]), measured)
         assert (folder / "page" / "pictures" / f"{clip['original']['audio']}.webp").is_file()
     assert data["clips"][0]["original"]["gain"] == 0.0

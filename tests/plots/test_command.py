@@ -77,7 +77,7 @@ def test_no_such_runs(make_run: MakeRun, make_probe: MakeProbe, scores: Scores, 
     make_run("dac", scores)
     make_run("dac", scores, dataset="other")
     make_probe("mine", None)
-    with pytest.raises(UserError, match="runs over data, other: choose one with --task"):
+    with pytest.raises(UserError, match="holds runs over data, other: choose one with --task"):
         load_runs(runs)
     with pytest.raises(UserError, match="no runs over 'third'; there are data, other"):
         load_runs(runs, "third")
