@@ -61,7 +61,7 @@ def test_by_default_one_of_median_score(clips: Path) -> None:
 
 def test_what_cannot_be_drawn(clips: Path, tmp_path: Path) -> None:
     runs = load_runs([clips])
-    with pytest.raises(UserError, match="8 systems, but 7 stand side by side at most: choose of copy, half"):
+    with pytest.raises(UserError, match="8 systems, but at most 7 fit side by side: choose from copy, half"):
         spectrograms.figure(4 * runs)
     with pytest.raises(UserError, match="no clip 'third' that all of these systems were measured on; there are first"):
         spectrograms.figure(runs, ["third"])
