@@ -18,7 +18,7 @@ from torch import nn
 from m2l_bench.cards import SystemCard, load_cards
 from m2l_bench.codecs import mousai_networks
 from m2l_bench.codecs.mousai import HUB, PACKAGES, Mousai
-from m2l_bench.codecs.mousai_networks import ARCHITECTURES, build, packages
+from m2l_bench.codecs.mousai_networks import ARCHITECTURES, build, import_packages
 from m2l_bench.codecs.recorded import Recorded
 from m2l_bench.errors import UserError
 from m2l_bench.systems.check import check_codec
@@ -44,7 +44,7 @@ class DMAE1d(nn.Module):
 
     def __init__(self, version: int) -> None:
         super().__init__()
-        diffusion, encoders = packages()
+        diffusion, encoders = import_packages()
         if version == 2:
             self.model = diffusion.DiffusionAE(
                 net_t=diffusion.LTPlugin(diffusion.UNetV0, num_filters=128, window_length=64, stride=64),
@@ -158,7 +158,7 @@ def test_the_mel_bands_are_those_of_librosa(tmp_path: Path) -> None:
 
 def test_torchaudio_is_what_it_was() -> None:
     before = {name for name in sys.modules if name.startswith("torchaudio")}
-    packages()
+    import_packages()
     assert {name for name in sys.modules if name.startswith("torchaudio")} == before
 
 

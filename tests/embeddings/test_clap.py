@@ -78,7 +78,7 @@ def test_a_short_clip_is_repeated(embedding: Clap) -> None:
 def test_sixteen_bits() -> None:
     """Beyond full scale is clipped, and rounding is towards zero."""
     samples = np.array([-2, -1, -0.99999, -1e-5, 0, 1e-5, 0.5, 1, 2], np.float32)
-    steps = clap._sixteen_bits(samples) * 32767
+    steps = clap._quantise_to_16_bits(samples) * 32767
     np.testing.assert_allclose(steps, [-32767, -32767, -32766, 0, 0, 0, 16383, 32767, 32767], rtol=1e-7)
 
 
