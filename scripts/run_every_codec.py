@@ -21,13 +21,10 @@ from pathlib import Path
 import soundfile
 import yaml
 
-TESTS = Path(__file__).resolve().parents[1] / "tests"
-sys.path[:0] = [str(TESTS), str(TESTS / "codecs")]  # where the random weights of published formats are made
-from prepared import CODECS, prepared  # noqa: E402
-
-from m2l_bench.datasets import bundled  # noqa: E402
-from m2l_bench.runs.reconstruction import read_rows  # noqa: E402
-from m2l_bench.runs.schema import Row  # noqa: E402
+from devtools.random_codecs import CODECS, prepare
+from m2l_bench.datasets import bundled
+from m2l_bench.runs.reconstruction import read_rows
+from m2l_bench.runs.schema import Row
 
 TASK = "name: quick\ntitle: Quick\ndataset: bundled\nmetrics: [si_sdr_db]\n"
 
@@ -83,7 +80,7 @@ def write_cards(names: list[str], folder: Path, clips: int, published: bool) -> 
     """Weights, cards under other names, and a task that scores quickly; the command that runs them."""
     (folder / "cards").mkdir()
     for name in names:
-        card = prepared(name, folder / "weights", published)
+        card = prepare(name, folder / "weights", published)
         content = card.model_dump(mode="json", exclude_defaults=True) | {"name": f"random-{name}", "paper_row": ""}
         (folder / "cards" / f"{name}.yaml").write_text(yaml.safe_dump(content))
     (folder / "cards" / "task.yaml").write_text(TASK)

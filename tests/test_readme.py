@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Cli
+from support.command_line import Cli
 
 ROOT = Path(__file__).resolve().parents[1]
 CARD = "m2l_bench/music2latent/weights/mini/MODEL_CARD.md"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from checkpoints import audio, check_bad_pickles, check_contract, check_runner
+from support.codec_checks import audio, check_bad_pickles, check_contract, check_runner
 
 from m2l_bench.cards import load_cards
 from m2l_bench.codecs import codicodec as adapter

@@ -12,7 +12,7 @@ import librosa
 import numpy as np
 import pytest
 import torch
-from checkpoints import audio, check_bad_pickles, check_contract, check_runner
+from support.codec_checks import audio, check_bad_pickles, check_contract, check_runner
 from torch import nn
 
 from m2l_bench.cards import SystemCard, load_cards
@@ -178,7 +178,7 @@ def test_published_sizes(version: int) -> None:
     assert made.shape == (1, 2, samples)
 
 
-def prepared(version: int, file: Path) -> SystemCard:
+def prepare(version: int, file: Path) -> SystemCard:
     """The card without the hash of the published file, and with fewer steps."""
     card = load_cards().system(f"mousaiv{version}")
     weights = {key: one.model_copy(update={"sha256": ""}) for key, one in card.weights.items()}
@@ -186,9 +186,9 @@ def prepared(version: int, file: Path) -> SystemCard:
 
 
 def test_it_is_what_its_card_says(file: Path, version: int) -> None:
-    runner = load_runner(prepared(version, file), weights_dir=file.parent)
+    runner = load_runner(prepare(version, file), weights_dir=file.parent)
     assert round(runner.codec.sample_rate * (runner.chunk_seconds or 0)) == 2**18
-    found = check_codec(prepared(version, file), runner)
+    found = check_codec(prepare(version, file), runner)
     assert not found.problems
     assert found.features == (1, 16, found.latents[2])
 

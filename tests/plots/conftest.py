@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from support.runs import STARTED, measured_row, probe_key, probe_results, run_key, system_card, write_probe, write_run
+from support.runs import (
+    STARTED,
+    MakeProbe,
+    MakeRun,
+    measured_row,
+    probe_key,
+    probe_results,
+    run_key,
+    system_card,
+    write_probe,
+    write_run,
+)
 
 from m2l_bench.cards import load_cards
 from m2l_bench.runs.schema import Session
-
-MakeRun = Callable[..., Path]
-MakeProbe = Callable[..., Path]
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from support.runs import MakeProbe, MakeRun
 
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.bootstrap import bootstrap_interval
@@ -19,7 +20,6 @@ from m2l_bench.plots.runs import load_probes, load_runs
 from m2l_bench.runs.distances import vectors_digest, write_distance
 from m2l_bench.runs.reconstruction import read_rows
 from m2l_bench.runs.schema import StoredDistance
-from plots.conftest import MakeProbe, MakeRun
 
 LATENTS = {"sample_rate": 8_000, "channels": 1, "width": 4, "samples": 100}
 Scores = dict[str, dict[str, float]]

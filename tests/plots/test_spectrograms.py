@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import music, write
+from support.audio import music, write
+from support.runs import MakeRun
 
 from m2l_bench import audio
 from m2l_bench.errors import UserError
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.plots import spectrograms
 from m2l_bench.plots.runs import load_runs
-from plots.conftest import MakeRun
 
 
 @pytest.fixture

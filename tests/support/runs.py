@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,10 @@ from m2l_bench.runs.schema import (
 )
 
 STARTED = "2026-01-01"
+MakeRun = Callable[..., Path]
+"""Type of the fixture `make_run` of figures."""
+MakeProbe = Callable[..., Path]
+"""Type of the fixture `make_probe` of figures."""
 
 
 def run_key(system: str = "mine", **changes: Any) -> RunKey:
