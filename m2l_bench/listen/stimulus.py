@@ -13,6 +13,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,36 @@ class ClipStimuli:
     original: Stimulus
     reconstructions: dict[str, Stimulus]
     """Pieces by system."""
+
+    @property
+    def ids(self) -> set[str]:
+        return {piece.id for piece in (self.original, *self.reconstructions.values())}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> ClipStimuli:
+        """Read back what `dataclasses.asdict` returned.
+
+        Raises:
+            KeyError, TypeError: the content is something else.
+        """
+        reconstructions = {name: _stimulus(piece) for name, piece in content["reconstructions"].items()}
+        return cls(content["seconds"], _stimulus(content["original"]), reconstructions)
+
+
+def _stimulus(content: dict[str, Any]) -> Stimulus:
+    return Stimulus(content["id"], Level(**content["level"]))
+
+
+def fingerprint(clip: ListeningClip, longest_seconds: float) -> str:
+    """Identify what `prepare` would read: settings, and sizes and times of the files; "" if a file does not exist."""
+    source = clip.clip
+    try:
+        stats = {name: path.stat() for name, path in ({"": source.path} | clip.reconstructions).items()}
+    except OSError:
+        return ""
+    files = {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
+    content = (VERSION, longest_seconds, source.start_seconds, source.duration_seconds, files)
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:20]
 
 
 def prepare(clip: ListeningClip, page: Path, longest_seconds: float) -> ClipStimuli:

@@ -3,8 +3,11 @@
     index.html, page.css, *.js    the page, the same for every collection
     data.js                       clips, systems, metrics, gains
     audio/, pictures/             one file per piece of audio, loaded when the page needs it
+    .finished.jsonl               clips whose pieces are written, one line each
 
-`data.js` is written last: until then an earlier page in the same folder still works.
+A line is added to `.finished.jsonl` when a clip is finished: after a run that was interrupted, even killed, the next
+run does not read that clip's audio again. `data.js` is written last: until then an earlier page in the same folder
+still works.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import html
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +24,11 @@ from m2l_bench.engine import default_jobs, map_unordered
 from m2l_bench.errors import BadClip, UserError
 from m2l_bench.listen.gather import Collection, ListeningClip
 from m2l_bench.listen.loudness import matching_gains
-from m2l_bench.listen.stimulus import AUDIO, ID, PICTURES, ClipStimuli, Stimulus, prepare
+from m2l_bench.listen.stimulus import AUDIO, ID, PICTURES, ClipStimuli, Stimulus, fingerprint, prepare
 from m2l_bench.progress import Progress, Quiet
 from m2l_bench.runs.files import explain_write_errors, write_atomically
 
+FINISHED = ".finished.jsonl"
 TEMPLATES = Path(__file__).resolve().parent / "page"
 
 
@@ -58,16 +62,23 @@ def write_page(
         UserError: the folder holds something else or cannot be written, or no clip can be read.
     """
     _make_folder(out)
-    stimuli: dict[str, ClipStimuli] = {}
+    fingerprints = {clip.clip.id: fingerprint(clip, longest_seconds) for clip in collection.clips}
+    stimuli = _finished_before(out, fingerprints)
     left_out: dict[str, str] = {}
-    tasks = ((clip, out, longest_seconds) for clip in collection.clips)
-    with explain_write_errors(out), (progress or Quiet()).start("listening page", len(collection.clips), 0) as advance:
-        for id, result in map_unordered(_prepare_clip, tasks, jobs or default_jobs()):
-            if isinstance(result, str):
-                left_out[id] = result
-            else:
-                stimuli[id] = result
-            advance()
+    tasks = [(clip, out, longest_seconds) for clip in collection.clips if clip.clip.id not in stimuli]
+    bar = (progress or Quiet()).start("listening page", len(collection.clips), len(stimuli))
+    with explain_write_errors(out), bar as advance:
+        lines = [_finished_line(id, fingerprints[id], clip) for id, clip in stimuli.items()]
+        write_atomically(out / FINISHED, "".join(lines).encode())
+        with (out / FINISHED).open("a", encoding="utf-8") as finished:
+            for id, result in map_unordered(_prepare_clip, tasks, jobs or default_jobs()):
+                if isinstance(result, str):
+                    left_out[id] = result
+                else:
+                    stimuli[id] = result
+                    finished.write(_finished_line(id, fingerprints[id], result))
+                    finished.flush()
+                advance()
         if not stimuli:
             raise UserError(f"none of the clips can be read: {next(iter(left_out.values()))}")
         _write_static(out, title)
@@ -75,8 +86,7 @@ def write_page(
             _clip_data(clip, stimuli[clip.clip.id], collection) for clip in collection.clips if clip.clip.id in stimuli
         ]
         write_atomically(out / "data.js", _script(_page_data(collection, title, clips)))
-        pieces = [piece for clip in stimuli.values() for piece in (clip.original, *clip.reconstructions.values())]
-        _remove_unused(out, {piece.id for piece in pieces})
+        _remove_unused(out, {id for clip in stimuli.values() for id in clip.ids})
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     return Page(out / "index.html", len(clips), size / 1e6, left_out)
 
@@ -87,6 +97,30 @@ def _prepare_clip(clip: ListeningClip, out: Path, longest_seconds: float) -> tup
         return clip.clip.id, prepare(clip, out, longest_seconds)
     except BadClip as error:
         return clip.clip.id, str(error)
+
+
+def _finished_before(out: Path, fingerprints: dict[str, str]) -> dict[str, ClipStimuli]:
+    """Read which clips an earlier run finished, of files that are the same now and into pieces that are all there."""
+    try:
+        lines = (out / FINISHED).read_bytes().splitlines()
+    except OSError:
+        return {}
+    there = {path.stem for path in (out / AUDIO).iterdir()} & {path.stem for path in (out / PICTURES).iterdir()}
+    finished = {}
+    for line in lines:
+        try:
+            content = json.loads(line)
+            id, clip = content["clip"], ClipStimuli.from_json(content["stimuli"])
+            same = content["fingerprint"] == fingerprints.get(id)
+        except (ValueError, KeyError, TypeError):  # the incomplete last line of a killed run
+            continue
+        if same and clip.ids <= there:
+            finished[id] = clip
+    return finished
+
+
+def _finished_line(id: str, fingerprint: str, clip: ClipStimuli) -> str:
+    return json.dumps({"clip": id, "fingerprint": fingerprint, "stimuli": asdict(clip)}) + "\n"
 
 
 def _make_folder(out: Path) -> None:
@@ -106,9 +140,9 @@ def _make_folder(out: Path) -> None:
 
 
 def _remove_unused(out: Path, ids: set[str]) -> None:
-    """Remove pieces of an earlier page that are not in `ids`."""
+    """Remove pieces of an earlier page that are not in `ids`, and files that a killed run left half written."""
     for path in [*(out / AUDIO).iterdir(), *(out / PICTURES).iterdir()]:
-        if re.fullmatch(ID, path.stem) and path.stem not in ids:
+        if re.fullmatch(rf"{ID}|\.{ID}\.\d+\.part", path.stem) and path.stem not in ids:
             path.unlink()
 
 

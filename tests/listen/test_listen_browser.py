@@ -134,6 +134,103 @@ def test_loudness_matching_is_heard_and_can_be_switched_off(page: Page, made: tu
     expect(row).to_contain_text("off")
 
 
+MANY = 10_000
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of 10,000 clips that all sound the same, every third with a caption."""
+    page = make_page(tmp_path_factory.mktemp("many"), {"one": noise(1)})[1].path
+    data = json.loads((page.parent / "data.js").read_text().removeprefix("const DATA = ").removesuffix(";\n"))
+    (clip,) = data["clips"]
+    values = np.random.default_rng(0).permutation(MANY) / 100
+    data["clips"] = [
+        clip
+        | {"id": f"clip {number:04d}", "caption": "" if number % 3 else f"number {number} of many, " * 8}
+        | {"made": {name: made | {"values": [values[number]]} for name, made in clip["made"].items()}}
+        for number in range(MANY)
+    ]
+    (page.parent / "data.js").write_text(f"const DATA = {json.dumps(data)};\n")
+    return page
+
+
+MOST_ROWS = 60
+IN_SIGHT = """(selector) => {
+  const [row, list] = [selector, ".clips"].map((one) => document.querySelector(one)?.getBoundingClientRect());
+  return Boolean(row) && row.top >= list.top - 1 && row.bottom <= list.bottom + 1;
+}"""
+SELECTED = ".clips a[aria-current]"
+# What a change takes until it is drawn. Printed (pytest -s), never compared: it is the machine's load that it measures.
+TIME = """(change) => new Promise((resolve) => {
+  const began = performance.now();
+  eval(change);
+  document.body.getBoundingClientRect();
+  requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - began)));
+})"""
+
+
+def timed(page: Page, change: str) -> None:
+    print(f"{page.evaluate(TIME, change):8.1f} ms  {change}")
+    assert 0 < page.locator(".clips li").count() <= MOST_ROWS
+    places = [int(row.get_attribute("aria-posinset") or 0) for row in page.locator(".clips li").all()]
+    assert places == sorted(places)
+    names = page.evaluate("app.listed.map((clip) => clip.id)")
+    assert clip_names(page) == [names[place - 1] for place in places]
+    assert {row.get_attribute("aria-setsize") for row in page.locator(".clips li").all()} == {str(len(names))}
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)])
+def test_a_long_list_has_only_the_rows_in_sight(browser: Browser, many: Path, size: tuple[int, int]) -> None:
+    with open_page(browser, many, *size) as page:
+        loaded = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
+        print(f"\n{loaded:8.1f} ms  to load")
+        timed(page, "app.update({ order: 'best' })")
+        values = page.evaluate("app.listed.map((clip) => valueOf(clip, 'si_sdr_db', app.state.of))")
+        assert values == sorted(values, reverse=True) and len(values) == MANY
+        timed(page, "app.update({ sort: 'name' })")
+        assert page.evaluate("app.listed[0].id") == "clip 0000"
+        assert page.evaluate(IN_SIGHT, SELECTED), "the list follows the clip that is shown"
+        timed(page, "document.querySelector('.clips').scrollTop = 1e9")
+        assert clip_names(page)[-1] == "clip 9999"
+        assert page.evaluate(IN_SIGHT, ".clips li:last-child")
+        timed(page, "app.update({ sort: 'si_sdr_db', least: '90', most: '92' })")
+        assert page.get_by_role("status").filter(has_text="clips").text_content() == "201 of 10000 clips"
+        page.evaluate("app.update({ sort: 'name', least: '', most: '' })")
+        timed(page, "app.update({ find: 'NUMBER 33' })")
+        assert page.evaluate("app.listed.map((clip) => clip.id)") == [
+            f"clip {number:04d}" for number in range(0, MANY, 3) if "33" in f"{number:04d}"
+        ]
+        timed(page, "app.update({ find: '' })")
+        timed(page, "app.update({ clip: 'clip 7654' })")
+        assert page.evaluate(IN_SIGHT, SELECTED)
+        assert len({row.bounding_box()["height"] for row in page.locator(".clips li").all()}) == 1
+        page.evaluate("app.update({ find: 'nothing has this' })")
+        assert page.locator(".clips li").count() == 0
+
+
+def test_a_link_into_a_long_list_and_its_keys(browser: Browser, many: Path) -> None:
+    with open_page(browser, f"{many.as_uri()}#clip=clip+5000&sort=set") as page:
+        expect(page.locator(SELECTED)).to_contain_text("clip 5000")
+        assert page.evaluate(IN_SIGHT, SELECTED)
+        for _ in range(30):
+            page.keyboard.press("n")
+        expect(page.locator(SELECTED)).to_contain_text("clip 5030")
+        assert page.evaluate(IN_SIGHT, SELECTED)
+        page.locator(SELECTED).focus()
+        page.evaluate("document.querySelector('.clips').scrollTop = 0")
+        expect(page.locator(".clips li").first).to_have_attribute("aria-posinset", "1")
+        assert page.evaluate("document.activeElement.textContent").startswith("clip 5030"), "the focus stays"
+        for number in range(5031, 5061):
+            page.keyboard.press("Tab")
+            assert page.evaluate("document.activeElement.textContent").startswith(f"clip {number}")
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator("h2").first).to_have_text("clip 5059")
+        assert page.evaluate("document.activeElement.getAttribute('aria-current')") == "true"
+        page.wait_for_function(IN_SIGHT, arg=SELECTED)
+        expect(page.locator(".clips li", has=page.locator("[aria-current]"))).to_have_attribute("aria-posinset", "5060")
+
+
 def test_sorting_and_filtering(page: Page) -> None:
     ranked = ["worst", "middle", "best"]
     assert [name for name in clip_names(page) if name != SCRIPT] == ranked, "the worst clips come first"
@@ -369,7 +466,7 @@ def test_little_is_loaded_before_the_first_play(browser: Browser, tmp_path: Path
             page.on("response", lambda response: sizes.update({response.url: len(response.body())}))
             page.goto(address)
             page.wait_for_load_state("networkidle")
-            assert page.locator(".clips li").count() == 100
+            expect(page.locator(".clips li").first).to_have_attribute("aria-setsize", "100")
             assert sum(url.endswith(".webp") for url in sizes) == 9
             assert not [url for url in sizes if "/audio/" in url]
             assert sum(sizes.values()) < 300_000

@@ -2,8 +2,13 @@
 
 import io
 import json
+import os
 import re
 import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +16,15 @@ import pytest
 import soundfile
 from PIL import Image
 from support.audio import write
-from support.command_line import Cli
+from support.command_line import M2L_BENCH, Cli
 from support.pages import RATE, SCRIPT, flac_of, make_page, make_runs, noise
 
 from m2l_bench.errors import UserError
+from m2l_bench.listen import writer
 from m2l_bench.listen.gather import gather
 from m2l_bench.listen.picture import HEIGHT, WIDTH, spectrogram
-from m2l_bench.listen.writer import write_page
+from m2l_bench.listen.stimulus import prepare
+from m2l_bench.listen.writer import FINISHED, write_page
 
 
 def data_of(page: Path) -> dict:
@@ -73,6 +80,59 @@ def test_a_second_run_writes_only_what_changed(tmp_path: Path) -> None:
     after = set(shorter.path.parent.glob("*/*"))
     assert len(after) == len(before) and not after & set(before), "pieces that are no longer used are taken away"
     assert len(flac_of(shorter.path.parent, data_of(shorter.path.parent)["clips"][0]["original"]["audio"])) == RATE // 2
+
+
+def test_a_killed_listen_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clips = {f"clip {number}": noise(2, number) for number in range(8)}
+    collection = gather(make_runs(tmp_path, clips))
+    page = tmp_path / "page"
+    finished = page / FINISHED
+    process = subprocess.Popen([*M2L_BENCH, "listen", "runs", "-o", "page", "--jobs", "1"], cwd=tmp_path)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (finished.exists() and finished.read_bytes().count(b"\n") >= 2):
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait(timeout=60) == -9
+    safe = [json.loads(line)["clip"] for line in finished.read_bytes().split(b"\n")[:-1]]
+    assert 2 <= len(safe) < len(clips)
+    before = {path: path.stat().st_mtime_ns for path in page.glob("*/*")}
+    with finished.open("ab") as journal:
+        journal.write(b'{"clip": "torn off he')
+    (page / "audio" / f".{'0' * 20}.1.part.js").write_text("half wri")
+    read: list[str] = []
+    monkeypatch.setattr(writer, "prepare", lambda clip, *rest: read.append(clip.clip.id) or prepare(clip, *rest))
+    counted = CountingProgress()
+    write_page(collection, page, "A page", 30.0, jobs=1, progress=counted)
+    assert read == [id for id in clips if id not in safe], "finished clips are not read again"
+    assert (counted.total, counted.done, counted.steps) == (len(clips), len(safe), len(read))
+    assert [clip["id"] for clip in data_of(page)["clips"]] == list(clips)
+    after = {path: path.stat().st_mtime_ns for path in page.glob("*/*")}
+    assert len(after) == 2 * 3 * len(clips), "nothing half written is left"
+    assert all(after[path] == time for path, time in before.items())
+    # What has changed is read again: a piece that is gone, another file, another length.
+    (page / "audio" / f"{data_of(page)['clips'][1]['original']['audio']}.js").unlink()
+    os.utime(collection.clips[2].reconstructions["lowpass-7k"], (1, 1))
+    read.clear()
+    write_page(collection, page, "A page", 30.0, jobs=1)
+    assert read == ["clip 1", "clip 2"]
+    assert {path: path.stat().st_mtime_ns for path in page.glob("*/*")}.keys() == after.keys()
+    read.clear()
+    write_page(collection, page, "A page", 1.0, jobs=1)
+    assert read == list(clips)
+
+
+class CountingProgress:
+    """A progress that keeps what it was told."""
+
+    steps = 0
+
+    @contextmanager
+    def start(self, name: str, total: int, done: int) -> Iterator[Callable[[], None]]:
+        self.total, self.done = total, done
+        yield self._step
+
+    def _step(self) -> None:
+        self.steps += 1
 
 
 def test_pieces_have_the_length_of_the_original(tmp_path: Path) -> None:

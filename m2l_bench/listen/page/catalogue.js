@@ -17,27 +17,39 @@ function valueOf(clip, metric, system) {
 function arrange(state) {
   const words = state.find.toLowerCase().split(/\s+/).filter(Boolean);
   const metric = DATA.metrics.find(({ name }) => name === state.sort);
-  const value = (clip) => (metric ? valueOf(clip, metric.name, state.of) : null);
   const least = state.least === "" ? -Infinity : Number(state.least);
   const most = state.most === "" ? Infinity : Number(state.most);
   const limited = metric && (state.least !== "" || state.most !== "");
-  const clips = DATA.clips.filter((clip) => {
-    const text = `${clip.id} ${clip.caption}`.toLowerCase();
-    if (!words.every((word) => text.includes(word))) return false;
-    return !limited || (value(clip) !== null && value(clip) >= least && value(clip) <= most);
-  });
-  if (state.sort === "name") return clips.sort((first, second) => first.id.localeCompare(second.id));
-  if (!metric) return clips;
-  const upwards = (state.order === "worst") === metric.higherIsBetter;
-  return clips.sort((first, second) => {
-    const [a, b] = [value(first), value(second)];
-    if (a === null || b === null) return (a === null) - (b === null);
-    return a === b ? 0 : (upwards ? 1 : -1) * (a < b ? -1 : 1);
-  });
+  const values = metric ? valuesOf(metric.name, state.of) : [];
+  const found = [];
+  for (const [index, clip] of DATA.clips.entries()) {
+    const value = values[index] ?? null;
+    if (limited && (value === null || value < least || value > most)) continue;
+    if (words.length) {
+      const text = `${clip.id} ${clip.caption}`.toLowerCase();
+      if (!words.every((word) => text.includes(word))) continue;
+    }
+    found.push({ clip, value });
+  }
+  if (state.sort === "name") {
+    const { compare } = new Intl.Collator(); // as localeCompare, many times faster
+    found.sort((first, second) => compare(first.clip.id, second.clip.id));
+  }
+  if (!metric) return found.map(({ clip }) => clip);
+  const sign = (state.order === "worst") === metric.higherIsBetter ? 1 : -1;
+  const measured = found.filter(({ value }) => value !== null);
+  measured.sort((first, second) => sign * (first.value - second.value)); // of two infinities: NaN, which sorts as 0
+  return [...measured, ...found.filter(({ value }) => value === null)].map(({ clip }) => clip);
+}
+
+/** Returns a metric of a system on all clips, in the order of the set; null where it was not measured. */
+function valuesOf(metric, system) {
+  const index = DATA.metrics.findIndex(({ name }) => name === metric);
+  return DATA.clips.map((clip) => clip.made[system]?.values[index] ?? null);
 }
 
 /** Returns the smallest and largest finite value of a metric and system over all clips: the range of the bars. */
 function extent(metric, system) {
-  const values = DATA.clips.map((clip) => valueOf(clip, metric, system)).filter(Number.isFinite);
+  const values = valuesOf(metric, system).filter(Number.isFinite);
   return values.length ? [Math.min(...values), Math.max(...values)] : [0, 1];
 }

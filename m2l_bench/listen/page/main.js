@@ -4,12 +4,14 @@
 const app = {
   player: new Player(),
   state: null,
-  listed: [], // clips in the order of the list; the filters may have removed the shown clip
+  asked: "", // what was asked of the list
+  listed: [], // clips in its order, another array when that changes; the filters may have removed the shown clip
   clip: null,
 
   go(state) {
-    this.state = state;
-    this.listed = arrange(state);
+    const asked = JSON.stringify([state.find, state.sort, state.of, state.order, state.least, state.most]);
+    if (asked !== this.asked) this.listed = arrange(state);
+    Object.assign(this, { state, asked });
     this.clip = DATA.clips.find((clip) => clip.id === state.clip) ?? this.listed[0] ?? DATA.clips[0];
     show();
   },
