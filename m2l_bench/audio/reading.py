@@ -176,7 +176,7 @@ class AudioFile:
         """The read end of a pipe into which ffmpeg decodes the file."""
         if shutil.which("ffmpeg") is None:
             raise BadClip(f"{self.path.suffix} files need ffmpeg, which is not on the PATH")
-        self._complaints = self._stack.enter_context(tempfile.TemporaryFile())
+        self._complaints = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         self._decoder = self._stack.enter_context(
             subprocess.Popen(
                 ["ffmpeg", "-v", "error", "-nostdin", "-i", os.fspath(self.path.resolve()), *FFMPEG_OUTPUT],
