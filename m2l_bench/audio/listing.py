@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from m2l_bench.audio.reading import EXTENSIONS, FFMPEG_EXTENSIONS, can_decode
+from m2l_bench.audio import ffmpeg
+from m2l_bench.audio.reading import EXTENSIONS, can_decode
 from m2l_bench.text import escape_name, first_of
 
 
@@ -31,7 +32,7 @@ class Listing:
         notes = []
         if self.other:
             counts = first_of([f"{count} {extension}" for extension, count in self.other.most_common()], 8)
-            help = ": install ffmpeg to read them" if self.other.keys() & FFMPEG_EXTENSIONS else ""
+            help = ": install ffmpeg to read them" if self.other.keys() & ffmpeg.EXTENSIONS else ""
             notes.append(f"passed over, not read here: {counts}{help}")
         return notes
 
@@ -44,7 +45,7 @@ def list_audio(folder: Path) -> Listing:
     listing = Listing()
     for path in _files(folder, frozenset()):
         extension = path.suffix.lower()
-        if extension not in EXTENSIONS and extension not in FFMPEG_EXTENSIONS:
+        if extension not in EXTENSIONS and extension not in ffmpeg.EXTENSIONS:
             continue
         if not can_decode(extension):
             listing.other[extension] += 1

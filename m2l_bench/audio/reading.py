@@ -14,8 +14,6 @@ import math
 import os
 import re
 import shutil
-import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +21,9 @@ from typing import IO, Any
 
 import numpy as np
 
+from m2l_bench.audio import ffmpeg
 from m2l_bench.audio.arrays import Audio
+from m2l_bench.audio.ffmpeg import Ffmpeg
 from m2l_bench.audio.ogg import FileFrom, link_offsets
 from m2l_bench.errors import BadClip
 from m2l_bench.text import one_line
@@ -59,16 +59,11 @@ EXTENSIONS = frozenset(
     ]
 )
 """What libsndfile reads."""
-FFMPEG_EXTENSIONS = frozenset([".m4a", ".mp4", ".webm", ".aac", ".wma", ".mka", ".ape", ".wv"])
-
-
-FFMPEG_OUTPUT = ("-map", "0:a:0", "-f", "au", "-c:a", "pcm_f32be", "-")
-"""The first stream of audio, to standard output, in a format that needs no length."""
 
 
 def can_decode(extension: str) -> bool:
     """Whether files with this extension can be read on this machine."""
-    return extension in EXTENSIONS or (extension in FFMPEG_EXTENSIONS and shutil.which("ffmpeg") is not None)
+    return extension in EXTENSIONS or (extension in ffmpeg.EXTENSIONS and ffmpeg.is_here())
 
 
 class AudioFile:
@@ -88,7 +83,7 @@ class AudioFile:
             raise BadClip("empty file (0 bytes)")
         self.path = path
         self._stack = contextlib.ExitStack()
-        self._decoder: subprocess.Popen[bytes] | None = None
+        self._ffmpeg: Ffmpeg | None = None
         with self._explained():
             self._source: Any = self._open()
             self.sample_rate = int(self._source.samplerate)
@@ -137,16 +132,17 @@ class AudioFile:
                     if not np.isfinite(block).all():
                         raise BadClip("NaN or infinite samples")
                     yield np.ascontiguousarray(block.T)
-            self._check_decoder()
+            if self._ffmpeg is not None:
+                self._ffmpeg.check()
 
     def _open(self) -> Any:
         """The file as libsndfile sees it: from the disk, as a stream, or through ffmpeg."""
-        if self.path.suffix.lower() in FFMPEG_EXTENSIONS:
-            descriptor = self._through_ffmpeg()
+        if self.path.suffix.lower() in ffmpeg.EXTENSIONS:
+            self._ffmpeg = self._stack.enter_context(Ffmpeg(self.path))
             try:
-                return self._sound(descriptor)
+                return self._sound(self._ffmpeg.descriptor())
             except Exception:
-                self._check_decoder()
+                self._ffmpeg.check()  # it knows better what is wrong
                 raise
         source = self._sound(os.open(self.path, os.O_RDONLY))
         # Of an MP3 libsndfile reads as many samples as it estimates; from a pipe, all there are.
@@ -172,36 +168,9 @@ class AudioFile:
         self._stack.callback(thread.join)
         return reading
 
-    def _through_ffmpeg(self) -> int:
-        """The read end of a pipe into which ffmpeg decodes the file."""
-        if shutil.which("ffmpeg") is None:
-            raise BadClip(f"{self.path.suffix} files need ffmpeg, which is not on the PATH")
-        self._complaints = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
-        self._decoder = self._stack.enter_context(
-            subprocess.Popen(
-                ["ffmpeg", "-v", "error", "-nostdin", "-i", os.fspath(self.path.resolve()), *FFMPEG_OUTPUT],
-                stdout=subprocess.PIPE,
-                stderr=self._complaints,
-            )
-        )
-        self._stack.callback(self._decoder.kill)
-        assert self._decoder.stdout is not None
-        return os.dup(self._decoder.stdout.fileno())
-
-    def _check_decoder(self) -> None:
-        """Wait for ffmpeg, where it is used.
-
-        Raises:
-            BadClip: it failed; the message is the last line of its complaints.
-        """
-        if self._decoder is not None and self._decoder.wait():
-            self._complaints.seek(0)
-            lines = self._complaints.read().decode(errors="replace").strip().splitlines()
-            raise BadClip(f"not readable as audio (ffmpeg: {lines[-1].strip() if lines else 'failed'})")
-
     def _stated_samples(self) -> int | None:
         frames = int(self._source.frames)
-        if frames >= UNKNOWN or self._source.format == "OGG" or self._decoder is not None:
+        if frames >= UNKNOWN or self._source.format == "OGG" or self._ffmpeg is not None:
             return None
         # libsndfile replaces a size in a header that is larger than the file, and says so in its log.
         replaced = re.findall(r"(\d+) \(should be (\d+)\)", self._source.extra_info)
