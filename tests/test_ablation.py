@@ -42,7 +42,7 @@ def scored(base: float, attention: float, scaling: float) -> pd.DataFrame:
 
 
 def test_means_differences_and_the_paper_s_figures() -> None:
-    data = ablation.table(scored(10.0, 9.0, 7.0)).data
+    data = ablation.ablation_table(scored(10.0, 9.0, 7.0)).data
     assert list(data["log_spectral_distance_db"]) == [10, 9, 7]
     assert list(data["log_spectral_distance_db_from_base"])[1:] == [-1, -3]
     assert np.isnan(data["log_spectral_distance_db_from_base"][0])
@@ -56,7 +56,7 @@ def test_means_differences_and_the_paper_s_figures() -> None:
 
 def test_one_training_has_no_spread() -> None:
     clips = scored(10.0, 9.0, 7.0)
-    table = ablation.table(clips[clips["seed"] == 1])
+    table = ablation.ablation_table(clips[clips["seed"] == 1])
     assert table.data["si_sdr_db_between_seeds"].isna().all()
     assert "between seeds" not in str(text_rows(table))
     assert "were not compared" in table.notes[1]
@@ -64,13 +64,13 @@ def test_one_training_has_no_spread() -> None:
 
 def test_the_table_is_that_of_its_rows(tmp_path: Path) -> None:
     clips = scored(10.0, 9.0, 7.0)
-    csv, markdown, rows = ablation.write(ablation.table(clips), clips, tmp_path)
-    assert to_csv(ablation.read(rows)) == csv.read_text()
+    csv, markdown, rows = ablation.write_ablation(ablation.ablation_table(clips), clips, tmp_path)
+    assert to_csv(ablation.read_ablation(rows)) == csv.read_text()
     assert "| + Freq-wise Attention | 7 | 9.00 " in markdown.read_text()
     assert "100 iterations, 800 crops each; 2 held-out clips" in markdown.read_text()
     rows.write_text("system,clip\nbase,a\n")
     with pytest.raises(UserError, match=r"table3_clips.csv: not the rows of a Table 3"):
-        ablation.read(rows)
+        ablation.read_ablation(rows)
 
 
 @pytest.mark.slow

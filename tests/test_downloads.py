@@ -31,7 +31,7 @@ def test_md5_and_the_first_digits_of_a_checksum(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_broken_download_goes_on(tmp_path: Path, ranges: bool) -> None:
     with serve(FileServer(CONTENT, break_after=1_000_000, ranges=ranges)) as server:
-        with pytest.raises(UserError, match="run the same command again to go on"):
+        with pytest.raises(UserError, match="run the same command again to continue"):
             download(server.url, tmp_path / "x", SHA256)
         assert not (tmp_path / "x").exists() and (tmp_path / "x.part").exists()
         assert download(server.url, tmp_path / "x", SHA256).read_bytes() == CONTENT

@@ -83,7 +83,7 @@ def test_a_codec_that_is_what_its_card_says() -> None:
         ({"sample_rate": 48_000}, "the sample rate is 44100, the card says 48000"),
         ({"channels": 2}, "the number of channels is 1, the card says 2"),
         ({"width": 2}, "the width of latents is 1, the card says 2"),
-        ({"samples": 512}, "one second is 44100.0 frames, by the card's 512 samples a frame 86.1"),
+        ({"samples": 512}, "one second is 44100.0 frames; with the card's 512 samples per frame it would be 86.1"),
         ({"bits": 10}, "a number of the latents takes 32.0 bits, the card says 10"),
     ],
 )

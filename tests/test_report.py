@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,16 +12,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import Cli
-from m2l_bench.probe_scoring import mean_confusion, measure
+from support.runs import measured_row, probe_key, probe_results, run_key, system_card, write_probe, write_run
 
+from m2l_bench.cards import ProbeSettings
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.classification import Truth
+from m2l_bench.metrics.probe_scores import mean_confusion, measure
 from m2l_bench.progress import Quiet
 from m2l_bench.report.gather import gather
 from m2l_bench.report.page import to_html
 from m2l_bench.runs.distances import ORIGINALS
-from m2l_bench.runs.probe import ProbeRun
-from m2l_bench.runs.reconstruction import RunKey, open_run
+from m2l_bench.runs.measured import measured_runs
+from m2l_bench.runs.schema import MetricResult, Origin, Row, Session
 from m2l_bench.tables import ablation, significance
 from m2l_bench.tables import every as all_tables
 from m2l_bench.tables import formats as table_formats
@@ -61,75 +64,52 @@ class Page(HTMLParser):
 def make_run(
     out: Path, system: str, figures: np.ndarray, *, title: str = "", paper_row: str = "", steps: int | None = None
 ) -> Path:
-    """A finished run with SI-SDR of clips; one of them failed."""
-    versions = {"si_sdr_db": "1"}
-    key = RunKey("songs", "/secret/folder", "t", system, "c", steps, 1 if steps else None, 0, versions, SHA)
-    weights = {"network": {"repository": "lab/model", "filename": "net.safetensors", "revision": "r1", "sha256": SHA}}
-    card = {
-        "name": system,
-        "title": title or system.title(),
-        "paper_row": paper_row,
-        "steps": 1 if steps else None,
-        "kind": "neural",
-        "adapter": "lab:Codec",
-        "weights": weights,
-        "licence": {"code": "MIT", "weights": "CC-BY-4.0"},
-        "source": "javascript:alert(1)" if title == EVIL else "https://example.org/model",
-        "citation": "Somebody, Somewhere, 2026",
-    }
-    with open_run(out, key, card, lambda _: True) as run:
-        machine = {"host": "secret-host", "platform": "Linux", "python": "3.11", "cores": 2, "device": "cpu"}
-        run.add_session(
-            {
-                **machine,
-                "started": "2026-01-02T03:04:05.678+00:00",
-                "processor": "Abacus 9",
-                "clips": len(figures) + 1,
-                "packages": {"numpy": "2.4.6"},
-                "not_measured": {"fad": "its weights are not on this machine: m2l-bench weights get vggish"},
-            }
-        )
-        for i, figure in enumerate(figures):
-            run.append(
-                {
-                    "id": f"song{i:02}",
-                    "status": "measured",
-                    "reason": None,
-                    "si_sdr_db": float(figure),
-                    "source_sha256": f"sha{i}",
-                    "sample_rate": 44_100,
-                    "channels": 2,
-                    "reference_samples": 44_100,
-                }
-            )
-        run.append({"id": EVIL, "status": "failed", "reason": f"because {EVIL}", "source_sha256": None})
-        run.finish_session("2026-01-02T03:09:00.000+00:00")
-    return run.folder
+    """Write a finished run with SI-SDR of clips, one of which failed."""
+    default_steps = 1 if steps else None
+    card = system_card(
+        system,
+        title=title or system.title(),
+        paper_row=paper_row,
+        steps=default_steps,
+        weights={
+            "network": {"repository": "lab/model", "filename": "net.safetensors", "revision": "r1", "sha256": SHA}
+        },
+        licence={"code": "MIT", "weights": "CC-BY-4.0"},
+        source="javascript:alert(1)" if title == EVIL else "https://example.org/model",
+        citation="Somebody, Somewhere, 2026",
+    )
+    session = Session(
+        started="2026-01-02T03:04:05.678+00:00",
+        finished="2026-01-02T03:09:00.000+00:00",
+        host="secret-host",
+        platform="Linux",
+        python="3.11",
+        cores=2,
+        device="cpu",
+        processor="Abacus 9",
+        clips=len(figures) + 1,
+        packages={"numpy": "2.4.6"},
+        not_measured={"fad": "its weights are not on this machine: m2l-bench weights get vggish"},
+    )
+    rows = [measured_row(f"song{i:02}", {"si_sdr_db": float(figure)}, channels=2) for i, figure in enumerate(figures)]
+    rows.append(Row(id=EVIL, status="failed", reason=f"because {EVIL}"))
+    place = {"dataset": "songs", "root": "/secret/folder", "weights_sha256": SHA}
+    return write_run(out, run_key(system, steps=steps, default_steps=default_steps, **place), rows, card, session)
 
 
 def make_probe(out: Path, model: str, skill: float) -> None:
-    """A probe of three classes that is right on about this part of the clips."""
+    """Write a probe of three classes that is right on about this part of the clips."""
     rng = np.random.default_rng(len(model))
     truth = Truth(("a", "b", "c"), np.arange(30) % 3)
     scores = rng.random((2, 30, 3)) + skill * np.eye(3)[truth.labels]
-    task = {"name": "toy", "title": "Toy", "metrics": ["micro_f1"], "table1": {}, "probe": {"batch_size": 16}}
-    key = {"task": "toy", "task_digest": "t", "dataset": "d" * 64, "model": model, "classifier": "mlp", "fraction": 1}
-    made = {"started": "2026-02-03T00:00:00.000+00:00", "packages": {"numpy": "2.4.6"}, "host": "secret-host"}
-    card = {"title": model.title(), "paper_row": "", "adapter": "lab:Net", "weights": {}}
-    manifest = {"schema_version": 1, "key": {**key, "seeds": 2, "settings": {"l2": 1e-5}}, "task": task}
-    run = ProbeRun(out / "probe-toy" / model)
-    run.folder.mkdir(parents=True)
-    (run.folder / "probe.json").write_text(json.dumps({**manifest, "card": card, "made": made}))
-    items = [{"id": f"clip{i}", "labels": [truth.classes[label]]} for i, label in enumerate(truth.labels)]
-    results = {
-        "metrics": measure(["micro_f1"], truth, scores),
-        "clips": {"train": 60, "validation": 30, "test": 30},
-        "failed": {},
-        "notes": [],
-        "classes": ["a", "b", "c"],
-        "confusion": mean_confusion(truth, scores),
-    }
-    run.write({"classes": ["a", "b", "c"], "multilabel": False, "items": items}, scores.astype(np.float32), results)
+    key = probe_key(model, dataset="d" * 64, settings=ProbeSettings(batch_size=16, l2=1e-5))
+    results = probe_results(
+        metrics={"micro_f1": MetricResult(**asdict(measure("micro_f1", truth, scores)))},
+        classes=list(truth.classes),
+        confusion=mean_confusion(truth, scores),
+    )
+    made = Origin(started="2026-02-03T00:00:00.000+00:00", packages={"numpy": "2.4.6"}, host="secret-host")
+    write_probe(out, key, results, [truth.classes[label] for label in truth.labels], scores.astype(np.float32), made)
 
 
 def page_of(out: Path, task: str | None = None) -> str:
@@ -153,7 +133,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for clip in range(4)
     ]
     rows = pd.DataFrame(clips)
-    ablation.write(ablation.table(rows), rows, out / "ablation")
+    ablation.write_ablation(ablation.ablation_table(rows), rows, out / "ablation")
     return out
 
 
@@ -187,7 +167,7 @@ def test_the_papers_figures_and_the_differences_from_them(runs: Path, page: Page
 
 
 def test_differences_have_two_sides(runs: Path, page: Page) -> None:
-    measured = tables.measured_runs(runs)
+    measured = measured_runs(runs)
     found = significance.differences(tables.in_table_order(measured.runs, tables.reconstruction_table(runs)))
     pair = found[(found["first"] == "dac") & (found["second"] == "denoiser")].iloc[0]
     assert pair["better"] == "dac"
@@ -247,8 +227,8 @@ def test_bad_runs_are_one_line(tmp_path: Path, cli: Cli) -> None:
     for content, problem in (
         ("{", "not a run's manifest"),
         ("[]", "not a run's manifest"),
-        (json.dumps({"schema_version": 1}), "'card' is missing"),
-        (json.dumps({**manifest, "schema_version": 99}), "schema 99, this one is 1"),
+        (json.dumps({"schema_version": 2}), "'key': Field required"),
+        (json.dumps({**manifest, "schema_version": 99}), "schema 99, this one reads up to 2"),
     ):
         (bad / "manifest.json").write_text(content)
         with pytest.raises(UserError, match=problem):

@@ -1,10 +1,13 @@
 """Cards: YAML files for systems (`baselines/`), embeddings (`baselines/embeddings/`) and tasks (`tasks/`).
 
-A card is data. The code that it needs is named by `adapter` (of a system or an embedding) or by `dataset` (of a task):
-by a short name for what is in this package, as `package.module:attribute` for anything else. Cards come from this
-package, from installed packages that declare the entry-point group `m2l_bench.cards` (its value is a package that holds
-YAML files), and from folders named with `--cards`. A card with a `dataset` key is a task, with `probe` too a probing
-task; one of `kind: embedding` is an embedding, any other a system.
+A card is data. It names the code that it needs with the key `adapter` (systems and embeddings) or `dataset` (tasks):
+code in this package by a short name, any other code as `package.module:attribute`.
+
+Cards come from this package, from installed packages that declare an entry point in the group `m2l_bench.cards` (its
+value is a package that holds YAML files), and from folders given with `--cards`.
+
+A card with the key `dataset` is a task, and with the key `probe` as well it is a probing task. A card with
+`kind: embedding` is an embedding. Any other card is a system.
 """
 
 from m2l_bench.cards.models import (

@@ -1,7 +1,7 @@
-"""Python paths by which cards and runs named the shipped adapters and loaders before these had short names.
+"""Python paths that named the shipped adapters and loaders in cards and runs before short names existed.
 
-They stay readable: cards, manifests and the names of cached vectors are translated with these tables. Nothing is added
-to them: what is new never had such a name.
+Cards, manifests and the names of cached vectors that use them are translated with these tables, so they stay readable.
+Nothing is added to these tables: newer adapters and loaders never had such a name.
 """
 
 from __future__ import annotations
@@ -41,4 +41,4 @@ DATASETS = {
     "tinysol": "m2l_bench.datasets.tinysol:load",
 }
 SHORT_NAMES = {former: name for names in (CODECS, EMBEDDINGS, DATASETS) for name, former in names.items()}
-"""Former path: short name."""
+"""The short name for each former path."""

@@ -1,4 +1,4 @@
-"""What cards say: the keys of each kind, their types and defaults."""
+"""Keys of each kind of card, with their types and defaults."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from m2l_bench.cards.former_names import SHORT_NAMES
 from m2l_bench.digests import digest
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
-
+"""Pattern of a card's name."""
 
 DESCRIBING = {
     "title",
@@ -22,13 +22,15 @@ DESCRIBING = {
     "licence",
     "latents",
     "paper_row",
-    "recordings",  # how they are read is in the options of a card of recordings
-    "weights",  # a run knows the hash of what was loaded
+    "recordings",  # the options of a card of recordings state how they are read
+    "weights",  # a run records the hash of each weight file that was loaded
 }
-"""Keys that may be worded anew without any run starting anew."""
+"""Keys that only describe: changing them makes no run stale."""
 
 
 class Card(BaseModel):
+    """What every kind of card has."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=NAME)
@@ -40,19 +42,19 @@ class Card(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what decides numbers in the card: equal digests mean the same system or task.
+        """SHA-256 of everything in the card that decides numbers: equal digests mean the same system or task.
 
-        A key that has its default counts as absent, so that a key which cards get later makes no run stale.
+        A key that has its default value counts as absent, so a key that is introduced later makes no run stale.
         """
         return digest(self.model_dump(mode="json", exclude=DESCRIBING, exclude_defaults=True))
 
 
 ShortName = Annotated[str, AfterValidator(lambda name: SHORT_NAMES.get(name, name))]
-"""A short name, or the path of something foreign; former paths of what has a short name become that name."""
+"""A short name, or the path of code outside this package. Former paths are replaced by their short names."""
 
 
 class Licence(BaseModel):
-    """SPDX identifiers, or a short name where there is none."""
+    """Licences of code and weights: SPDX identifiers, or a short name where there is none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -61,9 +63,9 @@ class Licence(BaseModel):
 
 
 class Recordings(BaseModel):
-    """How to read reconstructions of this system that were made elsewhere.
+    """How to read reconstructions of this system that were not made by this package.
 
-    `sample_rate: reference` takes the samples as the sequence at the original's rate, for files with a wrong label.
+    `sample_rate: reference` takes the samples as being at the original's rate, for files that state a wrong rate.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,69 +76,70 @@ class Recordings(BaseModel):
 
 
 class Latents(BaseModel):
-    """What a codec takes and what its latents are; `m2l-bench models check` holds the codec against it."""
+    """What a codec takes and what its latents are; `m2l-bench models check` compares the codec with it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     sample_rate: int = Field(gt=0, description="Hz")
-    channels: Literal[1, 2] = Field(description="of one encoded stream")
-    width: int = Field(gt=0, description="numbers a frame")
-    samples: int = Field(gt=0, description="samples a frame, of one channel")
-    bits: int = Field(default=32, gt=0, description="of each number")
+    channels: Literal[1, 2] = Field(description="channels of one encoded stream")
+    width: int = Field(gt=0, description="numbers per frame")
+    samples: int = Field(gt=0, description="samples of one channel per frame")
+    bits: int = Field(default=32, gt=0, description="bits of each number")
 
     @property
     def frames_per_second(self) -> float:
+        """Frames of latents per second of audio."""
         return self.sample_rate / self.samples
 
     @property
     def kilobits_per_second(self) -> float:
-        """Of one encoded stream."""
+        """Bitrate of one encoded stream."""
         return self.frames_per_second * self.width * self.bits / 1000
 
     @property
     def total_compression(self) -> float:
-        """Samples of all channels for each number."""
+        """Samples of all channels divided by the numbers in the latents."""
         return self.channels * self.samples / self.width
 
 
 class WeightFile(BaseModel):
-    """A file of weights and where it comes from: the hub, a web address, or this package itself."""
+    """A weight file and where it comes from: the hub, a web address, or this package itself."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    repository: str = Field(default="", description="on the Hugging Face hub; needs `filename`")
+    repository: str = Field(default="", description="repository on the Hugging Face hub; needs `filename`")
     filename: str = ""
     revision: str = "main"
     url: str = ""
     shipped: str = Field(default="", description="path inside this package")
     sha256: str = Field(
-        default="", pattern="^([0-9a-f]{8,64})?$", description="whole or its first digits; empty: not known"
+        default="", pattern="^([0-9a-f]{8,64})?$", description="the whole SHA-256 or its first digits; empty: not known"
     )
-    megabytes: float = Field(default=0.0, ge=0, description="about; 0: a few kilobytes")
+    megabytes: float = Field(default=0.0, ge=0, description="approximate size; 0: a few kilobytes")
 
     @model_validator(mode="after")
     def _one_source(self) -> WeightFile:
         if sum(map(bool, (self.repository and self.filename, self.url, self.shipped))) != 1:
-            raise ValueError("say either repository and filename, or url, or shipped")
+            raise ValueError("give either repository and filename, or url, or shipped")
         return self
 
     @property
     def name(self) -> str:
-        """The file's own name."""
+        """Name of the file without its folder."""
         return (self.filename or self.url or self.shipped).rpartition("/")[2]
 
 
 class AdapterCard(Card):
-    """What a system's card and an embedding's have in common.
+    """What the cards of systems and embeddings have in common.
 
-    The adapter is called with the `options`, and by name with the path of each file of `weights`.
+    The adapter is created with the `options` and, as keyword arguments, the path of each file in `weights`.
     """
 
     adapter: ShortName
     options: dict[str, Any] = {}
     weights: dict[str, WeightFile] = {}
     licence: Licence = Licence()
-    paper_row: str = Field(default="", description="its name in the paper's tables")
+    paper_row: str = Field(default="", description="name in the paper's tables")
 
 
 class SystemCard(AdapterCard):
@@ -144,7 +147,7 @@ class SystemCard(AdapterCard):
 
     kind: Literal["neural", "classical", "anchor"]
     latents: Latents | None = None
-    steps: int | None = Field(default=None, ge=1, description="denoising steps by default; empty: has none")
+    steps: int | None = Field(default=None, ge=1, description="default number of denoising steps; empty: has none")
     chunk_seconds: float | None = Field(default=None, gt=0)
     overlap_seconds: float = Field(default=0.0, ge=0)
     batch_size: int = Field(default=16, ge=1)
@@ -168,31 +171,31 @@ class TaskCard(Card):
 
     @property
     def data_digest(self) -> str:
-        """SHA-256 of the loader's name and its options: a run's key says by it which task's clips it is over."""
+        """SHA-256 of the loader's name and its options, which a run's key holds to identify the clips."""
         return digest({"dataset": self.dataset, "options": self.options})
 
 
 class ProbeSettings(BaseModel):
-    """The classifier that is trained on features, and how; see docs/probing.md."""
+    """Settings of the classifier that is trained on features; see docs/probing.md."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    hidden: list[int] = Field(default=[256, 128], description="units of the hidden layers")
-    l2: float = Field(default=1e-5, ge=0, description="times the squares of all weights and biases, in the loss")
+    hidden: list[int] = Field(default=[256, 128], description="units of each hidden layer")
+    l2: float = Field(default=1e-5, ge=0, description="factor of the sum of squared weights and biases in the loss")
     learning_rate: float = Field(default=1e-3, gt=0)
-    epochs: int = Field(default=100, ge=1, description="at most")
-    patience: int = Field(default=10, ge=1, description="epochs without a better validation loss")
+    epochs: int = Field(default=100, ge=1, description="maximum number of epochs")
+    patience: int = Field(default=10, ge=1, description="epochs without a better validation loss before training stops")
     batch_size: int = Field(ge=1)
-    seeds: int = Field(default=10, ge=1)
-    neighbours: int = Field(default=5, ge=1, description="of --probe knn")
+    seeds: int = Field(default=10, ge=1, description="number of classifiers, each with its own seed")
+    neighbours: int = Field(default=5, ge=1, description="neighbours that --probe knn uses")
 
 
 class ProbeTaskCard(Card):
-    """A dataset with labels, what is measured of a classifier on features, and the classifier."""
+    """A dataset with labels, the classifier to train on features, and the metrics to measure on it."""
 
     dataset: ShortName
     options: dict[str, Any] = {}
     metrics: list[str]
     probe: ProbeSettings
-    table1: dict[str, str] = Field(default={}, description="metric: its column in the paper's Table 1")
+    table1: dict[str, str] = Field(default={}, description="column in the paper's Table 1 for each metric")
     licence: str = ""

@@ -1,4 +1,4 @@
-"""Finding, reading and checking cards, and importing what they name."""
+"""Finding, reading and checking of cards, and import of what they name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CardType = TypeVar("CardType", bound=Card)
 
 @dataclass
 class Cards:
-    """All cards in reach, by name."""
+    """All cards that were read, by name. Each method raises `UserError` for a name that does not exist."""
 
     systems: dict[str, SystemCard] = field(default_factory=dict)
     embeddings: dict[str, EmbeddingCard] = field(default_factory=dict)
@@ -31,34 +31,39 @@ class Cards:
     probes: dict[str, ProbeTaskCard] = field(default_factory=dict)
 
     def system(self, name: str) -> SystemCard:
+        """Return the card of a system."""
         return pick(self.systems, name, "system", "m2l-bench models")
 
     def embedding(self, name: str) -> EmbeddingCard:
+        """Return the card of an embedding."""
         return pick(self.embeddings, name, "embedding", "m2l-bench weights list")
 
     def task(self, name: str) -> TaskCard:
+        """Return the card of a reconstruction task."""
         if name in self.probes:
-            raise UserError(f"'{name}' is a probing task: `m2l-bench probe --task {name}`")
+            raise UserError(f"'{name}' is a probing task: run `m2l-bench probe --task {name}`")
         return pick(self.tasks, name, "task", "m2l-bench tasks")
 
     def probe_task(self, name: str) -> ProbeTaskCard:
+        """Return the card of a probing task."""
         if name in self.tasks:
-            raise UserError(f"'{name}' is a reconstruction task: `m2l-bench reconstruct --task {name}`")
+            raise UserError(f"'{name}' is a reconstruction task: run `m2l-bench reconstruct --task {name}`")
         return pick(self.probes, name, "probing task", "m2l-bench tasks")
 
     def task_of_any_kind(self, name: str) -> TaskCard | ProbeTaskCard:
+        """Return the card of a reconstruction task or a probing task."""
         return self.probes[name] if name in self.probes else pick(self.tasks, name, "task", "m2l-bench tasks")
 
 
 def pick(cards: dict[str, CardType], name: str, what: str, command: str) -> CardType:
-    """The card of this name.
+    """Return the card called `name`.
 
     Args:
-        what: what cards these are, for the message.
-        command: that lists them, for the message.
+        what: the kind of card, for the message.
+        command: the command that lists such cards, for the message.
 
     Raises:
-        UserError: there is none; names the nearest.
+        UserError: there is none; the message gives the nearest name.
     """
     if name not in cards:
         near = difflib.get_close_matches(name, cards, n=1)
@@ -73,8 +78,8 @@ def load_cards(folders: Sequence[Path] = ()) -> Cards:
     Raises:
         UserError: a folder is missing, a card is invalid, or two cards share a name.
     """
-    folders_of_ours = (shipped("baselines"), shipped("baselines") / "embeddings", shipped("tasks"))
-    paths = [path for folder in folders_of_ours for path in _yaml_files(folder)]
+    shipped_folders = (shipped("baselines"), shipped("baselines") / "embeddings", shipped("tasks"))
+    paths = [path for folder in shipped_folders for path in _yaml_files(folder)]
     for point in entry_points(group="m2l_bench.cards"):
         paths += sorted(Path(str(entry)) for entry in files(point.value).iterdir() if _is_yaml(entry.name))
     for folder in folders:
@@ -84,18 +89,18 @@ def load_cards(folders: Sequence[Path] = ()) -> Cards:
     cards = Cards()
     for path in paths:
         card = read_card(path)
-        known: dict[str, Any] = cards.systems
-        rivals: dict[str, Any] = {}
+        same_kind: dict[str, Any] = cards.systems
+        other_tasks: dict[str, Any] = {}
         if isinstance(card, TaskCard):
-            known, rivals = cards.tasks, cards.probes
+            same_kind, other_tasks = cards.tasks, cards.probes
         elif isinstance(card, ProbeTaskCard):
-            known, rivals = cards.probes, cards.tasks
+            same_kind, other_tasks = cards.probes, cards.tasks
         elif isinstance(card, EmbeddingCard):
-            known = cards.embeddings
-        taken = known.get(card.name) or rivals.get(card.name)
-        if taken:
-            raise UserError(f"{path}: the name '{card.name}' is taken by {taken.path}")
-        known[card.name] = card
+            same_kind = cards.embeddings
+        namesake = same_kind.get(card.name) or other_tasks.get(card.name)
+        if namesake:
+            raise UserError(f"{path}: the name '{card.name}' is taken by {namesake.path}")
+        same_kind[card.name] = card
     return cards
 
 
@@ -103,7 +108,8 @@ def read_card(path: Path) -> SystemCard | EmbeddingCard | TaskCard | ProbeTaskCa
     """Read and validate one card.
 
     Raises:
-        UserError: naming the file, the key and, for a misspelt key, the nearest right one.
+        UserError: the file is not readable or a key is wrong. The message names the file and the key and, for a
+            misspelt key, the nearest correct one.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -123,22 +129,22 @@ def read_card(path: Path) -> SystemCard | EmbeddingCard | TaskCard | ProbeTaskCa
 
 
 def _explain(model: type[BaseModel], error: Any) -> str:
+    """Word one of pydantic's errors for a reader who knows the card but not pydantic."""
     *parents, key = error["loc"] or ("",)
     for parent in parents:
         annotation = model.model_fields[parent].annotation if parent in model.model_fields else None
         for kind in (annotation, *get_args(annotation)):
             if isinstance(kind, type) and issubclass(kind, BaseModel):
                 model = kind
-    where = ".".join(map(str, error["loc"]))
+    full_key = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
-        known = [name for name in model.model_fields if name != "path"]
-        near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
-        return f"unknown key '{where}': " + (
-            f"did you mean '{near[0]}'?" if near else f"known keys are {', '.join(known)}"
-        )
+        known_keys = [name for name in model.model_fields if name != "path"]
+        near = difflib.get_close_matches(str(key), known_keys, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'?" if near else f"known keys are {', '.join(known_keys)}"
+        return f"unknown key '{full_key}': {hint}"
     if error["type"] == "missing":
-        return f"key '{where}' is missing"
-    return f"key '{where}': {error['msg']}, got {error['input']!r}"
+        return f"key '{full_key}' is missing"
+    return f"key '{full_key}': {error['msg']}, got {error['input']!r}"
 
 
 def _is_yaml(name: str) -> bool:
@@ -153,11 +159,11 @@ def import_named(name: str, shipped_paths: Mapping[str, str], path: Path) -> Any
     """Import what a card names: by a short name, or as `package.module:attribute`.
 
     Args:
-        shipped_paths: paths by short name.
-        path: of the card, for the message.
+        shipped_paths: the path for each short name.
+        path: the card's file, for the message.
 
     Raises:
-        UserError: no such name, or the module or the attribute is not there; names the card.
+        UserError: there is no such short name, module or attribute. The message names the card.
     """
     spec = shipped_paths.get(name, name)
     module, colon, attribute = spec.partition(":")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from m2l_bench.adapter import Availability
 from m2l_bench.codecs.base import Codec
-from m2l_bench.weights.read import fill, missing, read_torch
+from m2l_bench.weights.read import fill, package_availability, read_torch
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -59,7 +59,7 @@ class CoDiCodec(Codec):
 
     @classmethod
     def availability(cls, **_: object) -> Availability:
-        return missing("codicodec", "codicodec")
+        return package_availability("codicodec", "codicodec")
 
     def to(self, device: str) -> None:
         import torch

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from m2l_bench.adapter import Availability
 from m2l_bench.codecs.base import Codec
-from m2l_bench.weights.read import fill, missing, read_torch
+from m2l_bench.weights.read import fill, package_availability, read_torch
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -51,7 +51,7 @@ class Mousai(Codec):
     @classmethod
     def availability(cls, **_: object) -> Availability:
         for module in MODULES:
-            state = missing(module, "mousai")
+            state = package_availability(module, "mousai")
             if not state:
                 return Availability(state.reason, f"{state.command} && pip install --no-deps {PACKAGES}")
         return Availability()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from m2l_bench.adapter import Availability
 from m2l_bench.codecs.base import Codec
-from m2l_bench.weights.read import missing
+from m2l_bench.weights.read import package_availability
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -67,7 +67,7 @@ class Musika(Codec):
 
     @classmethod
     def availability(cls, **_: object) -> Availability:
-        return missing("h5py", "codecs")
+        return package_availability("h5py", "codecs")
 
     def to(self, device: str) -> None:
         for module in (self.encoder1, self.encoder2, self.decoder1, self.decoder2):

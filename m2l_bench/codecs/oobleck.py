@@ -13,7 +13,7 @@ from m2l_bench.adapter import Availability
 from m2l_bench.codecs.base import Codec
 from m2l_bench.errors import UserError
 from m2l_bench.text import one_line
-from m2l_bench.weights.read import fill, missing, read_config, read_safetensors
+from m2l_bench.weights.read import fill, package_availability, read_config, read_safetensors
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -51,7 +51,7 @@ class Oobleck(Codec):
 
     @classmethod
     def availability(cls, **_: object) -> Availability:
-        return missing("diffusers", "codecs")
+        return package_availability("diffusers", "codecs")
 
     def to(self, device: str) -> None:
         self.model.to(device)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from m2l_bench.adapter import Availability
 from m2l_bench.codecs.base import Codec, Transmitted
-from m2l_bench.weights.read import missing
+from m2l_bench.weights.read import package_availability
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +43,7 @@ class ResidualCodec(Codec):
 
     @classmethod
     def availability(cls, **_: object) -> Availability:
-        return missing("transformers", "codecs")
+        return package_availability("transformers", "codecs")
 
     def to(self, device: str) -> None:
         self.model.to(device)

@@ -15,7 +15,7 @@ from m2l_bench.adapter import Availability
 from m2l_bench.codecs.base import Codec
 from m2l_bench.errors import UserError
 from m2l_bench.text import one_line
-from m2l_bench.weights.read import fill, missing, read_config, read_safetensors
+from m2l_bench.weights.read import fill, package_availability, read_config, read_safetensors
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -56,7 +56,7 @@ class Same(Codec):
 
     @classmethod
     def availability(cls, **_: object) -> Availability:
-        state = missing("diffusers", "codecs")
+        state = package_availability("diffusers", "codecs")
         if state and tuple(map(int, version("diffusers").split(".")[:2])) < (0, 40):
             return Availability(
                 "diffusers is older than 0.40, the first with this network", "pip install 'diffusers>=0.40'"

@@ -37,10 +37,10 @@ def pack(
         m2l-bench pack my_music -o corpus
     """
     from m2l_bench.console.terminal import ProgressBars
-    from m2l_bench.jobs import training as job
+    from m2l_bench.jobs import training
 
     _, stderr = consoles()
-    index = job.pack(source, out, manifest, ProgressBars(stderr))
+    index = training.pack(source, out, manifest, ProgressBars(stderr))
     for name, reason in index.skipped.items():
         stderr.print(f"{name}: {reason}", style="bold red", markup=False, soft_wrap=True)
     hours = sum(file.samples / file.sample_rate for file in index.files) / 3600
@@ -95,10 +95,10 @@ def train(
 
         torchrun --nproc-per-node 8 -m m2l_bench train --preset paper --data corpus --out runs/paper
     """
-    from m2l_bench.jobs import training as job
+    from m2l_bench.jobs import training
 
     _, stderr = consoles()
-    options = job.TrainOptions(
+    options = training.TrainOptions(
         data=data,
         out=out,
         preset=preset,
@@ -123,7 +123,7 @@ def train(
         attention=not no_attention,
         frequency_scaling=not no_frequency_scaling,
     )
-    job.train(options, stderr)
+    training.train(options, stderr)
 
 
 def ablate(
@@ -150,15 +150,15 @@ def ablate(
 
         m2l-bench ablate --preset tiny --data corpus --iterations 500 --batch-size 8
     """
-    from m2l_bench.console import reconstruction as summaries
+    from m2l_bench.console.reconstruction import print_table
     from m2l_bench.console.terminal import print_json
     from m2l_bench.jobs import ablation
-    from m2l_bench.jobs import training as job
-    from m2l_bench.tables import ablation as table3
-    from m2l_bench.tables import formats as table_formats
+    from m2l_bench.jobs.training import TrainOptions
+    from m2l_bench.tables.ablation import ablation_table, write_ablation
+    from m2l_bench.tables.formats import to_json
 
     stdout, stderr = consoles()
-    options = job.TrainOptions(
+    options = TrainOptions(
         data=data,
         out=out,
         preset=preset,
@@ -174,11 +174,11 @@ def ablate(
         stderr.print("not all models are trained yet: the same command goes on", markup=False)
         raise typer.Exit(SOME_FAILED)
     clips = ablation.score(options, range(seeds), "cpu" if device == "auto" else device)
-    result = table3.table(clips)
-    table3.write(result, clips, out)
-    paths = table3.write(result, clips, results)
+    table = ablation_table(clips)
+    write_ablation(table, clips, out)
+    paths = write_ablation(table, clips, results)
     if json:
-        print_json(table_formats.to_json(result))
+        print_json(to_json(table))
     else:
-        summaries.print_table(stdout, result)
+        print_table(stdout, table)
     stderr.print(f"wrote {', '.join(map(str, paths))}", markup=False, soft_wrap=True)

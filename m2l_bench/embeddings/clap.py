@@ -16,7 +16,7 @@ from m2l_bench.adapter import Availability
 from m2l_bench.embeddings.base import Embedding
 from m2l_bench.embeddings.laion import Tower, audio_tower, configuration
 from m2l_bench.errors import UserError
-from m2l_bench.weights.read import fill, missing, read_torch
+from m2l_bench.weights.read import fill, package_availability, read_torch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,7 +59,7 @@ class Clap(Embedding):
 
     @classmethod
     def availability(cls, **_: object) -> Availability:
-        return missing("transformers")
+        return package_availability("transformers")
 
     def to(self, device: str) -> None:
         self.network.to(device)

@@ -12,7 +12,7 @@ from m2l_bench.adapter import Availability
 from m2l_bench.embeddings.base import Embedding
 from m2l_bench.errors import UserError
 from m2l_bench.text import one_line
-from m2l_bench.weights.read import fill, missing, read_config, read_safetensors
+from m2l_bench.weights.read import fill, package_availability, read_config, read_safetensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,7 +72,7 @@ class EnCodec(Embedding):
 
     @classmethod
     def availability(cls, **_: object) -> Availability:
-        return missing("transformers")
+        return package_availability("transformers")
 
     def to(self, device: str) -> None:
         self.network.to(device)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from m2l_bench.adapter import Availability
 from m2l_bench.embeddings.base import Embedding
-from m2l_bench.weights.read import fill, missing, read_torch
+from m2l_bench.weights.read import fill, package_availability, read_torch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,7 +45,7 @@ class VGGish(Embedding):
 
     @classmethod
     def availability(cls, **_: object) -> Availability:
-        return missing("torchvggish")
+        return package_availability("torchvggish")
 
     def to(self, device: str) -> None:
         self.network.to(device)

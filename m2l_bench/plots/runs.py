@@ -68,7 +68,7 @@ def choose_metrics(runs: Sequence[MeasuredRun], asked: Sequence[str], paired: bo
     Raises:
         UserError: one that there is not, or that was measured on no run.
     """
-    every = dict.fromkeys([*COLUMNS, *sorted({name for run in runs for name in run.asked})])
+    every = dict.fromkeys([*COLUMNS, *sorted({name for run in runs for name in run.requested_metrics})])
     possible = [name for name in every if name in PAIRED or not paired]
     measured = [name for name in possible if any(has(run, name) for run in runs)]
     for name in asked:

@@ -139,7 +139,7 @@ def _probes(out: Path, chosen: set[Path], title: str, name: str) -> Section:
         every = pd.concat(frames)
         section.differences_csv = every.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     for task, card in shown.tasks.items():
-        runs = list(shown.of(task).values())
+        runs = list(shown.runs_on(task).values())
         confused = [run for run in runs if run.results.confusion]  # clips with several tags have none
         section.figures += figures.of_probes(confused) if confused else []
         section.provenance.append(provenance.of_probes(card, runs))
@@ -152,7 +152,7 @@ def _trainings(out: Path) -> list[Section]:
     logs = sorted(path.parent for path in [*out.glob("*/log.jsonl"), *out.glob("*/*/log.jsonl")])
     if not tables and not logs:
         return []
-    sheets = [cells.sheet(ablation.read(path), "table3.csv") for path in tables]
+    sheets = [cells.sheet(ablation.read_ablation(path), "table3.csv") for path in tables]
     return [Section("Training", "training", sheets, figures=figures.of_trainings(logs) if logs else [])]
 
 

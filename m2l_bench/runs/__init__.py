@@ -1,1 +1,1 @@
-"""What is on disk: runs of reconstructions and of probes, vectors, and who made them."""
+"""Runs on disk, read and written: reconstructions, probes, vectors of clips, and how each run was made."""

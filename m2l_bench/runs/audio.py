@@ -1,4 +1,4 @@
-"""The audio behind a run's rows: a clip's original, and what a system made of it. Reads files; never runs a model."""
+"""The audio behind a run's rows: originals and reconstructions. This module reads files and never runs a model."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from m2l_bench.runs.schema import Row
 
 
 def originals(run: MeasuredRun, data: Path | None = None, cards: Sequence[Path] = ()) -> dict[str, Clip]:
-    """The clips that the run's dataset lists, by id.
+    """Find the clips of the run's dataset, by id.
 
     Args:
-        data: where the audio lies; by default where the run found it, if it noted that.
+        data: folder of the audio; default: the folder that the run noted, if it noted one.
         cards: folders of further cards, for tasks that are not in this package.
 
     Raises:
-        UserError: that is not known, or the folder is not there.
+        UserError: no task card has this dataset, or its folder does not exist.
     """
     key = run.manifest.key
     task = next((task for task in load_cards(cards).tasks.values() if task.data_digest == key.task_digest), None)
     if task is None:
         raise UserError(f"{run.folder}: no task card here is over its dataset '{key.dataset}': give --cards DIR")
-    place = data or (Path(key.root) if key.root else None)
-    if place is not None and not place.is_dir():
-        raise UserError(f"{place}: the originals are not there (any more); say where with --data DIR")
-    dataset: Dataset = load_dataset(task, place)
+    root = data or (Path(key.root) if key.root else None)
+    if root is not None and not root.is_dir():
+        raise UserError(f"{root}: the originals are not there (any more); name their folder with --data DIR")
+    dataset: Dataset = load_dataset(task, root)
     return {clip.id: clip for clip in dataset.clips}
 
 
 def read_original(clip: Clip, row: Row) -> tuple[Audio, int]:
-    """The original as it was measured: (channels, samples), clipped to full scale, and its rate in Hz.
+    """Read the original as it was measured: (channels, samples), clipped to full scale, and its rate in Hz.
 
     Raises:
-        UserError: it cannot be read, or is not what the row was measured on.
+        UserError: the file cannot be read, or is not the file that the row was measured on.
     """
     try:
         audio, rate = audio_files.read(clip.path, clip.start_seconds, clip.duration_seconds)
@@ -56,10 +56,10 @@ def read_original(clip: Clip, row: Row) -> tuple[Audio, int]:
 
 
 def read_reconstruction(run: MeasuredRun, row: Row, rate: int) -> Audio:
-    """What the system made of a clip, (channels, samples) at the original's rate.
+    """Read the reconstruction of a clip, (channels, samples) at the original's rate.
 
     Raises:
-        UserError: the run kept no audio, or it cannot be read.
+        UserError: the run kept no audio, or its file cannot be read.
     """
     card = run.manifest.card
     try:

@@ -1,8 +1,8 @@
-"""Metrics of whole sets in a run: distances to a reference, and which vectors they were taken of.
+"""Metrics of whole sets in a run: distances to a reference, and the vectors that they were measured on.
 
-RUNS/<dataset>/<system>/embeddings/<embedding>/<clip>.npy      of the reconstructions
-RUNS/<dataset>/_originals/<embedding>-<identity>/<clip>.npy    of the originals, shared by all systems
-RUNS/<dataset>/<system>/distances.json                         by reference and metric
+RUNS/<dataset>/<system>/embeddings/<embedding>/<clip>.npy      vectors of the reconstructions
+RUNS/<dataset>/_originals/<embedding>-<identity>/<clip>.npy    vectors of the originals, shared by all systems
+RUNS/<dataset>/<system>/distances.json                         distances by reference and metric
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from m2l_bench.runs.reconstruction import read_manifest, read_rows
 from m2l_bench.runs.schema import DISTANCES, Row, StoredDistance, read_stored
 
 ORIGINALS = "originals"
-"""Name of the reference that is the originals of the same clips."""
+"""Name of the default reference: the originals of the same clips."""
 
 
 def read_distances(run: Path, reference: str = ORIGINALS) -> dict[str, StoredDistance]:
-    """Stored distances of a run to a reference by metric: those that still belong to its rows.
+    """Read the distances of a run to a reference, by metric; outdated ones, which no longer fit its rows, are left out.
 
     Raises:
         UserError: a file of the run is damaged.
@@ -37,7 +37,7 @@ def read_distances(run: Path, reference: str = ORIGINALS) -> dict[str, StoredDis
 
 
 def read_all_distances(run: Path) -> dict[str, dict[str, StoredDistance]]:
-    """Everything in a run's `distances.json`, by reference and metric.
+    """Read all of a run's `distances.json`, by reference and metric.
 
     Raises:
         UserError: the file is damaged.
@@ -53,10 +53,10 @@ def read_all_distances(run: Path) -> dict[str, dict[str, StoredDistance]]:
 
 
 def write_distance(run: Path, reference: str, metric: str, distance: StoredDistance) -> None:
-    """Put a distance into a run's `distances.json`.
+    """Write a distance into a run's `distances.json`.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the file cannot be written.
     """
     distances = read_all_distances(run)
     distances.setdefault(reference, {})[metric] = distance
@@ -70,6 +70,6 @@ def has_vectors(row: Row, metric: str) -> bool:
 
 
 def vectors_digest(metric: str, identity: str, reference: str, rows: Sequence[Row]) -> str:
-    """Digest of what a distance is taken of: the embedding, the reference, and the clips with vectors."""
+    """Digest of everything a distance depends on: the embedding, the reference, and the clips with vectors."""
     clips = [[row.id, row.source_sha256, row.recording_sha256] for row in rows if has_vectors(row, metric)]
     return digest([identity, reference, clips])

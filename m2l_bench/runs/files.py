@@ -1,4 +1,4 @@
-"""Files that are whole or not there, folders that one process works in, and file names for any id."""
+"""Atomic writes, folders that only one process works in, and file names for any id."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from pathlib import Path
 from m2l_bench.errors import UserError
 from m2l_bench.music2latent.files import whole_or_absent, write_atomically
 
-
 __all__ = ["explain_write_errors", "file_name", "locked_folder", "numbered", "whole_or_absent", "write_atomically"]
 
 
 @contextmanager
 def explain_write_errors(folder: Path) -> Iterator[None]:
-    """Turn a failed write into one line that says what is safe.
+    """Turn a failed write into one line that tells the user what is safe.
 
     Raises:
         UserError: something could not be written.
@@ -36,7 +35,7 @@ def locked_folder(parent: Path, choose: Callable[[Path], Path]) -> Iterator[Path
     """Make the folder that `choose` names below `parent`, and keep other processes out of it.
 
     Raises:
-        UserError: it cannot be written, or another process is in it.
+        UserError: the folder cannot be written, or another process is using it.
     """
     import filelock
 
@@ -59,12 +58,12 @@ def locked_folder(parent: Path, choose: Callable[[Path], Path]) -> Iterator[Path
 
 
 def numbered(name: str, number: int) -> str:
-    """Name the folder of the first, second, third ... run that is called `name`."""
+    """Name of the folder of the first, second, third ... run called `name`: `name`, `name~2`, `name~3` ..."""
     return name if number == 1 else f"{name}~{number}"
 
 
 def file_name(clip_id: str) -> str:
-    """Make a file name of any id: unusual characters as %XX, long names shortened with a hash."""
+    """Make a file name from any id: unusual characters become %XX, long names are shortened with a hash."""
     name = urllib.parse.quote(clip_id, safe=" +,;=@()[]'")
     if name.startswith("."):
         name = "%2E" + name[1:]

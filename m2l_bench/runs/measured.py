@@ -1,4 +1,4 @@
-"""Runs as tables, figures and pages need them: with rows and distances, the newest of each system and setting."""
+"""Runs as tables, figures and pages need them: rows and distances of the newest run of each system and setting."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ class MeasuredRun:
     """A run with everything that was measured on it."""
 
     name: str
-    """The system, and what was asked for beyond its card: `music2latent@steps4`."""
+    """The system, and settings that differ from its card: `music2latent@steps4`."""
     folder: Path
     manifest: Manifest
     rows: list[Row]
     distances: dict[str, StoredDistance]
 
     @property
-    def asked(self) -> set[str]:
+    def requested_metrics(self) -> set[str]:
         """Metrics of its task, measured or not."""
         not_measured = (name for session in self.manifest.sessions for name in session.not_measured)
         return {*self.manifest.metric_versions, *not_measured}
 
     @property
     def title(self) -> str:
-        """Title of the system, with the settings beyond its card."""
+        """Title of the system, with settings that differ from its card."""
         key, card = self.manifest.key, self.manifest.card
         extra = [f"{key.steps} steps"] if key.steps not in (None, card.steps) else []
         extra += [f"seed {key.seed}"] if key.seed else []
@@ -47,11 +47,11 @@ class MeasuredRun:
         return [row for row in self.rows if row.measured]
 
     def values(self, name: str) -> dict[str, float]:
-        """A metric of pairs by clip, on the clips where it has a value."""
+        """Values of a paired metric by clip id, for the clips where it has one."""
         return {row.id: value for row in self.measured if (value := row.value(name)) is not None}
 
     def figure(self, name: str) -> tuple[float, float, float]:
-        """A metric over all clips: value, and the low and high end of its 95 % interval; NaN where not measured."""
+        """Value of a metric over all clips, and the low and high end of its 95 % interval; NaN where not measured."""
         if name in PAIRED:
             values = np.array(list(self.values(name).values()), float)
             return float(values.mean()) if len(values) else float("nan"), *bootstrap_interval(values)
@@ -76,50 +76,50 @@ def measured_runs(
     """Read the newest run of each system over one dataset below `out`.
 
     Args:
-        dataset: which one, where there are several.
-        only: restricts it to these run folders.
-        reference: what Fréchet distances are against: the originals, or the name of a reference that was measured.
+        dataset: name of the dataset; needed where `out` has several.
+        only: read no other run folders than these.
+        reference: reference of the Fréchet distances: the originals, or the name of another measured reference.
 
     Raises:
-        UserError: no runs there, or several datasets and none named.
+        UserError: there are no runs, or several datasets and none is named.
     """
     folders = [folder for folder in find_runs(out) if only is None or folder in only]
     return newest_runs(in_dataset(folders, dataset, str(out)), reference)
 
 
-def in_dataset(folders: list[Path], dataset: str | None, place: str) -> list[Path]:
-    """Keep the run folders of one dataset.
+def in_dataset(folders: list[Path], dataset: str | None, source: str) -> list[Path]:
+    """Select the run folders of one dataset.
 
     Args:
-        place: where they are from, for messages.
+        source: the path that the folders were found in, for messages.
 
     Raises:
-        UserError: there are none, or several datasets and none named.
+        UserError: there are no folders, or several datasets and none is named.
     """
     if not folders:
-        raise UserError(f"{place}: no runs there; `m2l-bench reconstruct` makes them")
+        raise UserError(f"{source}: no runs there; `m2l-bench reconstruct` makes them")
     datasets = sorted({folder.parent.name for folder in folders})
     if dataset is None and len(datasets) > 1:
-        raise UserError(f"{place} holds runs over {', '.join(datasets)}: choose one with --task")
+        raise UserError(f"{source} holds runs over {', '.join(datasets)}: choose one with --task")
     if dataset not in (None, *datasets):
-        raise UserError(f"{place}: no runs over '{dataset}'; there are {', '.join(datasets)}")
+        raise UserError(f"{source}: no runs over '{dataset}'; there are {', '.join(datasets)}")
     return [folder for folder in folders if dataset in (None, folder.parent.name)]
 
 
 def newest_runs(folders: Iterable[Path], reference: str = ORIGINALS) -> MeasuredRuns:
-    """Read the newest run of each system and setting; older ones, and those on other audio, are named in notes.
+    """Read the newest run of each system and setting; notes name older runs and runs on other audio.
 
     Args:
-        folders: of one dataset, at least one.
+        folders: run folders of one dataset, at least one.
     """
     notes: list[str] = []
     manifests = [(read_manifest(folder), folder) for folder in folders]
-    manifests.sort(key=lambda pair: last_worked_on(pair[0]), reverse=True)
+    manifests.sort(key=lambda pair: last_started(pair[0]), reverse=True)
     root = manifests[0][0].key.root
     if any(manifest.key.root != root for manifest, _ in manifests):
         notes.append(f"only runs over {root} are shown")
     runs: dict[str, MeasuredRun] = {}
-    audio: dict[str, str | None] = {}
+    known_hashes: dict[str, str | None] = {}
     for manifest, folder in manifests:
         name = folder.name.split("~")[0]
         rows = read_rows(folder)
@@ -128,14 +128,14 @@ def newest_runs(folders: Iterable[Path], reference: str = ORIGINALS) -> Measured
             continue
         if name in runs:
             notes.append(f"{folder.name}: an earlier run with another card or data, not shown")
-        elif any(audio.get(id, sha256) != sha256 for id, sha256 in hashes.items()):
+        elif any(known_hashes.get(id, sha256) != sha256 for id, sha256 in hashes.items()):
             notes.append(f"{folder.name}: measured on other versions of the clips, not shown; run it again")
         else:
-            audio |= hashes
+            known_hashes |= hashes
             runs[name] = MeasuredRun(name, folder, manifest, rows, read_distances(folder, reference))
     return MeasuredRuns(manifests[0][1].parent.name, list(runs.values()), notes)
 
 
-def last_worked_on(manifest: Manifest) -> str:
-    """Time at which the last command on a run began."""
+def last_started(manifest: Manifest) -> str:
+    """Time at which the last command on a run started, as ISO 8601; empty if there was none."""
     return manifest.sessions[-1].started if manifest.sessions else ""

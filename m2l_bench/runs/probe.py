@@ -1,4 +1,4 @@
-"""What a probe leaves on disk, and how it is found again.
+"""The files of a probe run, and how to find them again.
 
     RUNS/probe-<task>/<model>/
         probe.json      what was run: task and model cards, seeds, hyperparameters, dataset; where and when
@@ -7,7 +7,7 @@
         results.json    every metric: seeds, interval, resampled values; histories; confusion matrix. Written last.
 
 A folder with `results.json` is finished. A command that would not give the same numbers starts `<model>~2`, and so on.
-The manifest is not called as that of a reconstruction, so that neither is taken for the other.
+The manifest has another file name than that of a reconstruction, so neither is mistaken for the other.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ MANIFEST = "probe.json"
 
 @dataclass(frozen=True)
 class ProbeRun:
-    """A folder of a probe."""
+    """A probe's folder."""
 
     folder: Path
 
@@ -57,10 +57,10 @@ class ProbeRun:
 
     @cached_property
     def manifest(self) -> ProbeManifest:
-        """What was run.
+        """The manifest: what was run.
 
         Raises:
-            UserError: it is damaged, or of a newer schema version.
+            UserError: the file is damaged, or of a newer schema version.
         """
         path = self.folder / MANIFEST
         content = migrated_probe(read_versioned(path))
@@ -80,7 +80,11 @@ class ProbeRun:
 
     @cached_property
     def scores(self) -> NDArray[np.float32]:
-        """(seeds, items, classes)."""
+        """Probabilities, (seeds, test clips, classes).
+
+        Raises:
+            UserError: the file is damaged.
+        """
         try:
             scores: NDArray[np.float32] = np.load(self.folder / "scores.npy", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
@@ -89,7 +93,7 @@ class ProbeRun:
 
     @property
     def label(self) -> str:
-        """What tells rows of a table apart: the model, a classifier other than the paper's, part of the training."""
+        """Name of the run's row in a table: model, classifier (unless the paper's), part of the training set."""
         key = self.key
         classifier = "" if key.classifier == "mlp" else f"@{key.classifier}"
         return key.model + classifier + ("" if self.is_whole else f"@train{key.fraction:g}")
@@ -100,7 +104,11 @@ class ProbeRun:
         return self.key.fraction == 1
 
     def write(self, items: ProbeItems, scores: NDArray[np.float32], results: ProbeResults) -> None:
-        """Write everything but the manifest; `results.json` last."""
+        """Write everything but the manifest; `results.json` last.
+
+        Raises:
+            UserError: a file cannot be written.
+        """
         content = io.BytesIO()
         np.save(content, scores, allow_pickle=False)
         with explain_write_errors(self.folder):
@@ -119,14 +127,21 @@ class ProbeRun:
 
 @contextmanager
 def open_probe(
-    out: Path, key: ProbeKey, name: str, task: ProbeTaskCard, card: AdapterCard, made: Origin, former_identity: str = ""
+    out: Path,
+    key: ProbeKey,
+    name: str,
+    task: ProbeTaskCard,
+    card: AdapterCard,
+    origin: Origin,
+    former_identity: str = "",
 ) -> Iterator[ProbeRun]:
     """Open the run with this key below `out`, or start it, and keep other processes out of it.
 
     Args:
-        name: of the run's folder: see `folder_name`.
-        task, card: of the task and of the model, kept in the manifest.
-        former_identity: by what version 0.1 knew the same model.
+        name: name of the run's folder; see `folder_name`.
+        task, card: cards of the task and of the model; the manifest keeps them.
+        origin: when and with what the command works.
+        former_identity: identity that m2l-bench 0.1 gave to the same model.
 
     Raises:
         UserError: the folder cannot be written, or another process works on this run.
@@ -148,7 +163,7 @@ def open_probe(
                 key=key,
                 task=StoredTaskCard.model_validate(task.model_dump()),
                 card=StoredModelCard.model_validate(card.model_dump()),
-                made=made,
+                made=origin,
             )
             with explain_write_errors(folder):
                 write_atomically(folder / MANIFEST, manifest.model_dump_json(indent=2).encode())
@@ -156,7 +171,7 @@ def open_probe(
 
 
 def folder_name(key: ProbeKey, default_seeds: int) -> str:
-    """Name of a run's folder: the model, and what was asked for beyond the task's card."""
+    """Name of a run's folder: the model, and settings that differ from the task's card."""
     return (
         key.model
         + ("" if key.classifier == "mlp" else f"@{key.classifier}")
@@ -166,16 +181,16 @@ def folder_name(key: ProbeKey, default_seeds: int) -> str:
 
 
 def find_probes(out: Path) -> list[ProbeRun]:
-    """All finished probes below `out`."""
+    """Find all finished probes below `out`."""
     runs = [ProbeRun(path.parent) for path in sorted(out.glob(f"probe-*/*/{MANIFEST}"))]
     return [run for run in runs if run.finished]
 
 
 def newest_probes(runs: Iterable[ProbeRun]) -> tuple[dict[tuple[str, str], ProbeRun], list[str]]:
-    """Keep the newest run of each task, model, classifier and fraction, on the newest version of each task's data.
+    """Select the newest run of each task, model, classifier and fraction, on the newest version of each task's data.
 
     Returns:
-        The runs by task and label, the newest first; and notes that name the others.
+        the runs by task and label, the newest first; and notes that name the other runs.
     """
     newest: dict[tuple[str, str], ProbeRun] = {}
     notes = []

@@ -1,4 +1,4 @@
-"""Where and with what a run was made."""
+"""When, where and with which packages a run was made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from m2l_bench.runs.schema import Origin
 
 
 def origin(packages: Sequence[str], device: str) -> Origin:
-    """Note the time, the machine, and the versions of those packages that are installed."""
+    """Record the time, the machine, and the versions of those packages that are installed."""
     return Origin(
         started=now(),
         device=device,
@@ -27,12 +27,12 @@ def origin(packages: Sequence[str], device: str) -> Origin:
 
 
 def now() -> str:
-    """The time, as manifests have it."""
+    """The present time in UTC as manifests store it: ISO 8601 with milliseconds."""
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 def processor(device: str) -> str:
-    """Name of a torch device's GPU or, for the CPU, of the processor, as the driver or the system calls it."""
+    """Name of a torch device's GPU or, for `cpu`, of the processor, as the driver or the system reports it."""
     if device.startswith("cuda"):
         import torch
 

@@ -1,4 +1,4 @@
-"""What a run is on disk: the rows of one system over one dataset, and how they survive interruption.
+"""The files of a run, the rows of one system over one dataset, and how they survive an interruption.
 
     RUNS/<dataset>/<system>/
         manifest.json    what was run: card, seed, steps, versions, dataset; and where and when
@@ -6,9 +6,9 @@
         rows.jsonl       rows since clips.parquet was last written, one line each, flushed to the disk
         audio/           reconstructions as FLAC
 
-A row is appended to `rows.jsonl` when its clip is finished; `clips.parquet` is rewritten atomically at the end, so a
-process killed at any moment loses the clips in flight and nothing else. A run is continued only by a command that would
-give the same numbers: another card, seed, dataset or version starts `<system>~2`, and so on.
+A row is appended to `rows.jsonl` when its clip is finished, and `clips.parquet` is rewritten atomically at the end. A
+process that is killed at any moment loses only the clips it was working on. A run is continued only by a command that
+would give the same numbers: another card, seed, dataset or version starts `<system>~2`, and so on.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ DECIDING = {
     "seed": "the seed",
     "weights_sha256": "the file of weights",
 }
-"""Parts of a run's key, as a person calls them."""
+"""Parts of a run's key, in words for messages."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +57,19 @@ class RunKey:
     metric_versions: dict[str, str]
     weights_sha256: str = ""
     versions: dict[str, str] = field(default_factory=dict)
-    """Of the adapter, the codec runner and the dataset's loader."""
+    """Versions of the adapter, the codec runner and the dataset's loader."""
     former_metric_versions: dict[str, str] = field(default_factory=dict)
-    """By what version 0.1 knew the same metrics."""
+    """Identities that m2l-bench 0.1 gave to the same metrics."""
 
     @property
     def folder(self) -> str:
-        """Name of the run's folder: the system, and what was asked for beyond its card."""
+        """Name of the run's folder: the system, and settings that differ from its card."""
         steps = f"@steps{self.steps}" if self.steps != self.default_steps else ""
         return self.system + steps + (f"@seed{self.seed}" if self.seed else "")
 
     @property
     def stored(self) -> Key:
-        """What the manifest keeps of it; versions of metrics are kept beside it, since a run may gain metrics."""
+        """The part that the manifest stores as the key. Metric versions are stored apart: a run may gain metrics."""
         return Key(
             dataset=self.dataset,
             root=self.root,
@@ -84,13 +84,13 @@ class RunKey:
 
 
 class Run:
-    """An open run. Use `open_run` to get one."""
+    """An open run; `open_run` opens one."""
 
     def __init__(self, folder: Path, manifest: Manifest, started_because: str = "") -> None:
         self.folder = folder
         self.manifest = manifest
         self.started_because = started_because
-        """What differs from the run before it, where this one was started beside another; empty for any other."""
+        """What differs from the previous run of this name, if this run was started beside it; empty otherwise."""
         self.rows: dict[str, Row] = {row.id: row for row in read_rows(folder)}
 
     @property
@@ -98,9 +98,13 @@ class Run:
         return self.folder / "audio"
 
     def append(self, row: Row) -> None:
-        """Add a finished clip; it is on the disk when this returns."""
+        """Add the row of a finished clip; it is on the disk when this method returns.
+
+        Raises:
+            UserError: the row cannot be written.
+        """
         line = json.dumps(row.to_columns(), allow_nan=True) + "\n"
-        # First in memory: an interrupt that comes once the line is written must not make `compact` forget it.
+        # First in memory: an interrupt right after the line is written must not make `compact` forget the row.
         self.rows[row.id] = row
         with explain_write_errors(self.folder), (self.folder / "rows.jsonl").open("ab") as journal:
             journal.write(line.encode())
@@ -108,11 +112,11 @@ class Run:
             os.fsync(journal.fileno())
 
     def forget_failures_outside(self, ids: Collection[str]) -> None:
-        """Drop rows of failed clips that are no longer in the dataset: a bad file was taken away."""
-        gone = [id for id, row in self.rows.items() if not row.measured and id not in ids]
-        for id in gone:
+        """Drop rows of failed clips that are not in `ids`, the present clips: their bad files were removed."""
+        outdated = [id for id, row in self.rows.items() if not row.measured and id not in ids]
+        for id in outdated:
             del self.rows[id]
-        if gone:
+        if outdated:
             self._write_table()
 
     def compact(self) -> None:
@@ -126,7 +130,7 @@ class Run:
             (self.folder / "rows.jsonl").unlink(missing_ok=True)
 
     def save_audio(self, clip_id: str, flac: bytes) -> str:
-        """Write a reconstruction; returns its path below the run's folder."""
+        """Write a reconstruction, and return its path relative to the run's folder."""
         path = self.audio_folder / f"{file_name(clip_id)}.flac"
         with explain_write_errors(self.folder):
             self.audio_folder.mkdir(exist_ok=True)
@@ -134,11 +138,11 @@ class Run:
         return path.relative_to(self.folder).as_posix()
 
     def add_session(self, session: Session) -> None:
-        """Note in the manifest that a command works on this run: when, where, with which packages."""
+        """Add to the manifest that a command works on this run: when, where, with which packages."""
         self._write_sessions([*self.manifest.sessions, session])
 
     def finish_session(self, finished: str) -> None:
-        """Note in the manifest when the command of the last session was through with this run."""
+        """Add to the manifest when the last session's command finished this run."""
         *earlier, last = self.manifest.sessions
         self._write_sessions([*earlier, last.model_copy(update={"finished": finished})])
 
@@ -152,8 +156,8 @@ def open_run(out: Path, key: RunKey, card: SystemCard, unchanged: Callable[[Row]
     """Open the run with this key below `out`, or start it, and keep other processes out of it.
 
     Args:
-        card: the system's, kept in the manifest.
-        unchanged: tells whether the files that a measured row came from are still the same; if not, it is another run.
+        card: the system's card; the manifest keeps it.
+        unchanged: returns whether the audio files of a measured row are still the same; if not, this is another run.
 
     Raises:
         UserError: the folder cannot be written, or another process works on this run.
@@ -183,10 +187,10 @@ def open_run(out: Path, key: RunKey, card: SystemCard, unchanged: Callable[[Row]
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The run's manifest, migrated to the present schema.
+    """Read a run's manifest, migrated to the present schema.
 
     Raises:
-        UserError: it is missing, unreadable, or of a newer schema version.
+        UserError: the file is missing, unreadable, or of a newer schema version.
     """
     path = folder / "manifest.json"
     content = migrated(read_versioned(path))
@@ -194,10 +198,10 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def read_versioned(path: Path) -> dict[str, Any]:
-    """The content of a manifest of a known schema version.
+    """Read the content of a manifest of a known schema version.
 
     Raises:
-        UserError: it is missing, no JSON object, or of a newer schema version.
+        UserError: the file is missing, no JSON object, or of a newer schema version.
     """
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -214,12 +218,12 @@ def read_versioned(path: Path) -> dict[str, Any]:
 
 
 def read_rows(folder: Path) -> list[Row]:
-    """All rows of a run, also of one that was killed; the last row of a clip counts.
+    """Read all rows of a run, also of an interrupted one; the last row of a clip counts.
 
-    Sorted by id: clips finish in any order, and a bootstrap over them must not depend on it.
+    The rows are sorted by id: clips finish in any order, and a bootstrap over them must not depend on it.
 
     Raises:
-        UserError: naming a damaged file, and what to do.
+        UserError: a file is damaged; the message names it and says what to do.
     """
     rows: dict[str, Row] = {}
     table = folder / "clips.parquet"
@@ -232,7 +236,7 @@ def read_rows(folder: Path) -> list[Row]:
             columns = pyarrow.parquet.read_table(table).to_pylist()
         except (pyarrow.ArrowInvalid, OSError) as error:
             raise UserError(f"{table}: damaged ({error}); {advice}") from error
-        rows = {row.id: row for row in (_row(line, table, advice) for line in columns)}
+        rows = {row.id: row for row in (_parse_row(line, table, advice) for line in columns)}
     journal = folder / "rows.jsonl"
     if journal.exists():
         for number, line in enumerate(journal.read_bytes().split(b"\n")[:-1], start=1):
@@ -241,18 +245,18 @@ def read_rows(folder: Path) -> list[Row]:
                 content = json.loads(line)
             except ValueError as error:
                 raise UserError(f"{journal}, line {number}: damaged ({error}); {advice}") from error
-            row = _row(content, journal, advice)
+            row = _parse_row(content, journal, advice)
             rows[row.id] = row
     return [rows[id] for id in sorted(rows)]
 
 
 def find_runs(out: Path) -> list[Path]:
-    """Folders of all runs below `out`."""
+    """Find the folders of all runs below `out`."""
     return sorted(path.parent for path in out.glob("*/*/manifest.json"))
 
 
 def is_complete(row: Row | None, metrics: Iterable[str]) -> bool:
-    """Whether there is a measured row in which each metric has a value or the reason why not."""
+    """Whether the row exists and is measured, and each metric has a value or the reason why it has none."""
     return row is not None and row.measured and all(_is_settled(row, name) for name in metrics)
 
 
@@ -261,7 +265,7 @@ def _is_settled(row: Row, metric: str) -> bool:
     return (value is not None and not math.isnan(value)) or bool(row.note(metric))
 
 
-def _row(columns: Any, path: Path, advice: str) -> Row:
+def _parse_row(columns: Any, path: Path, advice: str) -> Row:
     if not isinstance(columns, dict):
         raise UserError(f"{path}: not a row; {advice}")
     return read_stored(path, Row.from_columns, columns, advice)
@@ -273,7 +277,7 @@ def _write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def _differences_before(parent: Path, key: RunKey, unchanged: Callable[[Row], bool]) -> list[str]:
-    """Say of each run of this name that comes before the matching, or the first free, number what differs."""
+    """Describe what differs in each run of this name that comes before the matching, or the first free, number."""
     differences: list[str] = []
     while True:
         folder = parent / numbered(key.folder, len(differences) + 1)
@@ -284,18 +288,18 @@ def _differences_before(parent: Path, key: RunKey, unchanged: Callable[[Row], bo
 
 
 def _difference(folder: Path, key: RunKey, unchanged: Callable[[Row], bool]) -> str:
-    """Say why a run is not the one with this key; empty if it is."""
+    """Describe why a run is not the one with this key; empty if it is."""
     manifest = read_manifest(folder)
-    earlier, now = manifest.key.model_dump(), key.stored.model_dump()
-    for name, described in DECIDING.items():
-        if earlier[name] != now[name]:
-            return f"{described} differs from that of {folder.name}"
+    earlier, present = manifest.key.model_dump(), key.stored.model_dump()
+    for name, description in DECIDING.items():
+        if earlier[name] != present[name]:
+            return f"{description} differs from that of {folder.name}"
     for part, version in key.versions.items():
         if manifest.key.versions.get(part) != version:
             return f"{part} version {version}, {folder.name} has {manifest.key.versions.get(part, 'none')}"
     for metric, version in key.metric_versions.items():
-        same = (version, key.former_metric_versions.get(metric))
-        if manifest.metric_versions.get(metric, version) not in same:
+        equivalent = (version, key.former_metric_versions.get(metric))
+        if manifest.metric_versions.get(metric, version) not in equivalent:
             return f"{metric} is another version than in {folder.name}"
     for row in read_rows(folder):
         if row.measured and not unchanged(row):
@@ -304,7 +308,7 @@ def _difference(folder: Path, key: RunKey, unchanged: Callable[[Row], bool]) -> 
 
 
 def _drop_torn_line(journal: Path) -> None:
-    """Cut half a line, which a killed process can leave at the end; the rest is whole."""
+    """Remove an incomplete last line, which a killed process can leave; all other lines are whole."""
     if journal.exists():
         content = journal.read_bytes()
         if not content.endswith(b"\n"):

@@ -1,11 +1,11 @@
-"""Types of what is on disk. `docs/schemas/` has them as JSON Schema, for programs that read runs.
+"""Types of the files in a run. `docs/schemas/` has them as JSON Schema, for programs that read runs.
 
     RUNS/<dataset>/<system>/     manifest.json: Manifest    clips.parquet, rows.jsonl: Row
                                  distances.json: {reference: {metric: StoredDistance}}
     RUNS/probe-<task>/<model>/   probe.json: ProbeManifest  items.json: ProbeItems  results.json: ProbeResults
 
-`SCHEMA_VERSION` is raised when an earlier program could not read what this one writes; `migration.py` brings earlier
-files to it.
+`SCHEMA_VERSION` is raised when an earlier program could not read what this one writes; `migration.py` migrates earlier
+files.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ class _Stored(BaseModel):
 
 
 class StoredSystemCard(SystemCard):
-    """A system's card as it was when the run was made; keys that cards no longer have are passed over."""
+    """A system's card as it was when the run was made; keys that cards no longer have are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class StoredModelCard(AdapterCard):
-    """The card of a probed model: an embedding's, or a system's."""
+    """Card of a probed model, an embedding or a system."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class StoredTaskCard(ProbeTaskCard):
-    """The card of a probing task."""
+    """Card of a probing task."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class Origin(_Stored):
-    """When and with what a command worked."""
+    """When, where and with which packages a command worked."""
 
     started: str
     device: str = ""
@@ -62,13 +62,13 @@ class Session(Origin):
     """A command that worked on a run of reconstructions."""
 
     clips: int = 0
-    not_measured: dict[str, str] = Field(default={}, description="metrics of the task, and why not")
+    not_measured: dict[str, str] = Field(default={}, description="metrics of the task that were not measured, and why")
     jobs: int | None = None
-    finished: str = Field(default="", description="empty: it was interrupted")
+    finished: str = Field(default="", description="time of the end; empty if the command was interrupted")
 
 
 class Key(_Stored):
-    """Everything that decides a run's numbers but the versions of its metrics."""
+    """Everything that decides a run's numbers, except the versions of its metrics."""
 
     dataset: str
     root: str
@@ -78,11 +78,11 @@ class Key(_Stored):
     steps: int | None
     seed: int
     weights_sha256: str = ""
-    versions: dict[str, str] = Field(default={}, description="of the adapter, the codec runner and the loader")
+    versions: dict[str, str] = Field(default={}, description="versions of the adapter, the codec runner and the loader")
 
 
 class Manifest(_Stored):
-    """What was run, and by whom."""
+    """What was run, and in which sessions."""
 
     schema_version: Literal[2] = SCHEMA_VERSION
     key: Key
@@ -92,34 +92,34 @@ class Manifest(_Stored):
 
 
 class Row(BaseModel):
-    """One clip of a run. On disk its metrics, notes and vector counts are columns of their own: see `to_columns`."""
+    """One clip of a run. On disk its metrics, notes and vector counts are columns of their own; see `to_columns`."""
 
     model_config = ConfigDict(extra="forbid")
 
     id: str
     status: Literal["measured", "failed", "missing"] = "measured"
-    reason: str | None = Field(default=None, description="why it was not measured")
-    sample_rate: int | None = Field(default=None, description="of the original, Hz")
+    reason: str | None = Field(default=None, description="why the clip was not measured")
+    sample_rate: int | None = Field(default=None, description="sample rate of the original, Hz")
     channels: int | None = None
-    clipped_samples: int | None = Field(default=None, description="of the original, beyond full scale")
+    clipped_samples: int | None = Field(default=None, description="samples of the original beyond full scale")
     source_sha256: str | None = None
     recording_sha256: str | None = None
-    source_stat: str | None = Field(default=None, description="size and time of the files when they were read")
+    source_stat: str | None = Field(default=None, description="sizes and times of the audio files when they were read")
     encode_seconds: float | None = None
     decode_seconds: float | None = None
     latent_values: int | None = None
     latent_bytes: int | None = None
     peak_memory_mb: float | None = None
-    audio: str | None = Field(default=None, description="the reconstruction, below the run's folder")
+    audio: str | None = Field(default=None, description="path of the reconstruction, relative to the run's folder")
     reference_samples: int | None = None
     reconstruction_samples: int | None = None
     reconstruction_channels: int | None = None
     values: dict[str, float | None] = {}
-    """Metrics by name; None where there is no value."""
+    """Paired metrics by name; None where there is no value."""
     frames: dict[str, int | None] = {}
-    """Vectors of the reconstruction by metric of sets; columns `<metric>_frames`."""
+    """Number of vectors of the reconstruction, by set metric; columns `<metric>_frames`."""
     notes: dict[str, str | None] = {}
-    """Why a column is empty; columns `<column>_note`."""
+    """Reasons why columns are empty; columns `<column>_note`."""
 
     @property
     def measured(self) -> bool:
@@ -127,7 +127,7 @@ class Row(BaseModel):
 
     @classmethod
     def from_columns(cls, columns: dict[str, Any]) -> Row:
-        """Make a row of the columns of a table or of a line.
+        """Make a row from the columns of a table or of a JSON line.
 
         Raises:
             ValidationError: a column has a value of another type, or the id is missing.
@@ -139,7 +139,7 @@ class Row(BaseModel):
         """Sort columns into fields."""
         fields: dict[str, Any] = {"values": {}, "frames": {}, "notes": {}}
         for column, value in columns.items():
-            group, name = _place(column)
+            group, name = _field_of(column)
             if group:
                 fields[group][name] = value
             else:
@@ -147,7 +147,7 @@ class Row(BaseModel):
         return fields
 
     def to_columns(self) -> dict[str, Any]:
-        """Lay the row out as columns; those that are None throughout its fixed part are there as well."""
+        """Convert the row to columns, including fixed columns that are None."""
         return {
             **{name: getattr(self, name) for name in _FIXED},
             **{f"{name}_frames": count for name, count in self.frames.items()},
@@ -156,11 +156,11 @@ class Row(BaseModel):
         }
 
     def value(self, metric: str) -> float | None:
-        """The value of a metric of pairs; None where it has none."""
+        """Value of a paired metric; None where it has none."""
         return self.values.get(metric)
 
     def note(self, column: str) -> str | None:
-        """Why a column is empty; None where nothing was noted."""
+        """Reason why a column is empty; None where nothing was noted."""
         return self.notes.get(column)
 
 
@@ -168,8 +168,8 @@ _FIXED = tuple(name for name in Row.model_fields if name not in ("values", "fram
 
 
 @functools.cache
-def _place(column: str) -> tuple[str, str]:
-    """Where a column is in a row: the field that holds it, empty for a field of its own, and its name there."""
+def _field_of(column: str) -> tuple[str, str]:
+    """Find a column's place in a row: the dictionary field that holds it (empty for a fixed column), and its key."""
     if column in _FIXED:
         return "", column
     for suffix, group in (("_note", "notes"), ("_frames", "frames")):
@@ -179,15 +179,15 @@ def _place(column: str) -> tuple[str, str]:
 
 
 class StoredDistance(_Stored):
-    """A metric of a whole set, and of which vectors it was taken."""
+    """A metric of a whole set, and the vectors that it was measured on."""
 
-    digest: str = Field(description="of the embedding, the reference and the clips")
+    digest: str = Field(description="digest of the embedding, the reference and the clips")
     reference_digest: str
     value: float | None
     low: float | None = None
     high: float | None = None
-    resampled: list[float] | None = Field(default=None, description="values on resamples of the clips")
-    infinity: float | None = Field(default=None, description="extrapolated to infinitely many clips")
+    resampled: list[float] | None = Field(default=None, description="distances of resamples of the clips")
+    infinity: float | None = Field(default=None, description="distance extrapolated to infinitely many clips")
     kernel: float | None = Field(default=None, description="kernel audio distance")
     dim: int | None = None
     clips: int
@@ -208,14 +208,14 @@ class ProbeKey(_Stored):
     classifier: Literal["mlp", "linear", "knn"]
     settings: ProbeSettings
     seeds: int
-    fraction: float = Field(description="of the training clips")
+    fraction: float = Field(description="fraction of the training clips")
     dataset: str = Field(description="digest of all listed clips: contents, labels and splits")
     clips: str = Field(description="digest of the ids that have features")
-    versions: dict[str, str] = Field(description="of the probe, the loader, and of packages that decide numbers")
+    versions: dict[str, str] = Field(description="versions of the probe, the loader, and packages that decide numbers")
 
 
 class ProbeManifest(_Stored):
-    """What was probed, and by whom."""
+    """What was probed, and when and with what."""
 
     schema_version: Literal[2] = SCHEMA_VERSION
     key: ProbeKey
@@ -242,16 +242,16 @@ class ProbeItems(_Stored):
 class MetricResult(_Stored):
     """A metric of a probe, from 0 to 1."""
 
-    mean: float = Field(description="over seeds")
-    std: float | None = Field(description="over seeds; None for one seed")
+    mean: float = Field(description="mean over seeds")
+    std: float | None = Field(description="standard deviation over seeds; None for one seed")
     seeds: list[float]
     low: float
     high: float
-    resampled: list[float | None] = Field(description="the mean over seeds on resamples of the test clips")
+    resampled: list[float | None] = Field(description="mean over seeds on each resample of the test clips")
 
 
 class SeedHistory(_Stored):
-    """What training went through with one seed, by epoch."""
+    """Training curves of one seed, by epoch."""
 
     epochs: int
     loss: list[float | None]
@@ -266,7 +266,7 @@ class ProbeResults(_Stored):
     metrics: dict[str, MetricResult]
     resamples: int
     resampling_seed: int
-    clips: dict[str, int] = Field(description="by split")
+    clips: dict[str, int] = Field(description="number of clips by split")
     dim: int
     failed: dict[str, str] = Field(description="clips without features, and why")
     notes: list[str]
@@ -281,25 +281,25 @@ DISTANCES = TypeAdapter(dict[str, dict[str, StoredDistance]])
 
 
 def read_stored(path: Path, validate: Callable[[Any], Stored], content: object, advice: str) -> Stored:
-    """Validate what was read from a file.
+    """Validate the content of a file.
 
     Args:
-        validate: a type's way to do it, such as `Manifest.model_validate`.
-        advice: what to do when the content is not of this type.
+        validate: a type's validation method, such as `Manifest.model_validate`.
+        advice: what the user can do when the content is not of this type.
 
     Raises:
-        UserError: naming the file, the key, and what is wrong with it.
+        UserError: the content is not of this type; the message names the file, the key, and what is wrong.
     """
     try:
         return validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = "'" + ".".join(map(str, first["loc"])) + "': " if first["loc"] else ""
-        raise UserError(f"{path}: {where}{first['msg']}; {advice}") from error
+        key = "'" + ".".join(map(str, first["loc"])) + "': " if first["loc"] else ""
+        raise UserError(f"{path}: {key}{first['msg']}; {advice}") from error
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:
-    """JSON Schemas by the name of the file that they describe."""
+    """Make the JSON Schemas, by the name of the file that each describes."""
     kinds: dict[str, type[BaseModel]] = {
         "manifest": Manifest,
         "probe": ProbeManifest,
@@ -311,6 +311,6 @@ def json_schemas() -> dict[str, dict[str, Any]]:
     row = Row.model_json_schema()
     row["properties"] = {name: row["properties"][name] for name in _FIXED}
     row["patternProperties"] = {"_note$": {"type": ["string", "null"]}, "_frames$": {"type": ["integer", "null"]}}
-    row["additionalProperties"] = {"type": ["number", "null"], "description": "a metric of pairs"}
+    row["additionalProperties"] = {"type": ["number", "null"], "description": "a paired metric"}
     schemas["row"] = row
     return schemas

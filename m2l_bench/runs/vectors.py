@@ -1,4 +1,4 @@
-"""Vectors of clips on disk, one `.npy` a clip: written whole or not at all, read one at a time."""
+"""Vectors of clips on disk, one `.npy` file per clip: written whole or not at all, read one at a time."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from m2l_bench.runs.files import explain_write_errors, write_atomically
 
 
 def write_vectors(path: Path, frames: Frames) -> None:
-    """Raises:
-    UserError: it cannot be written.
+    """Write the vectors of a clip, (frames, dim).
+
+    Raises:
+        UserError: the file cannot be written.
     """
     content = io.BytesIO()
     np.save(content, frames, allow_pickle=False)
@@ -26,10 +28,10 @@ def write_vectors(path: Path, frames: Frames) -> None:
 
 
 def read_vectors(path: Path) -> Frames:
-    """(frames, dim).
+    """Read the vectors of a clip, (frames, dim).
 
     Raises:
-        UserError: missing, damaged, or not vectors.
+        UserError: the file is missing, damaged, or does not hold finite vectors.
     """
     try:
         frames: Frames = np.load(path, allow_pickle=False)
@@ -41,7 +43,7 @@ def read_vectors(path: Path) -> Frames:
 
 
 class StoredClips(Sequence[Frames]):
-    """Clips whose vectors are read from their files when they are asked for."""
+    """Vectors of clips, read from their files when they are indexed."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = paths

@@ -124,8 +124,8 @@ def load_embedding(card: EmbeddingCard, *, device: str = "cpu", weights_dir: Pat
         UserError: it is not available on this machine, or a weight file is damaged or not the one on the card.
 
     Example:
-        >>> runner = load_embedding(load_cards().embedding("musicnn"))
-        >>> vectors = runner.embed(*read(Path("song.flac")))  # (frames, 200)
+        >>> load_embedding(load_cards().embedding("musicnn")).embed(np.zeros((1, 48_000), np.float32), 16_000).shape
+        (1, 200)
     """
     state = adapter_availability(card, weights_dir)
     if not state:

@@ -1,1 +1,1 @@
-"""Runs on disk -> tables, as CSV, Markdown and LaTeX. Nothing here runs a model."""
+"""Tables from runs on disk, as CSV, Markdown and LaTeX. Nothing here runs a model."""

@@ -1,4 +1,4 @@
-"""Rows of an ablation -> Table 3 of the paper. Trains and scores nothing."""
+"""Table 3 of the paper from the rows of an ablation. Nothing here trains or scores a model."""
 
 from __future__ import annotations
 
@@ -38,11 +38,15 @@ VARIANTS = (
 )
 
 
-def table(clips: pd.DataFrame) -> Table:
-    """Means over clips (of means over seeds) with 95 % bootstrap intervals, differences from the base model paired by
-    clip, and how far apart seeds lie: an interval over clips does not know what another training would have given.
+def ablation_table(clips: pd.DataFrame) -> Table:
+    """Make Table 3: means over clips (of means over seeds) with 95 % bootstrap intervals, differences from the base
+    model paired by clip, and the range of the means of seeds, since an interval over clips does not include how much
+    another training would have changed the result.
 
-    Fréchet distances are those of the paper alone: they want more clips than are held out here.
+    Only the paper's Fréchet distances are shown: they need more clips than are held out here.
+
+    Args:
+        clips: rows of `jobs.ablation.score`, one per model, seed and held-out clip.
     """
     paper = pd.read_csv(shipped("results/paper") / "table3.csv", index_col="model")
     by_clip = clips.groupby(["system", "clip"])[list(METRICS)].mean()
@@ -50,28 +54,28 @@ def table(clips: pd.DataFrame) -> Table:
     counts = clips.groupby("system")[["parameters", "iterations", "crops"]].first()
     records = []
     for variant in VARIANTS:
-        mine, base, means = by_clip.loc[variant.name], by_clip.loc[VARIANTS[0].name], by_seed.loc[variant.name]
+        figures, base, means = by_clip.loc[variant.name], by_clip.loc[VARIANTS[0].name], by_seed.loc[variant.name]
         record: dict[str, Any] = {"system": variant.name, **counts.loc[variant.name]}
-        record |= {"seeds": len(means), "clips": len(mine)}
+        record |= {"seeds": len(means), "clips": len(figures)}
         for name in METRICS:
-            record |= _with_interval(name, mine[name].to_numpy())
-            difference = (mine[name] - base[name]).to_numpy()
-            record |= _with_interval(f"{name}_from_base", difference if variant is not VARIANTS[0] else np.zeros(0))
+            record |= _mean_and_interval(name, figures[name].to_numpy())
+            difference = (figures[name] - base[name]).to_numpy()
+            record |= _mean_and_interval(f"{name}_from_base", difference if variant is not VARIANTS[0] else np.zeros(0))
             record[f"{name}_between_seeds"] = np.ptp(means[name].to_numpy()) if len(means) > 1 else float("nan")
         record |= {f"{name}_paper": paper.loc[variant.paper_row, name] for name in PUBLISHED}
         records.append(record)
     published = ", ".join(f"{row} {fad:.3f}" for row, fad in paper["fad"].items())
-    each, seeds, held_out = clips.iloc[0], clips["seed"].nunique(), clips["clip"].nunique()
-    between = f"between seeds: how far apart the means of {seeds} trainings lie that differ in nothing but the seed"
-    alone = "trainings that differ in nothing but the seed were not compared"
+    first, seeds, held_out = clips.iloc[0], clips["seed"].nunique(), clips["clip"].nunique()
+    between = f"between seeds: the range of the means of {seeds} trainings that differ only in the seed"
+    alone = "trainings that differ only in the seed were not compared"
     return Table(
         pd.DataFrame(records),
         {variant.name: variant.paper_row for variant in VARIANTS},
         [Column(name + kind, header + words, 2) for kind, words in KINDS.items() for name, header in METRICS.items()],
         [
-            f"{each['iterations']:,} iterations, {each['crops']:,} crops each; {held_out} held-out clips",
+            f"{first['iterations']:,} iterations, {first['crops']:,} crops each; {held_out} held-out clips",
             f"intervals are over clips; {between if seeds > 1 else alone}",
-            f"Fréchet distances are not measured on so few held-out clips; the paper's: {published}",
+            f"Fréchet distances are not measured on this few held-out clips; the paper's: {published}",
         ],
         "Ablation, Table 3 of the paper: mean over held-out clips [95 % bootstrap interval], at equal budget.",
         ("Model", "Parameters"),
@@ -79,14 +83,18 @@ def table(clips: pd.DataFrame) -> Table:
     )
 
 
-def _with_interval(name: str, values: np.ndarray) -> dict[str, float]:
+def _mean_and_interval(name: str, values: np.ndarray) -> dict[str, float]:
     low, high = bootstrap_interval(values)
     return {name: float(values.mean()) if len(values) else float("nan"), f"{name}_low": low, f"{name}_high": high}
 
 
-def write(result: Table, clips: pd.DataFrame, folder: Path) -> list[Path]:
-    """Write the table, `table3.csv` and `table3.md`, and its rows into `folder`; returns the paths."""
-    paths = formats.write(result, folder, "table3")
+def write_ablation(table: Table, clips: pd.DataFrame, folder: Path) -> list[Path]:
+    """Write the table, `table3.csv` and `table3.md`, and its rows into `folder`, and return the paths.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    paths = formats.write(table, folder, "table3")
     rows = folder / ROWS
     try:
         clips.to_csv(rows, index=False, lineterminator="\n")
@@ -95,13 +103,13 @@ def write(result: Table, clips: pd.DataFrame, folder: Path) -> list[Path]:
     return [*paths, rows]
 
 
-def read(path: Path) -> Table:
-    """The table of rows that `write` left.
+def read_ablation(path: Path) -> Table:
+    """Make the table again from the rows that `write_ablation` wrote.
 
     Raises:
-        UserError: unreadable, or not such rows.
+        UserError: the file is unreadable, or does not hold such rows.
     """
     try:
-        return table(pd.read_csv(path))
+        return ablation_table(pd.read_csv(path))
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{path}: not the rows of a Table 3 ({error}); `m2l-bench ablate` writes it again") from error

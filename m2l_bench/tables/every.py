@@ -1,4 +1,4 @@
-"""Every table that a folder of runs gives, written where it belongs."""
+"""Every table that can be made from a folder of runs, written as files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from m2l_bench.runs.distances import ORIGINALS
 from m2l_bench.runs.measured import measured_runs
 from m2l_bench.runs.probe import ProbeRun, find_probes
 from m2l_bench.runs.reconstruction import find_runs
-from m2l_bench.tables import formats as table_formats
-from m2l_bench.tables import probes as probe_tables
-from m2l_bench.tables import significance
+from m2l_bench.tables import formats, probes, significance
 from m2l_bench.tables.formats import Table
 from m2l_bench.tables.rate_quality import rate_quality_table
 from m2l_bench.tables.reconstruction import in_table_order, table_of
@@ -20,7 +18,7 @@ from m2l_bench.tables.reconstruction import in_table_order, table_of
 
 @dataclass
 class Tables:
-    """Tables by name, and the files they are in."""
+    """Tables by name, and the paths of all files that were written."""
 
     tables: dict[str, Table] = field(default_factory=dict)
     paths: list[Path] = field(default_factory=list)
@@ -29,40 +27,46 @@ class Tables:
 def regenerate(
     out: Path, task: str | None, results: Path, reference: str = ORIGINALS, progress: Progress | None = None
 ) -> Tables:
-    """Table 2, quality against rate and the differences of systems from reconstructions below `out`, Table 1 from
-    probes.
+    """Make and write Table 2, quality against rate and the differences between systems from the reconstructions below
+    `out`, and Table 1 from the probes.
 
     Args:
-        task: only of this dataset or probing task.
+        out: folder of runs.
+        task: use only runs of this dataset or probing task.
+        results: folder for the tables.
+        reference: reference of the Fréchet distances.
 
     Raises:
-        UserError: no runs there or none of this task, several datasets and none named, or nothing can be written.
+        UserError: there are no runs or none of this task, several datasets and none is named, or a file cannot be
+            written.
     """
-    made = Tables()
-    probes = [run for run in find_probes(out) if task in (None, run.key.task)]
-    if (task is None and find_runs(out)) or not probes:
+    result = Tables()
+    probe_runs = [run for run in find_probes(out) if task in (None, run.key.task)]
+    if (task is None and find_runs(out)) or not probe_runs:
         measured = measured_runs(out, task, reference=reference)
         table2 = table_of(measured, reference)
         for name, table in (("table2", table2), ("pareto", rate_quality_table(table2, measured))):
-            made.tables[name] = table
-            made.paths += table_formats.write(table, results, name)
+            result.tables[name] = table
+            result.paths += formats.write(table, results, name)
         differences = significance.differences(in_table_order(measured.runs, table2), progress)
-        made.paths += probe_tables.write_csv(differences, results / "significance.csv", "%.6g")
-    for name, folder, of_paper in (("table1", results, True), ("mini/table1", results / "mini", False)):
-        chosen = {run.folder for run in probes if probe_tables.has_paper_columns(run) == of_paper}
-        if chosen:
-            _probes(made, name, out, chosen, folder)
-    return made
+        result.paths += probes.write_csv(differences, results / "significance.csv", "%.6g")
+    for name, folder, in_paper in (("table1", results, True), ("mini/table1", results / "mini", False)):
+        run_folders = {run.folder for run in probe_runs if probes.has_paper_columns(run) == in_paper}
+        if run_folders:
+            _add_probe_tables(result, name, out, run_folders, folder)
+    return result
 
 
-def _probes(made: Tables, name: str, out: Path, chosen: set[Path], folder: Path) -> None:
-    def whole(run: ProbeRun) -> bool:
-        return run.folder in chosen and run.is_whole
+def _add_probe_tables(result: Tables, name: str, out: Path, run_folders: set[Path], folder: Path) -> None:
+    """Write Table 1, the differences between models and the learning curves of these runs into `folder`."""
 
-    shown = probe_tables.load_probes(out, whole)
-    if shown.runs:
-        made.tables[name] = probe_tables.probe_table(shown)
-        made.paths += table_formats.write(made.tables[name], folder, "table1")
-        made.paths += probe_tables.write_csv(probe_tables.differences(shown), folder / "table1_differences.csv")
-    every = probe_tables.load_probes(out, lambda run: run.folder in chosen)
-    made.paths += probe_tables.write_csv(probe_tables.learning_curves(every), folder / "learning_curves.csv")
+    def is_shown(run: ProbeRun) -> bool:
+        return run.folder in run_folders and run.is_whole
+
+    whole_runs = probes.load_probes(out, is_shown)
+    if whole_runs.runs:
+        result.tables[name] = probes.probe_table(whole_runs)
+        result.paths += formats.write(result.tables[name], folder, "table1")
+        result.paths += probes.write_csv(probes.differences(whole_runs), folder / "table1_differences.csv")
+    all_runs = probes.load_probes(out, lambda run: run.folder in run_folders)
+    result.paths += probes.write_csv(probes.learning_curves(all_runs), folder / "learning_curves.csv")

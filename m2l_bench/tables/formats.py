@@ -1,4 +1,4 @@
-"""A table as CSV, Markdown, LaTeX, JSON, and rows of plain text."""
+"""Tables written as CSV, Markdown, LaTeX, JSON, and rows of plain text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from m2l_bench.errors import UserError
 
 @dataclass(frozen=True)
 class Column:
-    """A figure of a table: `data` has it as `name`; `name_low`, `name_high`, `name_paper` where there are such."""
+    """A column of figures: `data` has them as `name`, and where known as `name_low`, `name_high` and `name_paper`."""
 
     name: str
     header: str
@@ -24,11 +24,11 @@ class Column:
 
 @dataclass
 class Table:
-    """A table with one row a system, and what a reader must know beside it."""
+    """A table with one row per system, and notes for its readers."""
 
     data: pd.DataFrame
     titles: dict[str, str]
-    """Of the systems, by their names in the column `system`."""
+    """Titles of the systems, by their names in the column `system`."""
     columns: list[Column]
     notes: list[str]
     caption: str
@@ -38,7 +38,11 @@ class Table:
 
 
 def write(table: Table, folder: Path, name: str) -> list[Path]:
-    """Write `<name>.csv`, and `<name>.md` with the notes, into `folder`; returns the paths."""
+    """Write `<name>.csv`, and `<name>.md` with the notes, into `folder`, and return the paths.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         csv, markdown = folder / f"{name}.csv", folder / f"{name}.md"
@@ -50,14 +54,14 @@ def write(table: Table, folder: Path, name: str) -> list[Path]:
 
 
 def to_csv(table: Table) -> str:
-    """The whole table: metric, metric_low, metric_high, metric_paper."""
+    """Write the whole table as CSV: metric, metric_low, metric_high, metric_paper, with four decimals."""
     buffer = io.StringIO()
     table.data.to_csv(buffer, index=False, float_format="%.4f", lineterminator="\n")
     return buffer.getvalue()
 
 
 def cell(record: Any, column: Column) -> str:
-    """For example "3.84 [3.71, 3.95]", empty where nothing was measured."""
+    """Format a figure with its interval, such as "3.84 [3.71, 3.95]"; empty where nothing was measured."""
     value, low, high = record[column.name], record.get(f"{column.name}_low"), record.get(f"{column.name}_high")
     if pd.isna(value):
         return ""
@@ -68,36 +72,37 @@ def cell(record: Any, column: Column) -> str:
 
 
 def paper_cell(record: Any, column: Column) -> str:
+    """Format the paper's figure; empty where it has none."""
     value = record[f"{column.name}_paper"]
     return "" if pd.isna(value) else f"{value:.{column.decimals}f}"
 
 
 def shown_columns(table: Table) -> list[tuple[Column, bool]]:
-    """Columns in which something was measured, and whether the paper has figures for them."""
+    """List the columns in which something was measured, and whether the paper has figures for each."""
 
-    def any_in(name: str) -> bool:
+    def has_figures(name: str) -> bool:
         return name in table.data and bool(table.data[name].notna().any())
 
-    return [(column, any_in(f"{column.name}_paper")) for column in table.columns if any_in(column.name)]
+    return [(column, has_figures(f"{column.name}_paper")) for column in table.columns if has_figures(column.name)]
 
 
 def text_rows(table: Table) -> tuple[list[str], list[list[str]]]:
-    """Header and rows as plain text, for the terminal, Markdown and LaTeX: what was measured on at least one system."""
-    shown = shown_columns(table)
+    """Make header and rows of plain text, with the columns that were measured on at least one system."""
+    columns = shown_columns(table)
     head = list(table.head)
-    for column, published in shown:
+    for column, published in columns:
         head += [column.header, "paper"] if published else [column.header]
     rows = []
     for record in table.data.to_dict("records"):
         row = [table.titles[record["system"]], *(str(record[name]) for name in table.counts)]
-        for column, published in shown:
+        for column, published in columns:
             row += [cell(record, column)] + ([paper_cell(record, column)] if published else [])
         rows.append(row)
     return head, rows
 
 
 def to_markdown(table: Table) -> str:
-    """A GitHub table with caption and notes."""
+    """Write a GitHub table with caption and notes."""
     head, rows = text_rows(table)
     lines = [table.caption, "", _markdown_row(head), _markdown_row(["---", *["---:"] * (len(head) - 1)])]
     lines += [_markdown_row(row) for row in rows]
@@ -106,9 +111,9 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A booktabs tabular with the notes as comments."""
+    """Write a booktabs tabular with caption and notes as comments."""
     head, rows = text_rows(table)
-    lines = [f"% {_flat(table.caption)}", *[f"% {_flat(note)}" for note in table.notes]]
+    lines = [f"% {_on_one_line(table.caption)}", *[f"% {_on_one_line(note)}" for note in table.notes]]
     lines += [rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\toprule"]
     lines += [" & ".join(map(_escape_latex, head)) + r" \\", r"\midrule"]
     lines += [" & ".join(map(_escape_latex, row)) + r" \\" for row in rows]
@@ -116,7 +121,7 @@ def to_latex(table: Table) -> str:
 
 
 def to_json(table: Table) -> dict[str, Any]:
-    """Rows, caption and notes; infinity as the string "Infinity", what was not measured as null."""
+    """Convert to rows, caption and notes; infinity becomes the string "Infinity", and missing figures become null."""
     rows = [{key: _json_value(value) for key, value in record.items()} for record in table.data.to_dict("records")]
     return {"caption": table.caption, "rows": rows, "notes": table.notes}
 
@@ -130,7 +135,7 @@ def _json_value(value: Any) -> Any:
     return value
 
 
-def _flat(text: str) -> str:
+def _on_one_line(text: str) -> str:
     return " ".join(text.split())
 
 
@@ -139,7 +144,7 @@ def _markdown_row(cells: list[str]) -> str:
 
 
 def _escape_markdown(text: str) -> str:
-    return _flat(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    return _on_one_line(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 
 def _escape_latex(text: str) -> str:
@@ -151,4 +156,4 @@ def _escape_latex(text: str) -> str:
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
     }
-    return "".join(replacements.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in _flat(text))
+    return "".join(replacements.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in _on_one_line(text))

@@ -1,4 +1,4 @@
-"""Probes on disk -> Table 1, beside the paper's figures; differences between models; learning curves. Runs no model."""
+"""Table 1 from probes on disk, beside the paper's figures; differences between models; learning curves."""
 
 from __future__ import annotations
 
@@ -28,41 +28,46 @@ CLASSIFIERS = {"mlp": "", "linear": ", linear probe", "knn": ", nearest neighbou
 
 @dataclass
 class Probes:
-    """The runs that a table shows, and what must be known of the others."""
+    """The runs that a table shows, and notes about the others."""
 
     runs: dict[tuple[str, str], ProbeRun]
-    """By task and label of the model."""
+    """Runs by task and label of the model."""
     notes: list[str] = field(default_factory=list)
 
     @property
     def tasks(self) -> dict[str, StoredTaskCard]:
-        """Their cards as the runs knew them: tasks with columns in the paper first, in its order."""
+        """Cards of the tasks as the runs stored them; tasks with columns in the paper come first, in its order."""
         cards = {task: run.manifest.task for (task, _), run in self.runs.items()}
         order = list(_paper().columns)
-        first = {task: min(map(order.index, card.table1.values()), default=99) for task, card in cards.items()}
-        return {task: cards[task] for task in sorted(cards, key=lambda task: (first[task], task))}
+        rank = {task: min(map(order.index, card.table1.values()), default=99) for task, card in cards.items()}
+        return {task: cards[task] for task in sorted(cards, key=lambda task: (rank[task], task))}
 
-    def of(self, task: str) -> dict[str, ProbeRun]:
+    def runs_on(self, task: str) -> dict[str, ProbeRun]:
+        """Runs of a task by label."""
         return {label: run for (other, label), run in self.runs.items() if other == task}
 
 
-def load_probes(out: Path, wanted: Callable[[ProbeRun], bool]) -> Probes:
-    """Find the newest run of each model, classifier and fraction, on the newest version of each task's data."""
-    return Probes(*newest_probes(filter(wanted, find_probes(out))))
+def load_probes(out: Path, is_shown: Callable[[ProbeRun], bool]) -> Probes:
+    """Find the newest run of each model, classifier and fraction, on the newest version of each task's data.
+
+    Args:
+        is_shown: returns whether a finished run is to be considered at all.
+    """
+    return Probes(*newest_probes(filter(is_shown, find_probes(out))))
 
 
 def has_paper_columns(run: ProbeRun) -> bool:
-    """Whether the run's task is one of the paper's: no other stands beside its figures."""
+    """Whether the run's task is one of the paper's; other tasks are never set beside its figures."""
     return bool(run.manifest.task.table1)
 
 
 def probe_table(probes: Probes) -> Table:
-    """A row a model, a column a task and metric, in percent.
+    """Make Table 1: one row per model, one column per task and metric, in percent.
 
-    With tasks of the paper, all its columns and rows are there, measured or not.
+    If any task is the paper's, all columns and rows of the paper are included, measured or not.
 
     Raises:
-        UserError: no runs.
+        UserError: there are no runs.
     """
     if not probes.runs:
         raise UserError("no probes there; `m2l-bench probe` makes them")
@@ -86,9 +91,9 @@ def probe_table(probes: Probes) -> Table:
         seeds = max(run.key.seeds for run in runs.values())
         records.append(_record(label, row, seeds, figures, headers, paper))
     for row in paper.index.difference([record["paper_row"] for record in records], sort=False):
-        name, titles_row = _unmeasured(str(row))
+        name, title = _name_and_title(str(row))
         records.append(_record(name, str(row), 0, {}, headers, paper))
-        titles[name] = titles_row
+        titles[name] = title
     order = {row: i for i, row in enumerate(paper.index)}
     records.sort(key=lambda record: (order.get(record.pop("paper_row"), len(order)), record["system"]))
     caption = f"Probes: mean over seeds [95 % bootstrap interval over test clips, {RESAMPLES} resamples]" + (
@@ -101,28 +106,36 @@ def probe_table(probes: Probes) -> Table:
 
 
 def column_name(task: StoredTaskCard, metric: str) -> str:
-    """The paper's column where there is one; else of the task and the metric, which is none of the paper's."""
-    own = f"{task.name}_{metric}".replace("-", "_")
-    return task.table1.get(metric, own)
+    """Name of a column: the paper's where it has one, else a name of task and metric that the paper does not use."""
+    default = f"{task.name}_{metric}".replace("-", "_")
+    return task.table1.get(metric, default)
 
 
 def differences(probes: Probes) -> pd.DataFrame:
-    """A row a task, metric and pair of models: first minus second in percent, 95 % interval, p, clips in common."""
+    """Compare each pair of models, one row per task, metric and pair.
+
+    Returns:
+        columns `task`, `metric`, `first`, `second`; `difference` (first minus second), `low` and `high` (95 %
+        interval) in percent; `p`; and `clips`, the number of common test clips.
+    """
     rows = []
     for task, card in probes.tasks.items():
-        runs = dict(sorted(probes.of(task).items()))
+        runs = dict(sorted(probes.runs_on(task).items()))
         for metric in card.metrics:
-            for (first, one), (second, other) in itertools.combinations(runs.items(), 2):
-                found = paired_difference(metric, one, other)
-                if found is not None:
+            for (first, first_run), (second, second_run) in itertools.combinations(runs.items(), 2):
+                comparison = paired_difference(metric, first_run, second_run)
+                if comparison is not None:
                     names = {"task": task, "metric": metric, "first": first, "second": second}
-                    figures = {name: PERCENT * getattr(found, name) for name in ("difference", "low", "high")}
-                    rows.append({**names, **figures, "p": found.p, "clips": found.clips})
+                    figures = {name: PERCENT * getattr(comparison, name) for name in ("difference", "low", "high")}
+                    rows.append({**names, **figures, "p": comparison.p, "clips": comparison.clips})
     return pd.DataFrame(rows)
 
 
 def learning_curves(probes: Probes) -> pd.DataFrame:
-    """A row a task, model, part of the training set and metric, in percent; only of models with several parts."""
+    """Make learning curves, in percent: one row per task, model, part of the training set and metric.
+
+    Only models that were trained on several parts are included.
+    """
     rows = [
         {
             "task": task,
@@ -144,7 +157,11 @@ def learning_curves(probes: Probes) -> pd.DataFrame:
 
 
 def write_csv(data: pd.DataFrame, path: Path, float_format: str = "%.4f") -> list[Path]:
-    """Write a frame if it has rows; the paths written."""
+    """Write a frame if it has rows, and return the paths that were written: one or none.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
     if data.empty:
         return []
     try:
@@ -182,16 +199,16 @@ def _percent(value: float | None) -> float:
 
 
 def model_title(run: ProbeRun) -> str:
-    """The model's, with a classifier other than the paper's and the part of the training set."""
+    """Title of the model, with the classifier if it is not the paper's, and the part of the training set."""
     part = "" if run.is_whole else f", {run.key.fraction:.3g} of the training clips"
     return run.manifest.card.title + CLASSIFIERS[run.key.classifier] + part
 
 
-def _unmeasured(paper_row: str) -> tuple[str, str]:
+def _name_and_title(paper_row: str) -> tuple[str, str]:
     """Name and title of a row of the paper, from its card where there is one."""
     cards = load_cards()
-    known: list[SystemCard | EmbeddingCard] = [*cards.systems.values(), *cards.embeddings.values()]
-    for card in known:
+    models: list[SystemCard | EmbeddingCard] = [*cards.systems.values(), *cards.embeddings.values()]
+    for card in models:
         if card.paper_row == paper_row:
             return card.name, card.title
     return paper_row.lower(), paper_row
@@ -200,7 +217,7 @@ def _unmeasured(paper_row: str) -> tuple[str, str]:
 def _notes(probes: Probes, tasks: dict[str, StoredTaskCard]) -> list[str]:
     notes = []
     for task, card in tasks.items():
-        runs = probes.of(task)
+        runs = probes.runs_on(task)
         clips = {label: run.results.clips for label, run in runs.items()}
         most = max(clips.values(), key=lambda count: count["test"])
         notes.append(
@@ -210,7 +227,7 @@ def _notes(probes: Probes, tasks: dict[str, StoredTaskCard]) -> list[str]:
         for label, run in runs.items():
             failed = run.results.failed
             if failed:
-                shown = first_of([f"{id!r}: {reason}" for id, reason in failed.items()], separator="; ")
-                notes.append(f"{task}, {label}: {len(failed)} clips without features ({shown})")
+                examples = first_of([f"{id!r}: {reason}" for id, reason in failed.items()], separator="; ")
+                notes.append(f"{task}, {label}: {len(failed)} clips without features ({examples})")
             notes += [f"{task}, {label}: {note}" for note in run.results.notes]
     return notes

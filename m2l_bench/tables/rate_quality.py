@@ -1,4 +1,4 @@
-"""Runs on disk -> quality against rate: what a system transmits each second, how fast it is, and each metric."""
+"""Quality against rate, from runs on disk: what a system transmits each second, how fast it is, and each metric."""
 
 from __future__ import annotations
 
@@ -22,17 +22,19 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Rates:
-    """Of all channels of the clips together; NaN where nothing is known, with the reason."""
+    """Rates and speeds of a run, over all channels of its clips together."""
 
     figures: dict[str, float]
+    """Figures by column name; NaN where unknown."""
     remarks: list[str]
+    """Reasons why a figure is unknown, and how rates can be compared."""
 
 
 def rate_quality_table(table2: Table, measured: MeasuredRuns) -> Table:
-    """The measured systems of Table 2 by rate, with `values_per_second`, `kilobits_per_second` and speeds.
+    """Sort the measured systems of Table 2 by rate, and add `values_per_second`, `kilobits_per_second` and speeds.
 
     Args:
-        measured: the runs that `table2` was made of.
+        measured: the runs that `table2` was made from.
     """
     rates = {run.name: rates_of(run) for run in measured.runs}
     data = table2.data[table2.data["clips"] > 0]
@@ -48,20 +50,20 @@ def rate_quality_table(table2: Table, measured: MeasuredRuns) -> Table:
         notes=[*_remarks(rates), *_speed_notes(measured.runs), *notes],
         caption=(
             f"Quality against rate on {measured.dataset}: mean over clips [95 % bootstrap interval]; rates and speeds "
-            f"are of all channels of a clip, {_channels(measured.runs):.2f} on average."
+            f"are of all channels of a clip, {_mean_channels(measured.runs):.2f} on average."
         ),
     )
 
 
 def rates_of(run: MeasuredRun) -> Rates:
-    """From the rows where the codec ran here, from the card's `latents` where its output was recorded elsewhere."""
+    """Compute rates and speeds from the rows if the codec ran here, else from its card's `latents`."""
     rows = run.measured
     seconds = sum(map(_seconds, rows))
     figures = dict.fromkeys((column.name for column in COLUMNS), math.nan)
     for name, column in SPEEDS.items():
-        spent: list[float | None] = [getattr(row, column) for row in rows]
-        if rows and all(spent):
-            figures[name] = seconds / sum(filter(None, spent))
+        times: list[float | None] = [getattr(row, column) for row in rows]
+        if rows and all(times):
+            figures[name] = seconds / sum(filter(None, times))
     latents = latents_of(run)
     if rows and all(row.latent_bytes for row in rows):
         figures[KILOBITS] = 8 * sum(row.latent_bytes or 0 for row in rows) / seconds / 1000
@@ -84,24 +86,25 @@ def rates_of(run: MeasuredRun) -> Rates:
 
 
 def latents_of(run: MeasuredRun) -> Latents | None:
-    """Of the card that was run; of today's card of that name for runs from before cards had them."""
+    """Latents of the card that was run; if that card is too old to have them, of the present card of the same name."""
     if run.manifest.card.latents:
         return run.manifest.card.latents
-    known = load_cards().systems.get(run.manifest.key.system)
-    return known.latents if known else None
+    card = load_cards().systems.get(run.manifest.key.system)
+    return card.latents if card else None
 
 
 def _seconds(row: Row) -> float:
+    """Length of the original in seconds."""
     return (row.reference_samples or 0) / (row.sample_rate or 1)
 
 
-def _channels(runs: list[MeasuredRun]) -> float:
+def _mean_channels(runs: list[MeasuredRun]) -> float:
     clips = {row.id: row.channels or 0 for run in runs for row in run.measured}
     return sum(clips.values()) / len(clips) if clips else math.nan
 
 
 def _remarks(rates: dict[str, Rates]) -> list[str]:
-    """Each remark once, with the systems it holds for."""
+    """Write each remark once, with the names of the systems it applies to."""
     systems: dict[str, list[str]] = {}
     for name, rate in rates.items():
         for remark in rate.remarks:
@@ -110,13 +113,13 @@ def _remarks(rates: dict[str, Rates]) -> list[str]:
 
 
 def _speed_notes(runs: list[MeasuredRun]) -> list[str]:
-    """On what the speeds were measured."""
+    """Name the devices that the speeds were measured on."""
     timed = [run for run in runs if any(row.encode_seconds for row in run.rows)]
     sessions = [session for run in timed for session in run.manifest.sessions if session.cores]
-    places = sorted({f"{session.device} of {session.cores} cores" for session in sessions})
-    if not places:
+    devices = sorted({f"{session.device} of {session.cores} cores" for session in sessions})
+    if not devices:
         return []
     return [
-        f"speeds: on {', '.join(places)}, while other clips were scored; `python benchmarks/codec.py --models all` "
+        f"speeds: on {', '.join(devices)}, while other clips were scored; `python benchmarks/codec.py --models all` "
         "measures them alone"
     ]

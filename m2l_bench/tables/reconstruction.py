@@ -1,4 +1,4 @@
-"""Runs on disk -> Table 2, beside the paper's figures. Reads rows; never runs a model."""
+"""Table 2 from runs on disk, beside the paper's figures. This module reads rows and never runs a model."""
 
 from __future__ import annotations
 
@@ -18,31 +18,33 @@ from m2l_bench.tables.formats import Column, Table
 from m2l_bench.text import first_of
 
 COLUMNS = ("si_sdr_db", "visqol", "fad", "fad_clap", "fad_musicnn")
-"""In every table, measured or not; distances with other embeddings follow where they were measured."""
+"""Columns of every table, measured or not; distances with other embeddings follow where they were measured."""
 PAPER = "Music2Latent paper, Table 2 (all of MusicCaps)"
 
 
 def reconstruction_table(
     out: Path, dataset: str | None = None, only: set[Path] | None = None, reference: str = ORIGINALS
 ) -> Table:
-    """Table 2 over the runs of one dataset below `out`; `only` restricts it to these run folders.
+    """Make Table 2 from the runs of one dataset below `out`.
 
-    Systems of the paper that were not measured keep their published figures and empty cells.
+    Systems of the paper that were not measured have their published figures and otherwise empty cells.
 
     Args:
-        reference: what Fréchet distances are against: the originals, or the name of a reference that was measured.
+        dataset: name of the dataset; needed where `out` has several.
+        only: use no other run folders than these.
+        reference: reference of the Fréchet distances: the originals, or the name of another measured reference.
 
     Raises:
-        UserError: no runs there, or several datasets and none named.
+        UserError: there are no runs, or several datasets and none is named.
     """
     return table_of(measured_runs(out, dataset, only, reference), reference)
 
 
 def table_of(measured: MeasuredRuns, reference: str = ORIGINALS) -> Table:
-    """Table 2 over these runs, which were read with the same `reference`."""
+    """Make Table 2 from these runs, which were read with the same `reference`."""
     dataset, runs, notes = measured.dataset, measured.runs, list(measured.notes)
     paper = _paper()
-    columns = [*COLUMNS, *sorted({name for run in runs for name in run.asked} - set(COLUMNS))]
+    columns = [*COLUMNS, *sorted({name for run in runs for name in run.requested_metrics} - set(COLUMNS))]
     records, titles = [], {}
     for run in runs:
         titles[run.name] = run.title
@@ -75,16 +77,16 @@ def table_of(measured: MeasuredRuns, reference: str = ORIGINALS) -> Table:
 
 
 def in_table_order(runs: list[MeasuredRun], table: Table) -> list[MeasuredRun]:
-    """The runs that the table shows, as it shows them."""
-    place = {name: i for i, name in enumerate(table.data["system"])}
-    return sorted((run for run in runs if run.name in place), key=lambda run: place[run.name])
+    """Select the runs that the table shows, in its order."""
+    position = {name: i for i, name in enumerate(table.data["system"])}
+    return sorted((run for run in runs if run.name in position), key=lambda run: position[run.name])
 
 
 def _column(name: str) -> Column:
-    """With a header such as "SI-SDR (dB) ↑"; the arrow points to better values."""
-    described = metric(name)
-    unit = f" ({described.unit})" if described.unit else ""
-    return Column(name, f"{described.title}{unit} {'↑' if described.higher_is_better else '↓'}", described.decimals)
+    """Make a metric's column with a header such as "SI-SDR (dB) ↑"; the arrow points to better values."""
+    definition = metric(name)
+    unit = f" ({definition.unit})" if definition.unit else ""
+    return Column(name, f"{definition.title}{unit} {'↑' if definition.higher_is_better else '↓'}", definition.decimals)
 
 
 def _paper() -> pd.DataFrame:
@@ -110,22 +112,22 @@ def _record(
     for name in columns:
         figures = run.figure(name) if run else (float("nan"),) * 3
         record |= dict(zip((name, f"{name}_low", f"{name}_high"), figures, strict=True))
-        known = name in paper.columns and paper_row in paper.index
-        record[f"{name}_paper"] = paper.loc[paper_row, name] if known else float("nan")
+        is_published = name in paper.columns and paper_row in paper.index
+        record[f"{name}_paper"] = paper.loc[paper_row, name] if is_published else float("nan")
     for name in columns:
         if name not in PAIRED:
             distance = run.distances.get(name) if run else None
-            record[f"{name}_infinity"] = _number(distance.infinity if distance else None)
-            record[name.replace("fad", "kad", 1)] = _number(distance.kernel if distance else None)
+            record[f"{name}_infinity"] = _nan_for_none(distance.infinity if distance else None)
+            record[name.replace("fad", "kad", 1)] = _nan_for_none(distance.kernel if distance else None)
     return record
 
 
-def _number(value: float | None) -> float:
+def _nan_for_none(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
 def _distance_notes(runs: list[MeasuredRun]) -> list[str]:
-    """What must be known of distances, once for all systems that it holds for."""
+    """Write each note on distances once, with the names of the systems it applies to."""
     systems: dict[str, list[str]] = {}
     for run in runs:
         for name, distance in run.distances.items():
@@ -135,7 +137,7 @@ def _distance_notes(runs: list[MeasuredRun]) -> list[str]:
 
 
 def why_empty(name: str, runs: list[MeasuredRun]) -> str:
-    """Why a metric was measured on no system, as the newest command on a run knew it."""
+    """Say why a metric was measured on no system, from the newest session that recorded a reason."""
     sessions = [session for run in runs for session in run.manifest.sessions]
     sessions.sort(key=lambda session: session.started)
     reasons = [session.not_measured[name] for session in sessions if name in session.not_measured]
@@ -143,16 +145,17 @@ def why_empty(name: str, runs: list[MeasuredRun]) -> str:
 
 
 def _clip_notes(system: str, rows: list[Row], columns: list[str]) -> list[str]:
-    """Why cells or clips are missing from a system's means, counted by reason."""
+    """Say why cells or clips are missing from a system's means, counted by reason."""
     notes = []
     for status in ("failed", "missing"):
-        bad = {row.id: row.reason for row in rows if row.status == status}
-        if bad:
-            shown = first_of([f"{id!r}: {reason}" for id, reason in bad.items()], separator="; ")
-            notes.append(f"{system}: {len(bad)} {'clip' if len(bad) == 1 else 'clips'} {status} ({shown})")
+        reason_by_id = {row.id: row.reason for row in rows if row.status == status}
+        if reason_by_id:
+            count = len(reason_by_id)
+            examples = first_of([f"{id!r}: {reason}" for id, reason in reason_by_id.items()], separator="; ")
+            notes.append(f"{system}: {count} {'clip' if count == 1 else 'clips'} {status} ({examples})")
     for name in columns:
-        described = set_metric(name)
-        column = described.column if described else name
+        definition = set_metric(name)
+        column = definition.column if definition else name
         reasons = Counter(note for row in rows if (note := row.note(column)))
         notes += [f"{system}: no {name} on {count} of its clips: {reason}" for reason, count in reasons.items()]
     return notes

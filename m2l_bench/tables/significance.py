@@ -1,14 +1,14 @@
-"""Which differences between systems the clips decide: each pair of systems, on the clips that both were scored on.
+"""Significance of the differences between systems: each pair, on the clips that both systems were scored on.
 
 The figure is the difference of the means with its 95 % bootstrap interval over clips. The test is Wilcoxon's
-signed-rank test (1945; zeros as Pratt 1959): it takes each clip as its own control, wants no distribution (SI-SDR has
-long tails and is infinite for exact copies), and its p has no floor that a correction would multiply, as that of a
-permutation test has. Holm's correction (1979) is over all pairs of one metric: the chance of one false difference or
-more stays below 5 %. The test asks for the direction of most clips and the interval for the mean; a pair is only called
-different where both say so.
+signed-rank test (1945; zeros as in Pratt 1959). It uses each clip as its own control and assumes no distribution
+(SI-SDR has long tails and is infinite for exact copies). Its p has no lower limit that a correction would multiply, as
+the p of a permutation test has. Holm's correction (1979) is over all pairs of one metric: the chance of one or more
+false differences stays below 5 %. The test depends on the direction of most clips and the interval on the mean; a pair
+is called different only where both agree.
 
-A distance between sets has no figures by clip and so no test: its interval is of the difference on the same resamples
-of the clips, and decides alone, without a correction.
+A distance between sets has no figures by clip and so no test. The interval of its difference, on the same resamples of
+the clips, decides alone, without a correction.
 """
 
 from __future__ import annotations
@@ -35,20 +35,25 @@ Values = NDArray[np.float64]
 
 
 def differences(runs: Sequence[MeasuredRun], progress: Progress | None = None) -> pd.DataFrame:
-    """A row a metric and pair of runs, in their order: first minus second, its interval, p, and which one is better.
+    """Compare each pair of runs, one row per metric and pair, in the order of `runs`.
 
-    Pairs without a common clip, and distances of systems on different clips, are not there.
+    Pairs without a common clip, and distances of systems on different clips, are left out.
+
+    Returns:
+        the columns `COLUMNS`: `difference` is first minus second, `low` and `high` its 95 % interval, and `better` the
+        name of the better run, or empty.
     """
-    names = sorted({name for run in runs for name in run.asked}, key=_order)
+    names = sorted({name for run in runs for name in run.requested_metrics}, key=_order)
     pairs = list(itertools.combinations(runs, 2))
     frames = []
     with (progress or Quiet()).start("differences", len(names) * len(pairs), 0) as advance:
         for name in names:
             rows = []
             for first, second in pairs:
-                found = _of_clips(name, first, second) if name in PAIRED else _of_sets(name, first, second)
-                if found:
-                    rows.append({"metric": name, "first": first.name, "second": second.name, **found})
+                compare = _compare_clips if name in PAIRED else _compare_distances
+                comparison = compare(name, first, second)
+                if comparison:
+                    rows.append({"metric": name, "first": first.name, "second": second.name, **comparison})
                 advance()
             if rows:
                 frames.append(decide(pd.DataFrame(rows), metric(name).higher_is_better))
@@ -56,7 +61,11 @@ def differences(runs: Sequence[MeasuredRun], progress: Progress | None = None) -
 
 
 def decide(differences: pd.DataFrame, higher_is_better: bool) -> pd.DataFrame:
-    """Of all pairs in one metric: with `p_holm`, and in `better` the name of the better one, or nothing."""
+    """Add `p_holm`, and `better` (the name of the better one, or empty), to the differences of all pairs in one metric.
+
+    Args:
+        differences: columns `first`, `second`, `low`, `high` and `p`.
+    """
     p = holm(differences["p"].to_numpy(float))
     low, high = (np.sign(differences[end].to_numpy(float)) for end in ("low", "high"))
     decided = (low == high) & (low != 0) & ~(p >= LEVEL)
@@ -66,7 +75,7 @@ def decide(differences: pd.DataFrame, higher_is_better: bool) -> pd.DataFrame:
 
 
 def holm(p: Values) -> Values:
-    """Holm's step-down correction of p values; NaN, a pair without a test, does not count and stays."""
+    """Correct p values by Holm's step-down method; NaN (a pair without a test) does not count and stays NaN."""
     corrected = np.full(len(p), np.nan)
     order = np.argsort(p)[: np.isfinite(p).sum()]
     steps = p[order] * np.arange(len(order), 0, -1)
@@ -75,9 +84,13 @@ def holm(p: Values) -> Values:
 
 
 def paired_difference(first: Values, second: Values) -> dict[str, Any]:
-    """Of figures of the same clips, (clips,): mean of first minus second, its 95 % interval, p of the signed-rank test.
+    """Compare two systems' figures of the same clips, both (clips,).
 
-    Two infinite figures, both exact copies, are equal.
+    Two infinite figures of a clip, both exact copies, count as equal.
+
+    Returns:
+        `clips`, `difference` (mean of first minus second), `low` and `high` (95 % interval), and `p` of the signed-rank
+        test.
     """
     from scipy.stats import wilcoxon
 
@@ -89,28 +102,32 @@ def paired_difference(first: Values, second: Values) -> dict[str, Any]:
     return {"clips": len(by_clip), "difference": mean, "low": low, "high": high, "p": p}
 
 
-def _of_clips(name: str, first: MeasuredRun, second: MeasuredRun) -> dict[str, Any] | None:
-    one, other = first.values(name), second.values(name)
-    common = sorted(one.keys() & other.keys())
+def _compare_clips(name: str, first: MeasuredRun, second: MeasuredRun) -> dict[str, Any] | None:
+    """Compare a paired metric on the common clips; None where there are none."""
+    first_values, second_values = first.values(name), second.values(name)
+    common = sorted(first_values.keys() & second_values.keys())
     if not common:
         return None
-    return paired_difference(np.array([one[id] for id in common]), np.array([other[id] for id in common]))
+    return paired_difference(
+        np.array([first_values[id] for id in common]), np.array([second_values[id] for id in common])
+    )
 
 
-def _of_sets(name: str, first: MeasuredRun, second: MeasuredRun) -> dict[str, Any] | None:
-    one, other = first.distances.get(name), second.distances.get(name)
-    if one is None or other is None or one.value is None or other.value is None:
+def _compare_distances(name: str, first: MeasuredRun, second: MeasuredRun) -> dict[str, Any] | None:
+    """Compare a set metric; None where it was not measured, was not resampled, or is over different clips."""
+    a, b = first.distances.get(name), second.distances.get(name)
+    if a is None or b is None or a.value is None or b.value is None:
         return None
-    if not one.resampled or not other.resampled or _embedded(name, first) != _embedded(name, second):
+    if not a.resampled or not b.resampled or _embedded_clips(name, first) != _embedded_clips(name, second):
         return None
-    difference = one.value - other.value
-    resampled = np.array(one.resampled) - np.array(other.resampled)
+    difference = a.value - b.value
+    resampled = np.array(a.resampled) - np.array(b.resampled)
     low, high = resampled_interval(resampled, difference)
-    return {"clips": one.clips, "difference": difference, "low": low, "high": high, "p": np.nan}
+    return {"clips": a.clips, "difference": difference, "low": low, "high": high, "p": np.nan}
 
 
-def _embedded(name: str, run: MeasuredRun) -> set[str]:
-    """Clips that a distance of this run is over."""
+def _embedded_clips(name: str, run: MeasuredRun) -> set[str]:
+    """Ids of the clips that a distance of this run is over."""
     return {row.id for row in run.measured if has_vectors(row, name)}
 
 

@@ -1,4 +1,4 @@
-"""Figure 2's data as a table: quality against the number of denoising steps."""
+"""The data of Figure 2 as a table: quality against the number of denoising steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from m2l_bench.tables.reconstruction import table_of
 
 
 def steps_table(out: Path, dataset: str, folders: set[Path]) -> Table:
-    """One row per system and number of steps, of these runs of systems with denoising steps."""
+    """Make a table with one row per system and number of steps.
+
+    Args:
+        folders: run folders of systems that have denoising steps.
+    """
     measured = measured_runs(out, dataset, folders)
     table = table_of(measured)
     manifests = {run.name: run.manifest for run in measured.runs}

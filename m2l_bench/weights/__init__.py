@@ -1,1 +1,1 @@
-"""Files of weights: where they are, how they get here, how they are read."""
+"""Weight files: finding, downloading and reading them."""

@@ -1,8 +1,8 @@
-"""Files of weights: where each is on this machine, and how it gets there.
+"""Finding and fetching of weight files.
 
-In order: the package itself, `--weights-dir`, the hub's cache for files of the hub, this package's folder in the user's
-cache for other addresses. In `--weights-dir` a file lies under its own name, one of the hub also in a folder named like
-its repository, as there or under its own name: `clap/config.json` for `laion/clap`.
+A file is looked for in the package itself, then in `--weights-dir`, then in the hub's cache (files of the hub) or in
+this package's folder in the user's cache (files from other addresses). In `--weights-dir` a file has its own name. A
+file of the hub may also be in a folder named like its repository, for example `clap/config.json` for `laion/clap`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,18 @@ from m2l_bench.weights.download import download
 
 
 def cache_folder() -> Path:
-    """`M2L_BENCH_CACHE`, else `m2l-bench` in the folder for users' caches."""
-    if named := os.environ.get("M2L_BENCH_CACHE"):
-        return Path(named)
+    """Find the cache: `M2L_BENCH_CACHE`, otherwise the folder `m2l-bench` in the user's folder for caches."""
+    if folder := os.environ.get("M2L_BENCH_CACHE"):
+        return Path(folder)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "m2l-bench"
 
 
 def find(file: WeightFile, weights_dir: Path | None = None) -> Path | None:
-    """Where the file is on this machine; None if it is not."""
+    """Find a weight file on this machine; None if it is not there.
+
+    Args:
+        weights_dir: a folder to look in first; None: only the usual places.
+    """
     if file.shipped:
         return PACKAGE / file.shipped
     if weights_dir is not None:
@@ -40,39 +44,46 @@ def find(file: WeightFile, weights_dir: Path | None = None) -> Path | None:
     if file.url:
         path = cache_folder() / "weights" / file.name
         return path if path.is_file() else None
-    return _on_hub(file).cached()
+    return _hub_file(file).cached()
 
 
 def fetch(
     file: WeightFile,
     weights_dir: Path | None = None,
-    on_bytes: Callable[[int, int | None], None] = lambda got, total: None,
+    on_bytes: Callable[[int, int | None], None] = lambda received, total: None,
 ) -> Path:
-    """Where the file is, downloaded if need be; if `weights_dir` is named, in there.
+    """Find a weight file and download it if it is not on this machine.
+
+    Args:
+        weights_dir: the folder where the file should be; None: the usual place.
+        on_bytes: called with the number of bytes so far and, where the server states it, the size of the file.
+
+    Returns:
+        The path of the file, inside `weights_dir` if that is given.
 
     Raises:
-        UserError: it cannot be fetched, is not the file that the card describes, or cannot be written there.
+        UserError: the file cannot be fetched, is not the one that the card describes, or cannot be written.
     """
-    found = find(file, weights_dir)
-    if found is None and file.url:
+    path = find(file, weights_dir)
+    if path is None and file.url:
         folder = weights_dir or cache_folder() / "weights"
-        found = download(file.url, folder / file.name, file.sha256, on_bytes=on_bytes)
-    elif found is None:
+        path = download(file.url, folder / file.name, file.sha256, on_bytes=on_bytes)
+    elif path is None:
         try:
-            found = _on_hub(file).download(weights_dir / _repository_folder(file) if weights_dir else None)
+            path = _hub_file(file).download(weights_dir / _repository_folder(file) if weights_dir else None)
         except CheckpointError as error:
             raise UserError(str(error)) from error
-    checked_sha256(file, found)
-    if file.shipped or weights_dir is None or found.absolute().is_relative_to(weights_dir.absolute()):
-        return found
-    return _copied(found, weights_dir / _repository_folder(file) / (file.filename or file.name))
+    checked_sha256(file, path)
+    if file.shipped or weights_dir is None or path.absolute().is_relative_to(weights_dir.absolute()):
+        return path
+    return _copy(path, weights_dir / _repository_folder(file) / (file.filename or file.name))
 
 
 def checked_sha256(file: WeightFile, path: Path) -> str:
-    """SHA-256 of the file at `path`.
+    """Compute the SHA-256 of the file at `path` and compare it with the one on the card.
 
     Raises:
-        UserError: it is not the one that the card gives.
+        UserError: they differ.
     """
     digest = file_checksum(path)
     if not digest.startswith(file.sha256):
@@ -80,8 +91,8 @@ def checked_sha256(file: WeightFile, path: Path) -> str:
     return digest
 
 
-def _copied(source: Path, target: Path) -> Path:
-    """Whole or not there at all."""
+def _copy(source: Path, target: Path) -> Path:
+    """Copy a file so that `target` is never incomplete."""
     part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -96,5 +107,5 @@ def _repository_folder(file: WeightFile) -> str:
     return file.repository.rpartition("/")[2]
 
 
-def _on_hub(file: WeightFile) -> HubFile:
+def _hub_file(file: WeightFile) -> HubFile:
     return HubFile(file.repository, file.filename, file.revision, None)

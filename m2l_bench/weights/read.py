@@ -1,6 +1,6 @@
-"""Files of published networks: weights and configurations, read without running code and checked before use.
+"""Reading of published weights and configurations: without running code in them, and checked before use.
 
-Every error is a line that names the file and what was expected of it.
+Every error is one line that names the file and what was expected of it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 
-def missing(package: str, extra: str = "embeddings") -> Availability:
+def package_availability(package: str, extra: str = "embeddings") -> Availability:
     """Tell whether another package is installed, without importing it.
 
     Args:
-        extra: of this package, that brings the other one.
+        package: the name under which it is imported.
+        extra: the extra of m2l-bench that installs it.
     """
     if importlib.util.find_spec(package) is None:
         return Availability(f"the package {package} is not installed", f"pip install 'm2l-bench[{extra}]'")
@@ -35,11 +36,16 @@ def missing(package: str, extra: str = "embeddings") -> Availability:
 
 
 def read_torch(path: Path, expected: str, inside: str = "", key: str = "state_dict") -> dict[str, Tensor]:
-    """Tensors by name from a `.pt`, `.pth` or `.bin`, alone or under `key`; `module.` before names is removed.
+    """Read tensors by name from a `.pt`, `.pth` or `.bin` file; the prefix `module.` is removed from names.
 
     Args:
         expected: what the file should be, for the message when it is not.
-        inside: name of the checkpoint where `path` may be a zip archive that holds it, in whatever folder.
+        inside: name of the checkpoint inside the zip archive that `path` may be, in any of its folders; empty: `path`
+            is the checkpoint itself.
+        key: the entry that holds the tensors, where the file holds more than tensors.
+
+    Raises:
+        UserError: the file is missing, damaged or does not hold tensors by name.
     """
     from torch import Tensor
 
@@ -59,7 +65,14 @@ def read_torch(path: Path, expected: str, inside: str = "", key: str = "state_di
 
 
 def read_safetensors(path: Path, expected: str) -> dict[str, Tensor]:
-    """Tensors by name."""
+    """Read tensors by name from a safetensors file.
+
+    Args:
+        expected: what the file should be, for the message when it is not.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -71,7 +84,14 @@ def read_safetensors(path: Path, expected: str) -> dict[str, Tensor]:
 
 
 def read_config(path: Path, expected: str) -> dict[str, Any]:
-    """The mapping in a `config.json`."""
+    """Read the mapping in a `config.json`.
+
+    Args:
+        expected: what the file should be, for the message when it is not.
+
+    Raises:
+        UserError: the file is missing, or does not hold a mapping.
+    """
     must_exist(path, expected)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -83,9 +103,13 @@ def read_config(path: Path, expected: str) -> dict[str, Any]:
 
 
 def fill(module: Module, tensors: Mapping[str, Tensor], path: Path, expected: str) -> None:
-    """Copy `tensors` into `module`, which must have just these, and make it ready for use.
+    """Copy `tensors` into `module`, which must have exactly these, and prepare it for inference.
 
     Names of normalised weights may be the older `weight_g` and `weight_v`, in the file or in the module.
+
+    Args:
+        path: the file that the tensors come from, for messages.
+        expected: what the file should be, for messages.
 
     Raises:
         UserError: a tensor is missing, unknown, of another shape or not finite.
@@ -93,14 +117,15 @@ def fill(module: Module, tensors: Mapping[str, Tensor], path: Path, expected: st
     tensors = {_current_name(name): tensor for name, tensor in tensors.items()}
     state = module.state_dict()
     own_names = {_current_name(name): name for name in state}
-    wanted = {name: state[own] for name, own in own_names.items()}
-    for names, what in ((wanted.keys() - tensors.keys(), "lacks"), (tensors.keys() - wanted.keys(), "also holds")):
+    parameters = {name: state[own_name] for name, own_name in own_names.items()}
+    absent, unknown = parameters.keys() - tensors.keys(), tensors.keys() - parameters.keys()
+    for names, what in ((absent, "lacks"), (unknown, "also holds")):
         if names:
             raise UserError(f"{path}: not {expected}: it {what} {len(names)} tensors, first {min(names)}")
     for name, tensor in tensors.items():
-        if tensor.shape != wanted[name].shape:
-            found, right = tuple(tensor.shape), tuple(wanted[name].shape)
-            raise UserError(f"{path}: not {expected}: {name} has the shape {found} instead of {right}")
+        if tensor.shape != parameters[name].shape:
+            shape, expected_shape = tuple(tensor.shape), tuple(parameters[name].shape)
+            raise UserError(f"{path}: not {expected}: {name} has the shape {shape} instead of {expected_shape}")
         if not tensor.isfinite().all():
             raise UserError(f"{path}: {name} holds NaN or infinity")
     module.load_state_dict({own_names[name]: tensor for name, tensor in tensors.items()})
@@ -118,7 +143,7 @@ def _current_name(name: str) -> str:
 
 
 def _member(path: Path, name: str, expected: str) -> IO[bytes] | None:
-    """Content of the member of this name, whole, in the archive at `path`; None if it is no archive or has none."""
+    """Read the member called `name` of the zip archive at `path`; None if it is no archive or has no such member."""
     if not zipfile.is_zipfile(path):
         return None
     try:
@@ -132,5 +157,10 @@ def _member(path: Path, name: str, expected: str) -> IO[bytes] | None:
 
 
 def must_exist(path: Path, expected: str) -> None:
+    """Check that a file is there.
+
+    Raises:
+        UserError: it is not; the message tells what was expected.
+    """
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected {expected}")

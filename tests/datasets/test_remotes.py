@@ -89,7 +89,7 @@ def tinysol_remotes(tmp_path: Path, server: Server) -> tuple[Remote, ...]:
 def test_a_download_that_broke_off_goes_on(tmp_path: Path, server: Server, tinysol_remotes: tuple[Remote, ...]) -> None:
     folder = tmp_path / "set"
     server.fragile = {"TinySOL.tar.gz"}
-    with pytest.raises(UserError, match=r"TinySOL\.tar\.gz.*cannot be fetched .*run the same command again to go on"):
+    with pytest.raises(UserError, match=r"TinySOL\.tar\.gz.*cannot be fetched .*run the same command again to continue"):
         get("tinysol", folder, Quiet(), tinysol_remotes)
     with pytest.raises(UserError, match=r"not finished; `m2l-bench data get tinysol .*set` goes on with it"):
         tinysol.load(folder)
