@@ -7,12 +7,12 @@ interrupted.
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from m2l_bench.boundary import interrupted, listen_for_interrupts
 from m2l_bench.commands import (
     data,
     fad,
@@ -29,10 +29,12 @@ from m2l_bench.commands import (
     weights,
 )
 from m2l_bench.commands.common import State, consoles
+from m2l_bench.environment import accept_any_terminal
 from m2l_bench.errors import UserError
 from m2l_bench.text import one_line
 
 INTERRUPTED = 130
+INTERRUPTED_MESSAGE = "interrupted; what is finished is safe, the same command goes on"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -102,14 +104,15 @@ def _common(
 
 
 def main() -> None:
-    """Entry point: one line for errors that are the user's to mend, a traceback only with --debug."""
-    signal.signal(signal.SIGTERM, _terminate)
+    """Run a command: errors that the user can fix are one line; a traceback is shown only with --debug."""
+    listen_for_interrupts()
+    accept_any_terminal()
     try:
         app()
     except KeyboardInterrupt:
         if State.debug:
             raise
-        _complain("interrupted; what is finished is safe, the same command goes on")
+        _complain(INTERRUPTED_MESSAGE)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -122,12 +125,11 @@ def main() -> None:
     except Exception as error:
         if State.debug:
             raise
+        if interrupted():
+            _complain(INTERRUPTED_MESSAGE)
+            sys.exit(INTERRUPTED)
         _complain(f"error: {type(error).__name__}: {one_line(error)} (a bug? m2l-bench --debug ... shows where)")
         sys.exit(1)
-
-
-def _terminate(signum: int, frame: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def _complain(message: str) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from m2l_bench.cards import WeightFile
+from m2l_bench.environment import user_cache
 from m2l_bench.errors import UserError
 from m2l_bench.music2latent.errors import CheckpointError
 from m2l_bench.music2latent.hashes import file_checksum
@@ -25,7 +26,7 @@ def cache_folder() -> Path:
     """Find the cache: `M2L_BENCH_CACHE`, otherwise the folder `m2l-bench` in the user's folder for caches."""
     if folder := os.environ.get("M2L_BENCH_CACHE"):
         return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "m2l-bench"
+    return user_cache() / "m2l-bench"
 
 
 def find(file: WeightFile, weights_dir: Path | None = None) -> Path | None:
