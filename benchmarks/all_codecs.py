@@ -27,20 +27,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from codec import in_turn, load_package
+from random_music2latent import load_package
+from timing import in_turn
 from torch import Tensor
 
+from devtools.random_codecs import CARDS, CODECS, NOT_NARROW, network_of, prepare
+from devtools.random_networks import PUBLISHED
 from m2l_bench import audio
 from m2l_bench.cards import SystemCard
 from m2l_bench.datasets import bundled
 from m2l_bench.music2latent import PUBLISHED_LATENT_SCALE
 from m2l_bench.systems.devices import MemoryMeter
 from m2l_bench.systems.loading import load_runner
-
-TESTS = Path(__file__).resolve().parents[1] / "tests"
-sys.path[:0] = [str(TESTS), str(TESTS / "codecs")]  # where the random weights of published formats are made
-from checkpoints import PUBLISHED  # noqa: E402
-from prepared import CARDS, CODECS, NOT_NARROW, network_of, prepared  # noqa: E402
 
 SLOWER = 0.97
 
@@ -120,7 +118,7 @@ def measure_all(names: str, seconds: float, rounds: int, device: str) -> list[di
             published = network_of(CARDS[name]) in {*PUBLISHED, "music2latent", "musika", "lossy"}
             row: dict[str, Any] = {"system": name, "width": "published" if published else "narrow"}
             try:
-                card = _in_a_process(prepared, name, Path(folder), published)
+                card = _in_a_process(prepare, name, Path(folder), published)
                 row |= _in_a_process(measure, card, Path(folder), seconds, rounds, device)
             except BrokenProcessPool:
                 row["problem"] = "its process was killed: not enough memory?"

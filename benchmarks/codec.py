@@ -13,82 +13,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-import platform
 import statistics
-import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from all_codecs import markdown, measure_all, write_csv
+from random_music2latent import load_ours, load_package, music, random_networks
+from timing import in_turn, machine
 from torch import Tensor
 
-from m2l_bench import audio
-from m2l_bench.datasets import bundled
-from m2l_bench.music2latent import PRESETS, PUBLISHED_LATENT_SCALE, Checkpoint, Music2Latent, checkpoint
-from m2l_bench.music2latent.networks import Networks
-
-SAMPLE_RATE = 44_100
-
-
-def random_networks() -> Networks:
-    """The published size; tensors that start at zero are filled, or most of the network would do nothing."""
-    torch.manual_seed(0)
-    networks = Networks(PRESETS["official"]).eval()
-    for parameter in networks.parameters():
-        if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.02)
-    return networks
-
-
-def load_ours(networks: Networks, precision: str, device: str = "cpu", batch: int = 1) -> Music2Latent:
-    return Music2Latent(
-        Checkpoint(networks, Path("random"), ""), device, dtype=getattr(torch, precision), batch_size=batch
-    )
-
-
-def load_package(networks: Networks, device: str = "cpu") -> Any:
-    """The authors' package with our random weights."""
-    from music2latent import inference
-
-    inference.download_model = lambda: None  # the published weights are not needed
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "music2latent.pt"
-        checkpoint.export_official(networks, path)
-        return inference.EncoderDecoder(load_path_inference=path, device=torch.device(device))
-
-
-def music(seconds: float, batch: int = 1) -> Tensor:
-    """(batch, samples): the first bundled clip."""
-    samples, rate = audio.read(bundled.load().clips[0].path)
-    waveform = audio.resample(audio.to_mono(samples), rate, SAMPLE_RATE)
-    waveform = np.tile(waveform, (batch, math.ceil(seconds * SAMPLE_RATE / waveform.shape[1])))
-    return torch.from_numpy(waveform[:, : round(seconds * SAMPLE_RATE)])
-
-
-def in_turn(
-    calls: dict[str, Callable[[], Any]], rounds: int, clock: Callable[[], float] = time.perf_counter
-) -> dict[str, list[float]]:
-    """Seconds of each call in each round; a first round is not counted."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for number in range(rounds + 1):
-        for name, call in calls.items():
-            _finish()
-            started = clock()
-            call()
-            _finish()
-            if number:
-                times[name].append(clock() - started)
-    return times
-
-
-def _finish() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+from m2l_bench.music2latent import PUBLISHED_LATENT_SCALE
 
 
 def compare(seconds: float, rounds: int, precision: str, device: str, batch: int) -> dict[str, Any]:
@@ -138,23 +75,7 @@ def relative(ours: Tensor, theirs: Tensor) -> float:
     return float((ours.double() - theirs.double()).norm() / theirs.double().norm())
 
 
-def machine(device: str = "cpu") -> str:
-    """The processor, as Linux or the driver names it."""
-    versions = f"PyTorch {torch.__version__}, Python {platform.python_version()}"
-    if device != "cpu":
-        return f"{torch.cuda.get_device_name(device)}, {versions}"
-    names = {}
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        names = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    flags = [flag for flag in ("avx512_bf16", "amx_bf16") if flag in names.get("flags", "").split()]
-    name = names.get("model name", platform.processor() or platform.machine())
-    return f"{name} ({', '.join(flags) or 'no bfloat16 instructions'}), {torch.get_num_threads()} threads, {versions}"
-
-
 def of_all(arguments: argparse.Namespace) -> None:
-    from all_codecs import markdown, measure_all, write_csv
-
     rows = measure_all(arguments.models, arguments.seconds, arguments.rounds, arguments.device)
     print(machine(arguments.device), markdown(rows), sep="\n\n")
     if arguments.csv:

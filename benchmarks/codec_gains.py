@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from codec import in_turn, load_ours, load_package, machine, music, random_networks
+from random_music2latent import load_ours, load_package, music, random_networks
+from timing import in_turn, machine
 
 from m2l_bench.music2latent import autoencoder, inference, kernels
 

@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 
 import soundfile
-from codec import SAMPLE_RATE, machine, music, random_networks
+from random_music2latent import SAMPLE_RATE, music, random_networks
+from timing import machine
 
 from m2l_bench.music2latent import checkpoint
 

@@ -24,7 +24,7 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import torch
-from codec import in_turn, machine
+from timing import in_turn, machine
 from torch.utils.flop_counter import FlopCounterMode
 
 from m2l_bench.music2latent import PRESETS

@@ -14,9 +14,10 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import tensorflow_checkpoint
 from numpy.typing import NDArray
 from safetensors.numpy import save
+
+from devtools import tensorflow_checkpoint
 
 SHIPPED = Path(__file__).resolve().parents[1] / "m2l_bench" / "embeddings" / "weights" / "musicnn_msd.safetensors"
 INDEX = "musicnn/MSD_musicnn/.index"

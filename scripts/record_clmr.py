@@ -3,7 +3,7 @@
     git clone https://github.com/Spijkervet/CLMR
     python scripts/record_clmr.py CLMR
 
-Their two files of the network need PyTorch alone. Weights and audio are those of tests/upstream_weights.py.
+Their two files of the network need PyTorch alone. Weights and audio are those of devtools/upstream_weights.py.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-TESTS = Path(__file__).resolve().parents[1] / "tests"
-RECORDED = TESTS / "embeddings" / "clmr_parity" / "original.npz"
+ROOT = Path(__file__).resolve().parents[1]
+RECORDED = ROOT / "tests" / "embeddings" / "clmr_parity" / "original.npz"
 WINDOWS = 2
 
 
@@ -27,12 +27,13 @@ def main() -> int:
     parser.add_argument("checkout", type=Path, help="of github.com/Spijkervet/CLMR")
     parser.add_argument("--output", type=Path, default=RECORDED)
     arguments = parser.parse_args()
-    sys.path.insert(0, str(TESTS))
+    sys.path.insert(0, str(ROOT))
     models = types.ModuleType("models")  # in place of their package, whose other networks need torchaudio
     models.__path__ = [str(arguments.checkout / "clmr" / "models")]
     sys.modules["models"] = models
     from models.sample_cnn import SampleCNN
-    from upstream_weights import upstream_audio, upstream_weights
+
+    from devtools.upstream_weights import upstream_audio, upstream_weights
 
     network = SampleCNN(strides=[3] * 9, supervised=False, out_dim=50).eval()
     state = network.state_dict()

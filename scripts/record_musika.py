@@ -5,12 +5,12 @@
     keras2/bin/pip install tensorflow-cpu==2.15.1 "numpy<2" librosa matplotlib tqdm pydub huggingface_hub
     keras2/bin/python scripts/record_musika.py musika
 
-Writes into `tests/codecs/data/`:
+Writes:
 
-- `musika_parity.npz`: networks of hop 8, 8 numbers a vector, whose every weight is random, as the four files that the
-  authors' code saves; a stereo file; the latents that `compress_whole_files` makes of it; the noise of the decoders in
-  the order in which they draw it; the audio of `decode_waveform`.
-- `musika_layers.json`: layers, shapes and size in bytes of the four files at the published size.
+- `tests/codecs/data/musika_parity.npz`: networks of hop 8, 8 numbers per vector, whose every weight is random, as the
+  four files that the authors' code saves; a stereo file; the latents that `compress_whole_files` makes of it; the noise
+  of the decoders in the order in which they draw it; the audio of `decode_waveform`.
+- `devtools/musika_layers.json`: layers, shapes and size in bytes of the four files at the published size.
 
 Keras 2 (TensorFlow 2.15 or older) is what the authors used; Keras 3 does not write this format.
 """
@@ -29,7 +29,9 @@ import numpy as np
 import tensorflow as tf
 from scipy.io import wavfile
 
-TARGET = Path(__file__).resolve().parents[1] / "tests" / "codecs" / "data"
+ROOT = Path(__file__).resolve().parents[1]
+PARITY = ROOT / "tests" / "codecs" / "data" / "musika_parity.npz"
+LAYERS = ROOT / "devtools" / "musika_layers.json"
 FILES = {"enc": "build_encoder", "enc2": "build_encoder2", "dec": "build_decoder", "dec2": "build_decoder2"}
 HOP, WIDTH = 8, 8
 WINDOWS = 3  # not 1 more than a multiple of 32, of which the authors' code loses the last
@@ -40,7 +42,6 @@ def main() -> None:
     parser.add_argument("checkout", type=Path, help="a clone of github.com/marcoppasini/musika")
     sys.path.insert(0, str(parser.parse_args().checkout))
     sys.modules["gradio"] = types.ModuleType("gradio")  # of the demonstration page, imported beside what is needed
-    TARGET.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         record_layers(Path(folder))
         record_parity(Path(folder))
@@ -84,7 +85,7 @@ def record_layers(folder: Path) -> None:
         layers[f"{name}.h5"] = {"bytes": path.stat().st_size, "layers": listed}
     tf.keras.backend.clear_session()
     text = json.dumps(layers)
-    (TARGET / "musika_layers.json").write_text(text.replace(" [[", "\n[[").replace(' ["', '\n["') + "\n")
+    LAYERS.write_text(text.replace(" [[", "\n[[").replace(' ["', '\n["') + "\n")
 
 
 def record_parity(folder: Path) -> None:
@@ -116,10 +117,10 @@ def record_parity(folder: Path) -> None:
         files[f"{name}.h5"] = np.frombuffer((folder / f"{name}.h5").read_bytes(), np.uint8)
     noise = {f"noise{number:02}": value[:, 0, :, 0] for number, value in enumerate(drawn)}
     described = {"hop": HOP, "width": WIDTH, "audio": audio, "latents": latents, "decoded": decoded}
-    np.savez_compressed(TARGET / "musika_parity.npz", **described, **noise, **files)
+    np.savez_compressed(PARITY, **described, **noise, **files)
     print(f"latents {latents.shape}, {latents.min():.2f} to {latents.max():.2f}, deviation {latents.std():.2f}")
     print(f"decoded {decoded.shape}, level {decoded.std():.2f}, at full scale {np.mean(abs(decoded) == 1):.1%}")
-    print(f"noise of {len(drawn)} layers; {(TARGET / 'musika_parity.npz').stat().st_size:,} bytes")
+    print(f"noise of {len(drawn)} layers; {PARITY.stat().st_size:,} bytes")
 
 
 def randomise(model: tf.keras.Model, generator: np.random.Generator) -> None:

@@ -3,8 +3,8 @@
     git clone https://github.com/Stability-AI/stable-audio-3
     python scripts/record_same.py stable-audio-3
 
-Needs what that package needs. Its noise is off in the configurations of tests/codecs/same_files.py; weights and audio
-are those of tests/upstream_weights.py.
+Needs what that package needs. Its noise is off in the configurations of devtools/same_files.py; weights and audio
+are those of devtools/upstream_weights.py.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-TESTS = Path(__file__).resolve().parents[1] / "tests"
-RECORDED = TESTS / "codecs" / "data" / "same_parity.npz"
+ROOT = Path(__file__).resolve().parents[1]
+RECORDED = ROOT / "tests" / "codecs" / "data" / "same_parity.npz"
 SAMPLES = 1000
 """Neither whole frames nor, in the small form, whole chunks."""
 
@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("checkout", type=Path, help="of github.com/Stability-AI/stable-audio-3")
     parser.add_argument("--output", type=Path, default=RECORDED)
     arguments = parser.parse_args()
-    sys.path[:0] = [str(arguments.checkout), str(TESTS), str(TESTS / "codecs")]
+    sys.path[:0] = [str(arguments.checkout), str(ROOT)]
     arrays: dict[str, NDArray[Any]] = {}
     for small in (True, False):
         arrays |= {f"{'small' if small else 'large'}_{name}": array for name, array in record(small).items()}
@@ -40,10 +40,11 @@ def main() -> int:
 
 def record(small: bool) -> dict[str, NDArray[Any]]:
     """Configuration and shapes of tensors as JSON; latents and audio."""
-    from same_files import config
     from stable_audio_3.factory import create_autoencoder_from_config
     from stable_audio_3.models import transformer
-    from upstream_weights import upstream_audio, upstream_weights
+
+    from devtools.same_files import config
+    from devtools.upstream_weights import upstream_audio, upstream_weights
 
     transformer.flex_attention_compiled = None  # its own way without compilation
     content = config(small, patch_size=16, depth=4)

@@ -21,12 +21,10 @@ from pathlib import Path
 import soundfile
 import yaml
 
-TESTS = Path(__file__).resolve().parents[1] / "tests"
-sys.path[:0] = [str(TESTS), str(TESTS / "codecs")]  # where the random weights of published formats are made
-from prepared import CODECS, prepared  # noqa: E402
-
-from m2l_bench.datasets import bundled  # noqa: E402
-from m2l_bench.runs.reconstruction import Row, read_rows  # noqa: E402
+from devtools.random_codecs import CODECS, prepare
+from m2l_bench.datasets import bundled
+from m2l_bench.runs.reconstruction import read_rows
+from m2l_bench.runs.schema import Row
 
 TASK = "name: quick\ntitle: Quick\ndataset: bundled\nmetrics: [si_sdr_db]\n"
 
@@ -61,9 +59,9 @@ def run(names: list[str], folder: Path, clips: int, published: bool = False) -> 
     if done.returncode:
         problems.append(done.stderr.strip().splitlines()[-1])
     for name, rows in runs.items():
-        after = {row["id"]: row for row in read_rows(rows)} if rows.is_dir() else {}
+        after = {row.id: row for row in read_rows(rows)} if rows.is_dir() else {}
         problems += [f"{name}: {problem}" for problem in of_run(after, rows, clips)]
-        memory = [row["peak_memory_mb"] for row in after.values() if row["status"] == "measured"]
+        memory = [row.peak_memory_mb or 0.0 for row in after.values() if row.measured]
         print(
             f"{name}: {len(after)} clips, peak memory {min(memory, default=0):.0f} to {max(memory, default=0):.0f} MB"
         )
@@ -82,7 +80,7 @@ def write_cards(names: list[str], folder: Path, clips: int, published: bool) -> 
     """Weights, cards under other names, and a task that scores quickly; the command that runs them."""
     (folder / "cards").mkdir()
     for name in names:
-        card = prepared(name, folder / "weights", published)
+        card = prepare(name, folder / "weights", published)
         content = card.model_dump(mode="json", exclude_defaults=True) | {"name": f"random-{name}", "paper_row": ""}
         (folder / "cards" / f"{name}.yaml").write_text(yaml.safe_dump(content))
     (folder / "cards" / "task.yaml").write_text(TASK)
@@ -98,7 +96,7 @@ def killed_after_first_clip(command: list[str], folder: Path, rows: Path) -> dic
         if (rows / "rows.jsonl").exists() and read_rows(rows):
             process.kill()
             process.wait()
-            return {row["id"]: row for row in read_rows(rows)}
+            return {row.id: row for row in read_rows(rows)}
         time.sleep(0.01)
     return {}
 
@@ -108,7 +106,7 @@ def of_run(rows: dict[str, Row], folder: Path, clips: int) -> list[str]:
     sources = {clip.id: clip.path for clip in bundled.load().clips[:clips]}
     problems = [f"{id}: no row" for id in sources if id not in rows]
     problems += [problem for row in rows.values() for problem in of_clip(row, folder, sources)]
-    memory = [row["peak_memory_mb"] for row in rows.values() if row["status"] == "measured"]
+    memory = [row.peak_memory_mb or 0.0 for row in rows.values() if row.measured]
     half = len(memory) // 2
     if half > 1 and max(memory[half:]) > 1.1 * max(memory[:half]) + 30:
         problems.append(f"memory grows: {max(memory[:half]):.0f} MB in the first half, {max(memory[half:]):.0f} later")
@@ -117,13 +115,13 @@ def of_run(rows: dict[str, Row], folder: Path, clips: int) -> list[str]:
 
 def of_clip(row: Row, run: Path, sources: dict[str, Path]) -> list[str]:
     """What is wrong with a clip's row or its reconstruction."""
-    if row["status"] != "measured":
-        return [f"{row['id']}: {row['reason']}"]
-    wanted, made = soundfile.info(sources[row["id"]]), soundfile.info(run / row["audio"])
+    if not row.measured:
+        return [f"{row.id}: {row.reason}"]
+    original, reconstruction = soundfile.info(sources[row.id]), soundfile.info(run / (row.audio or ""))
     return [
-        f"{row['id']}: {what} is {getattr(made, what)} instead of {getattr(wanted, what)}"
+        f"{row.id}: {what} is {getattr(reconstruction, what)} instead of {getattr(original, what)}"
         for what in ("frames", "channels", "samplerate")
-        if getattr(made, what) != getattr(wanted, what)
+        if getattr(reconstruction, what) != getattr(original, what)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Small synthetic audio, cards without the slow metric, and the command line in a process of its own."""
+"""Fixtures for all tests: cards without the slow metric, a folder of audio, and the command line."""
 
 from __future__ import annotations
 
@@ -6,46 +6,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 from hypothesis import settings
+from support.audio import music, write
+from support.command_line import M2L_BENCH, Cli
 
 from m2l_bench.cli import main
 
 settings.register_profile("untimed", deadline=None)  # timings never decide a test
 settings.load_profile("untimed")
-
-SHARED = Path(__file__).resolve().parents[2] / "shared"
-M2L_BENCH = [sys.executable, "-m", "m2l_bench"]
-"""The command line in a process of its own."""
-
-
-def music(seconds: float = 1.0, rate: int = 44_100, channels: int = 1, seed: int = 0) -> np.ndarray:
-    """(channels, samples) float32: decaying notes with harmonics and a little noise."""
-    rng = np.random.default_rng(seed)
-    time = np.arange(round(seconds * rate)) / rate
-    voices = []
-    for _ in range(channels):
-        voice = 0.01 * rng.standard_normal(len(time))
-        for start in np.arange(0, seconds, 0.25):
-            pitch = 110 * 2 ** (rng.integers(0, 36) / 12)
-            sounding = slice(np.searchsorted(time, start, "right"), np.searchsorted(time, start + 3, "left"))
-            age = time[sounding] - start
-            decay = np.exp(-4 * age)
-            for harmonic in range(1, 6):
-                voice[sounding] += 0.05 / harmonic * np.sin(2 * np.pi * pitch * harmonic * age) * decay
-        voices.append(voice)
-    return np.asarray(voices, np.float32)
-
-
-def write(path: Path, audio: np.ndarray, rate: int = 44_100, subtype: str | None = None) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, audio.T, rate, subtype=subtype)
-    return path
 
 
 @pytest.fixture
@@ -71,12 +42,9 @@ def originals(tmp_path: Path) -> Path:
     return folder
 
 
-Cli = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
-    """Runs m2l-bench in `tmp_path`, as a user would."""
+    """Run m2l-bench in `tmp_path`, as a user would."""
 
     def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -93,9 +61,9 @@ def cli(tmp_path: Path) -> Cli:
 
 @pytest.fixture
 def cli_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """As `cli`, within this process, which does not import everything anew: where a process is not what is tested.
+    """Run it within this process, which does not import everything anew: where a process is not what is tested.
 
-    Not for variables of the Hugging Face hub, which are read once.
+    It is not for variables of the Hugging Face hub, which are read once.
     """
 
     def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:

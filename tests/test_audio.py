@@ -2,8 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
-from conftest import music, write
+from support.audio import bad_files, music, write
 
 from m2l_bench import audio
 from m2l_bench.errors import BadClip
@@ -37,32 +36,6 @@ def test_a_section_by_seconds(tmp_path: Path) -> None:
     assert audio.read(path, 1.5, 10.0)[0].shape[1] == 22_050
     with pytest.raises(BadClip, match=r"starts at 3 s but the file lasts 2\.0 s"):
         audio.read(path, 3.0)
-
-
-def bad_files(folder: Path) -> dict[str, str]:
-    """Files that must be refused, and a part of the reason."""
-    (folder / "empty.wav").write_bytes(b"")
-    (folder / "text.wav").write_text("not audio at all, but long enough to look at")
-    soundfile.write(folder / "nothing.wav", np.zeros((0, 1)), 44_100)
-    whole = write(folder / "whole.wav", music()).read_bytes()
-    (folder / "whole.wav").unlink()
-    (folder / "half.flac").write_bytes(write(folder / "x.flac", music()).read_bytes()[:20_000])
-    (folder / "x.flac").unlink()
-    (folder / "header.wav").write_bytes(whole[:20])
-    nan = music()
-    nan[0, 7] = np.nan
-    write(folder / "nan.wav", nan, subtype="FLOAT")
-    nan[0, 7] = np.inf
-    write(folder / "inf.wav", nan, subtype="FLOAT")
-    return {
-        "empty": "empty file",
-        "text": "not readable as audio",
-        "nothing": "no samples",
-        "half": "truncated|not readable",
-        "header": "not readable as audio|no samples",
-        "nan": "NaN or infinite",
-        "inf": "NaN or infinite",
-    }
 
 
 def test_bad_files_say_what_is_wrong(tmp_path: Path) -> None:

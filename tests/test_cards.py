@@ -2,7 +2,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from conftest import Cli
+from support.command_line import Cli
 
 from m2l_bench.cards import SystemCard, load_cards, read_card
 from m2l_bench.errors import UserError

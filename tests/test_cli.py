@@ -2,7 +2,7 @@ import json
 import subprocess
 import sys
 
-from conftest import Cli
+from support.command_line import Cli
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Cli
+from support.command_line import Cli
 
 ROOT = Path(__file__).resolve().parents[1]
 CARD = "m2l_bench/music2latent/weights/mini/MODEL_CARD.md"
@@ -13,7 +13,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_ten_line_system_runs(tmp_path: Path, cli: Cli) -> None:
-    (code,) = re.findall(r"```python\n(class .*?)```", README, re.DOTALL)
+    (code,) = re.findall(r"```python\n(from m2l_bench import Codec\n.*?)```", README, re.DOTALL)
     (card,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     (tmp_path / "my_codec.py").write_text(code)
     (tmp_path / "my_cards").mkdir()

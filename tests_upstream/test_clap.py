@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Folders, embed, frechet, relative, tones, write_folders
 
 from m2l_bench.distances.upstream import score
 from m2l_bench.embeddings import clap
 from m2l_bench.embeddings.clap import Clap
 from m2l_bench.embeddings.laion import Tower
+from tests_upstream.folders import Folders, embed, frechet, relative, tones, write_folders
 
 NAMES = {"HTSAT-tiny": "630k-audioset-best.pt", "HTSAT-base": "music_audioset_epoch_15_esc_90.14.pt"}
 CARDS = {"HTSAT-tiny": "clap", "HTSAT-base": "clap-music"}

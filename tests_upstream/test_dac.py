@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import tones
 from transformers import DacConfig, DacModel
 
 from m2l_bench.codecs.dac import Dac
+from tests_upstream.folders import tones
 
 
 @pytest.fixture(scope="module")

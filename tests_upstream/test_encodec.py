@@ -8,11 +8,11 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from conftest import Folders, embed, frechet, relative, write_folders
 from safetensors.torch import save_file
 
 from m2l_bench.distances.upstream import score
 from m2l_bench.embeddings.encodec import EnCodec
+from tests_upstream.folders import Folders, embed, frechet, relative, write_folders
 
 
 @pytest.fixture(scope="module")

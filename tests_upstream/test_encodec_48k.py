@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import tones
 from encodec import EncodecModel
 from safetensors.torch import save_file
 from transformers import EncodecConfig
 
 from m2l_bench.codecs.encodec import EnCodec
+from tests_upstream.folders import tones
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from conftest import tones
 
 from m2l_bench.codecs.mousai_networks import MelScale, Spectrogram
+from tests_upstream.folders import tones
 
 
 def test_spectrogram_and_mel_bands() -> None:

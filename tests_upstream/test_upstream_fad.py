@@ -7,10 +7,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from conftest import Folders, write_folders
 
 from m2l_bench.distances.upstream import score
 from m2l_bench.errors import UserError
+from tests_upstream.folders import Folders, write_folders
 
 
 @pytest.fixture(autouse=True)

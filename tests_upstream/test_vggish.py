@@ -10,12 +10,12 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from conftest import Folders, embed, frechet, relative, write_folders
 from torchvggish import VGG, make_layers
 
 from m2l_bench.distances.upstream import score
 from m2l_bench.embeddings.vggish import VGGish
 from m2l_bench.errors import UserError
+from tests_upstream.folders import Folders, embed, frechet, relative, write_folders
 
 REPOSITORY = os.environ.get("TORCHVGGISH")
 """A checkout of harritaylor/torchvggish. Without one, the same author's package from PyPI stands in for it, with the

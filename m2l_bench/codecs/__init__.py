@@ -1,6 +1,7 @@
-"""Adapters, one system family per file; `base.py` says what an adapter is.
+"""Adapters of systems, one family per file; `base.py` has their base classes.
 
-A card names an adapter by its short name here. The name is part of a run's identity, the path is not: a file may move.
+A card names an adapter by its short name in this table. The name is part of a run's identity and the path is not, so a
+file may move.
 """
 
 ADAPTERS = {

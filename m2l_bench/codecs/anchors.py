@@ -1,4 +1,4 @@
-"""The anchors of a MUSHRA listening test (ITU-R BS.1534-3): they fix both ends of a quality scale."""
+"""The anchors of a MUSHRA listening test (ITU-R BS.1534-3), which mark both ends of a quality scale."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from m2l_bench.audio import Audio
 from m2l_bench.codecs.base import Reconstructor
 
 STOPBAND_DB = 60.0
+"""Attenuation in dB that the filter is designed for."""
 TRANSITION = 1 / 7
-"""Width of the transition band over the cutoff: 0.5 kHz at 3.5 kHz, 1 kHz at 7 kHz."""
+"""Width of the transition band divided by the cutoff: 0.5 kHz at 3.5 kHz, 1 kHz at 7 kHz."""
 
 
 class HiddenReference(Reconstructor):
@@ -23,7 +24,11 @@ class HiddenReference(Reconstructor):
 
 
 class LowPass(Reconstructor):
-    """Linear-phase low-pass without delay: within 0.1 dB up to `cutoff_hz`, below -50 dB from 8/7 of it on."""
+    """Linear-phase low-pass filter without delay.
+
+    Args:
+        cutoff_hz: the response is within 0.1 dB up to this frequency and below -50 dB from 8/7 of it on.
+    """
 
     def __init__(self, cutoff_hz: float) -> None:
         self.cutoff_hz = cutoff_hz
@@ -41,7 +46,7 @@ class LowPass(Reconstructor):
 
 @lru_cache(maxsize=8)
 def _kernel(cutoff_hz: float, sample_rate: int) -> NDArray[np.float64]:
-    """Kaiser-window design of odd length, so that its delay is a whole number of samples."""
+    """Design a Kaiser-window filter of odd length, whose delay is a whole number of samples."""
     from scipy.signal import firwin, kaiserord
 
     width_hz = cutoff_hz * TRANSITION

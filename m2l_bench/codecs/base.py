@@ -1,4 +1,4 @@
-"""What a system's adapter is: a codec (audio -> latents -> audio), or a maker of reconstructions without latents."""
+"""Base classes of systems: a codec (audio to latents to audio), or a reconstructor without latents."""
 
 from __future__ import annotations
 
@@ -14,62 +14,72 @@ if TYPE_CHECKING:
 
 
 class Transmitted(NamedTuple):
-    """What latents would take on a wire."""
+    """The size of latents when they are transmitted."""
 
     values: int
+    """Number of values."""
     bits: int
+    """Number of bits of all values together."""
 
 
 class Codec(Adapter, ABC):
-    """An autoencoder or coder. Only `sample_rate`, `channels`, `encode` and `decode` have no default.
+    """An autoencoder or coder. Everything but `sample_rate`, `channels`, `encode` and `decode` has a default.
 
-    Resampling, channels, chunks of long audio, length, device and seed are the work of `CodecRunner`.
+    `CodecRunner` takes care of resampling, channels, chunks of long audio, length, device and seed.
     """
 
     sample_rate: int
-    """Hz of the audio that it takes and gives."""
+    """Sample rate in Hz of the audio that it takes and gives."""
     channels: int
     """Channels of one encoded stream: 1 or 2."""
     deterministic: bool = True
-    """Whether equal audio has equal latents. Equal latents and seeds always have equal audio."""
+    """Whether equal audio has equal latents. Equal latents and seeds must always give equal audio."""
 
     @abstractmethod
     def encode(self, audio: Tensor) -> Tensor:
-        """(batch, channels, samples) float32 in [-1, 1] -> latents (batch, dim, frames)."""
+        """Encode (batch, channels, samples) float32 in [-1, 1] to latents (batch, dim, frames)."""
 
     @abstractmethod
     def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
-        """Latents -> (batch, channels, samples or more); `steps` and `generator` are for generative decoders."""
+        """Decode latents to (batch, channels, `samples` or more).
+
+        Args:
+            steps: denoising steps, for generative decoders.
+            generator: source of noise, for generative decoders.
+        """
 
     def features(self, audio: Tensor) -> Tensor:
-        """(batch, channels, samples) -> (batch, dim, frames): what Section 5.5 of the paper probes.
+        """Map (batch, channels, samples) to features (batch, dim, frames), which Section 5.5 of the paper probes.
 
-        A codec that does not define them has none: see `has_features`.
+        A codec that does not override this method has no features; see `has_features`.
         """
         raise NotImplementedError(f"{type(self).__name__} has no features")
 
     @classmethod
     def has_features(cls) -> bool:
-        """Whether this class defines `features`."""
+        """Tell whether this class defines `features`."""
         return cls.features is not Codec.features
 
     def transmitted(self, latents: Tensor) -> Transmitted:
-        """Count the numbers of latents and their bits; by default all of them, in the type that holds them."""
+        """Count the values of latents and their bits; by default all values, in the type that holds them."""
         return Transmitted(latents.numel(), latents.numel() * latents.element_size() * 8)
 
 
 class Reconstructor(Adapter, ABC):
-    """A system without latents: files made elsewhere, or a listening-test anchor. It works at the clip's own rate."""
+    """A system without latents: recordings of its output, or a listening-test anchor. It works at the clip's rate."""
 
     def sources(self, clip_id: str) -> list[Path]:
-        """Files beside the original that a clip's reconstruction is made from: when they change, it is another run."""
+        """List the files, besides the original, that a clip's reconstruction is made from.
+
+        When these files change, the reconstruction belongs to another run.
+        """
         return []
 
     @abstractmethod
     def reconstruct(self, clip_id: str, audio: Audio, sample_rate: int) -> Audio:
-        """(channels, samples) at `sample_rate` -> the reconstruction at the same rate.
+        """Reconstruct (channels, samples) at `sample_rate`, at the same rate.
 
         Raises:
-            MissingRecording: there is none for this clip.
-            BadClip: there is one, but it cannot be used.
+            MissingRecording: there is no recording of this clip.
+            BadClip: the recording cannot be used.
         """

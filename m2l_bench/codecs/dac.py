@@ -1,7 +1,7 @@
 """Descript Audio Codec at 44.1 kHz.
 
-Source: Kumar et al., High-Fidelity Audio Compression with Improved RVQGAN, NeurIPS 2023; the network of `transformers`,
-which is that of the authors' package `descript-audio-codec`.
+Source: Kumar et al., High-Fidelity Audio Compression with Improved RVQGAN, NeurIPS 2023. The network is that of
+`transformers`, which equals that of the authors' package `descript-audio-codec`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ EXPECTED = "DAC 44.1 kHz, as descript/dac_44khz on the hub"
 
 
 class Dac(ResidualCodec):
-    """One channel; a frame of codes for every 512 samples, a frame begun counting as one.
+    """DAC: one channel, one frame of codes for every 512 samples; a partial last frame is padded with zeros.
 
     Args:
         config: the model's `config.json`.
-        checkpoint: its `model.safetensors`.
-        codebooks: of 9, each of 10 bits a frame: 0.86 kb/s.
+        checkpoint: the model's `model.safetensors`.
+        codebooks: number of codebooks to use, 1 to 9. Each takes 10 bits per frame, which is 0.86 kb/s.
     """
 
     sample_rate = 44_100
@@ -36,19 +36,19 @@ class Dac(ResidualCodec):
         super().__init__(model, codebooks, model.config.n_codebooks, model.config.codebook_size)
 
     def encode(self, audio: Tensor) -> Tensor:
-        """(batch, 1, samples) -> codes (batch, codebooks, frames), int16."""
+        """Encode (batch, 1, samples) to codes (batch, codebooks, frames), int16."""
         return self.model.encode(self._whole_frames(audio), n_quantizers=self.codebooks).audio_codes.short()
 
     def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
-        """(batch, codebooks, frames) -> (batch, 1, frames * 512). Deterministic: steps and generator are ignored."""
+        """Decode (batch, codebooks, frames) to (batch, 1, frames * 512); steps and generator are ignored."""
         return self.model.decode(audio_codes=latents.long()).audio_values[:, None]
 
     def features(self, audio: Tensor) -> Tensor:
-        """(batch, 1, samples) -> (batch, 1024, frames): the encoder's output, which is also its widest layer."""
+        """Map (batch, 1, samples) to the encoder's output (batch, 1024, frames), which is also its widest layer."""
         return self.model.encoder(self._whole_frames(audio))
 
     def _whole_frames(self, audio: Tensor) -> Tensor:
-        """Zeros at the end up to a whole frame, as the authors' package does."""
+        """Pad the end with zeros to a whole frame, as the authors' package does."""
         from torch.nn.functional import pad
 
         return pad(audio, (0, -audio.shape[-1] % self.model.config.hop_length))

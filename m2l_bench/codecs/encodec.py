@@ -1,6 +1,6 @@
 """EnCodec at 48 kHz, stereo.
 
-Source: Défossez et al., High Fidelity Neural Audio Compression, TMLR 2023; the network of `transformers`.
+Source: Défossez et al., High Fidelity Neural Audio Compression, TMLR 2023. The network is that of `transformers`.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ EXPECTED = "EnCodec 48 kHz, stereo, as facebook/encodec_48khz on the hub"
 
 
 class EnCodec(ResidualCodec):
-    """Two channels; a frame of codes for every 320 samples of a segment, a frame begun counting as one.
+    """EnCodec: two channels, one frame of codes for every 320 samples of a segment; a partial frame counts as one.
 
-    The model cuts audio into segments of 1 s that overlap by 10 ms, divides each by its level, and cross-fades what it
-    decodes. In the latents each segment is a column with the level and a column for each of its frames: the level's 32
-    bits are in the first two rows of its column, the others are zero.
+    The model cuts audio into segments of 1 s that overlap by 10 ms, divides each by its level, and cross-fades the
+    decoded segments. In the latents, each segment has one column with its level and then one column per frame of codes.
+    The 32 bits of the level are in the first two rows of its column; the other rows are zero.
 
     Args:
         config: the model's `config.json`.
-        checkpoint: its `model.safetensors`.
-        codebooks: 2, 4, 8 or 16, each of 10 bits a frame: 1.5 kb/s.
+        checkpoint: the model's `model.safetensors`.
+        codebooks: number of codebooks to use: 2, 4, 8 or 16. Each takes 10 bits per frame, which is 1.5 kb/s.
     """
 
     sample_rate = 48_000
@@ -37,65 +37,66 @@ class EnCodec(ResidualCodec):
     def __init__(self, config: Path, checkpoint: Path, codebooks: int = 16) -> None:
         from transformers import EncodecModel
 
-        wanted = {
+        required = {
             "sampling_rate": self.sample_rate,
             "audio_channels": self.channels,
             "normalize": True,
             "chunk_length_s": 1.0,
             "overlap": 0.01,
         }
-        model = read_model(EncodecModel, config, checkpoint, wanted, EXPECTED)
+        model = read_model(EncodecModel, config, checkpoint, required, EXPECTED)
         super().__init__(model, codebooks, model.config.num_quantizers, model.config.codebook_size)
-        count = model.quantizer.get_num_quantizers_for_bandwidth
-        rates = {count(rate): rate for rate in model.config.target_bandwidths}
-        if codebooks not in rates:
-            raise ValueError(f"codebooks is {codebooks}: expected one of {', '.join(map(str, rates))}")
-        self.kilobits = rates[codebooks]
+        count_codebooks = model.quantizer.get_num_quantizers_for_bandwidth
+        bandwidths = {count_codebooks(bandwidth): bandwidth for bandwidth in model.config.target_bandwidths}
+        if codebooks not in bandwidths:
+            raise ValueError(f"codebooks is {codebooks}: expected one of {', '.join(map(str, bandwidths))}")
+        self.kilobits = bandwidths[codebooks]
         self.size, self.stride = model.config.chunk_length, model.config.chunk_stride
         self.hop = model.config.hop_length
 
     def encode(self, audio: Tensor) -> Tensor:
-        """(batch, 2, samples) -> (batch, codebooks, columns), int16."""
+        """Encode (batch, 2, samples) to (batch, codebooks, columns), int16."""
         import torch
 
         columns = []
         for segment in self._segments(audio.shape[-1]):
-            level, frames = self._encoded(audio[..., segment])
+            level, frames = self._encode_segment(audio[..., segment])
             codes = self.model.quantizer.encode(frames, self.kilobits).transpose(0, 1).short()
-            first = torch.zeros_like(codes[..., :1])
-            first[:, :2, 0] = level[:, 0].view(torch.int16)
-            columns += [first, codes]
+            level_column = torch.zeros_like(codes[..., :1])
+            level_column[:, :2, 0] = level[:, 0].view(torch.int16)
+            columns += [level_column, codes]
         return torch.cat(columns, dim=-1)
 
     def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
-        """(batch, codebooks, columns) -> (batch, 2, samples). Deterministic: steps and generator are ignored."""
+        """Decode (batch, codebooks, columns) to (batch, 2, samples); steps and generator are ignored."""
         import torch
 
-        # As the model does: each sample counts by its distance from the ends of a whole segment.
+        # As in the model, the weight of a sample is its distance from the ends of a whole segment.
         size = min(self.size, -(-samples // self.hop) * self.hop)
         weight = 0.5 - (torch.linspace(0, 1, size + 2, device=latents.device)[1:-1] - 0.5).abs()
         total = torch.zeros(len(latents), self.channels, samples, device=latents.device)
         weights = torch.zeros(samples, device=latents.device)
-        at = 0
+        column = 0
         for segment in self._segments(samples):
             frames = -(-(segment.stop - segment.start) // self.hop)
-            level = latents[:, :2, at].contiguous().view(torch.float32)
-            codes = latents[..., at + 1 : at + 1 + frames].long().transpose(0, 1)
-            made = self.model.decoder(self.model.quantizer.decode(codes)) * level[..., None]
-            used = segment.stop - segment.start
-            total[..., segment] += weight[:used] * made[..., :used]
-            weights[segment] += weight[:used]
-            at += 1 + frames
+            level = latents[:, :2, column].contiguous().view(torch.float32)
+            codes = latents[..., column + 1 : column + 1 + frames].long().transpose(0, 1)
+            decoded = self.model.decoder(self.model.quantizer.decode(codes)) * level[..., None]
+            length = segment.stop - segment.start
+            total[..., segment] += weight[:length] * decoded[..., :length]
+            weights[segment] += weight[:length]
+            column += 1 + frames
         return total / weights
 
     def features(self, audio: Tensor) -> Tensor:
-        """(batch, 2, samples) -> (batch, 128, frames): the encoder's output, segment after segment."""
+        """Map (batch, 2, samples) to the encoder's output (batch, 128, frames), one segment after the other."""
         import torch
 
-        return torch.cat([self._encoded(audio[..., part])[1] for part in self._segments(audio.shape[-1])], dim=-1)
+        segments = self._segments(audio.shape[-1])
+        return torch.cat([self._encode_segment(audio[..., segment])[1] for segment in segments], dim=-1)
 
     def transmitted(self, latents: Tensor) -> Transmitted:
-        """Count the codes and, for each segment, its level, a number of 32 bits."""
+        """Count the codes and the level of each segment, which is a number of 32 bits."""
         batch, _, columns = latents.shape
         segments = -(-columns // (self.size // self.hop + 1))
         codes = batch * self.codebooks * (columns - segments)
@@ -104,7 +105,7 @@ class EnCodec(ResidualCodec):
     def _segments(self, samples: int) -> list[slice]:
         return [slice(start, min(start + self.size, samples)) for start in range(0, samples, self.stride)]
 
-    def _encoded(self, segment: Tensor) -> tuple[Tensor, Tensor]:
-        """Level (batch, 1, 1) of the segment (batch, 2, samples), and what the encoder makes of it divided by that."""
+    def _encode_segment(self, segment: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the level (batch, 1, 1) of a segment (batch, 2, samples), and encode the segment divided by it."""
         level = segment.mean(dim=1, keepdim=True).pow(2).mean(dim=-1, keepdim=True).sqrt() + 1e-8
         return level, self.model.encoder(segment / level)

@@ -1,7 +1,7 @@
-"""Weights that Keras 2 wrote with `save_weights` to HDF5, for networks of one-dimensional convolutions.
+"""Reading of weights that Keras 2 wrote with `save_weights` to HDF5, for networks of one-dimensional convolutions.
 
-Keras numbers layers by how many a session has made (`conv2d_17`), so that names say nothing: it goes by their order in
-the file, which is the order in which the model runs them, and so does this.
+Keras numbers layers by how many its session has created (`conv2d_17`), so their names carry no meaning. Keras assigns
+weights by the order of layers in the file, which is the order in which the model runs them, and so does this module.
 """
 
 from __future__ import annotations
@@ -24,29 +24,33 @@ def fill_from_keras(module: Module, path: Path, kinds: Mapping[str, str], expect
     """Copy the file's tensors into `module`, whose layers must be registered in the file's order.
 
     Args:
-        kinds: the last part of a variable's name in Keras, and that of a parameter in `module`: kernel, weight.
+        kinds: for the last part of a variable's name in Keras (`kernel`), the last part of the matching parameter's
+            name in `module` (`weight`).
         expected: what the file should be, for the message when it is not.
 
     Raises:
         UserError: the file is missing, damaged or of another network.
     """
-    found = read_keras(path, expected)
-    named: dict[str, Tensor] = {}
-    for theirs, ours in kinds.items():
-        parameters = [name for name in module.state_dict() if name.endswith(f".{ours}")]
-        variables = [name for name in found if _kind(name) == theirs]
+    keras_tensors = read_keras(path, expected)
+    tensors: dict[str, Tensor] = {}
+    for keras_kind, torch_kind in kinds.items():
+        parameters = [name for name in module.state_dict() if name.endswith(f".{torch_kind}")]
+        variables = [name for name in keras_tensors if _kind(name) == keras_kind]
         for parameter, variable in zip_longest(parameters, variables):
             if variable is not None:
-                named[parameter or variable] = found[variable]
-    named |= {name: tensor for name, tensor in found.items() if _kind(name) not in kinds}
-    fill(module, named, path, expected)
+                tensors[parameter or variable] = keras_tensors[variable]
+    tensors |= {name: tensor for name, tensor in keras_tensors.items() if _kind(name) not in kinds}
+    fill(module, tensors, path, expected)
 
 
 def read_keras(path: Path, expected: str) -> dict[str, Tensor]:
-    """Tensors by Keras's name of layer and variable, in the file's order; kernels as PyTorch has them.
+    """Read tensors by Keras's names of layer and variable, in the file's order, with kernels in PyTorch's order.
 
-    A kernel of a convolution (1, size, in, out), or of a transposed one (1, size, out, in), becomes
-    (out, in, size) or (in, out, size).
+    The kernel of a convolution, (1, size, in, out), becomes (out, in, size). That of a transposed convolution,
+    (1, size, out, in), becomes (in, out, size).
+
+    Raises:
+        UserError: the file is missing, or not a whole file of Keras weights.
     """
     import h5py
 
@@ -59,7 +63,7 @@ def read_keras(path: Path, expected: str) -> dict[str, Tensor]:
                 for layer in _names(content, "layer_names")
                 for name in _names(content[layer], "weight_names")
             }
-    except (OSError, KeyError, AttributeError, TypeError, ValueError) as error:  # h5py's, of what is not there
+    except (OSError, KeyError, AttributeError, TypeError, ValueError) as error:  # h5py raises these on missing parts
         what = f"not a whole file of Keras weights ({one_line(error)})"
         raise UserError(f"{path}: {what}; expected {expected}") from error
 
@@ -69,7 +73,7 @@ def _names(group: Any, attribute: str) -> list[str]:
 
 
 def _kind(name: str) -> str:
-    """Of `conv2d_17/conv2d_17/kernel:0`: kernel."""
+    """Extract the kind of a variable: `kernel` from `conv2d_17/conv2d_17/kernel:0`."""
     return name.rpartition("/")[2].partition(":")[0]
 
 

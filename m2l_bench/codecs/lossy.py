@@ -1,6 +1,6 @@
-"""Opus, Vorbis and MP3 through libsndfile: what decades of coding engineering do at the same size.
+"""Opus, Vorbis and MP3 through libsndfile: classical coders to compare with at the same size.
 
-The bitstream stands in for the latents, one byte a frame, so that its size is measured like any codec's.
+The bitstream takes the place of the latents, one byte per frame, so its size is measured like that of any codec.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 FORMATS = {"opus": ("OGG", "OPUS"), "vorbis": ("OGG", "VORBIS"), "mp3": ("MP3", "MPEG_LAYER_III")}
 LAME_DELAY = 576 + 529
-"""Samples that LAME's encoder and a layer-III decoder add in front; see `_decode`."""
+"""Samples that LAME's encoder and a layer-III decoder add at the beginning; see `_decode`."""
 
 
 class LossyCoder(Codec):
-    """A stereo stream through one of libsndfile's lossy encoders and back.
+    """One of libsndfile's lossy coders, on stereo streams.
 
     Args:
         coder: "opus", "vorbis" or "mp3" (constant bitrate).
         compression_level: libsndfile's scale, from 0 (best quality) to 1 (smallest file).
-        sample_rate: Hz.
+        sample_rate: sample rate of the coder in Hz.
     """
 
     channels = 2
@@ -40,7 +40,7 @@ class LossyCoder(Codec):
 
     @classmethod
     def availability(cls, coder: str = "", **_: object) -> Availability:
-        """Tell whether this libsndfile has the coder."""
+        """Tell whether the installed libsndfile has the coder."""
         import soundfile
 
         container, subtype = FORMATS[coder]
@@ -50,14 +50,14 @@ class LossyCoder(Codec):
         return Availability(reason, "pip install --upgrade soundfile")
 
     def encode(self, audio: Tensor) -> Tensor:
-        """(batch, 2, samples) -> (batch, 1, bytes) uint8; shorter bitstreams are padded with zeros at the end."""
+        """Encode (batch, 2, samples) to (batch, 1, bytes) uint8; shorter bitstreams end with zeros."""
         import torch
 
         streams = [torch.frombuffer(self._encode(stream.T.numpy()), dtype=torch.uint8) for stream in audio.cpu()]
         return torch.nn.utils.rnn.pad_sequence(streams, batch_first=True)[:, None, :]
 
     def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
-        """(batch, 1, bytes) -> (batch, 2, samples). Deterministic: steps and generator are ignored."""
+        """Decode (batch, 1, bytes) to (batch, 2, samples); steps and generator are ignored."""
         import torch
 
         return torch.stack([torch.from_numpy(self._decode(stream[0].numpy(), samples)) for stream in latents.cpu()])
@@ -79,9 +79,10 @@ class LossyCoder(Codec):
         return bytearray(buffer.getvalue())
 
     def _decode(self, bitstream: np.ndarray, samples: int) -> np.ndarray:
-        """At low rates an MP3 frame is too small for LAME's tag, so no decoder knows how much padding to cut.
+        """Decode one bitstream to (2, samples), without the padding that LAME adds.
 
-        The decoded length gives it away: it is longer than what was encoded, and the delay is LAME's constant.
+        At low rates an MP3 frame is too small for LAME's tag, so the decoder does not know how much padding to cut.
+        Then the decoded audio is longer than the original, and the delay to cut is LAME's constant.
         """
         import soundfile
 

@@ -1,7 +1,7 @@
 """Moûsai's diffusion autoencoders, versions 2 and 3.
 
-Source: Schneider et al., Moûsai: Text-to-Music Generation with Long-Context Latent Diffusion, arXiv:2301.11757, 2023;
-the networks of the authors' packages.
+Source: Schneider et al., Moûsai: Text-to-Music Generation with Long-Context Latent Diffusion, arXiv:2301.11757, 2023.
+The networks are those of the authors' packages.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ HUB = {2: "archinetai/dmae1d-ATC64-v2", 3: "archinetai/dmae1d-ATC32-v3"}
 
 
 class Mousai(Codec):
-    """Two channels; 32 numbers between -1 and 1 for every 1,024 (version 2) or 512 (version 3) samples.
+    """Moûsai: two channels, 32 numbers between -1 and 1 for every 1,024 (version 2) or 512 (version 3) samples.
 
-    The decoder denoises, deterministically but for the noise it starts from. Trained on 2^18 samples: the card's chunks
-    are as long. Shorter audio is padded to a multiple of what the network takes, 4,096 or 512 samples.
+    The decoder denoises; it is deterministic except for the noise that it starts from. The models were trained on 2^18
+    samples, so the chunks on the cards have this length. Audio is padded to a multiple of 4,096 (version 2) or 512
+    (version 3) samples, which the networks need.
 
     Args:
         checkpoint: the model's `pytorch_model.bin`.
@@ -60,24 +61,24 @@ class Mousai(Codec):
         self.model.to(device)
 
     def encode(self, audio: Tensor) -> Tensor:
-        """(batch, 2, samples) -> (batch, 32, frames)."""
-        return self.model.encode(self._padded(audio))
+        """Encode (batch, 2, samples) to latents (batch, 32, frames)."""
+        return self.model.encode(self._pad(audio))
 
     def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
-        """(batch, 32, frames) -> (batch, 2, frames * 1024 or 512)."""
+        """Decode latents (batch, 32, frames) to (batch, 2, frames * 1024 or 512), with noise from `generator`."""
         import torch
 
-        # Not the model's own `decode`, which knows lengths of powers of two alone.
+        # The model's own `decode` is not used because it allows only lengths that are powers of two.
         shape = (len(latents), self.channels, latents.shape[-1] * self.frame)
         noise = torch.randn(shape, generator=generator, device=latents.device)
         return self.model.sample(noise, channels=[None] * self.model.inject_depth + [latents], num_steps=steps)
 
     def features(self, audio: Tensor) -> Tensor:
-        """(batch, 2, samples) -> (batch, 512, frames): the encoder's last layer but one."""
-        return self.model.encoder(self._padded(audio), with_info=True)[1]["xs"][-2]
+        """Map (batch, 2, samples) to the encoder's second-to-last layer (batch, 512, frames)."""
+        return self.model.encoder(self._pad(audio), with_info=True)[1]["xs"][-2]
 
-    def _padded(self, audio: Tensor) -> Tensor:
-        """Zeros at the end up to a length that the networks take."""
+    def _pad(self, audio: Tensor) -> Tensor:
+        """Pad the end with zeros to a length that the networks take."""
         from torch.nn.functional import pad
 
         return pad(audio, (0, -audio.shape[-1] % self.multiple))

@@ -1,7 +1,8 @@
-"""The networks of Moûsai's two published autoencoders, put together from the authors' packages.
+"""The networks of Moûsai's two published autoencoders, built from the authors' packages.
 
-Source: Schneider et al., Moûsai, arXiv:2301.11757, 2023; `audio-diffusion-pytorch`, `audio-encoders-pytorch` and
-`a-unet`. The sizes are those of the models on the hub; their tensors take up what the published files do.
+Source: Schneider et al., Moûsai, arXiv:2301.11757, 2023; the packages `audio-diffusion-pytorch`,
+`audio-encoders-pytorch` and `a-unet`. The sizes are those of the models on the hub: the tensors of these networks have
+the same total size as the published files.
 """
 
 from __future__ import annotations
@@ -19,35 +20,36 @@ from torch import Tensor, nn
 SAMPLE_RATE = 48_000
 LATENT_WIDTH = 32
 FILTERS = 128
-"""Of the learned transform between audio and the diffusion network, for each channel."""
+"""Filters per channel of the learned transform between audio and the diffusion network."""
 HOP = 256
 """Samples between frames of the spectrogram that the encoder sees."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What the two models differ in."""
+    """The sizes in which the two models differ."""
 
     stride: int
     """Samples between frames of the learned transform."""
     channels: tuple[int, ...]
-    """Of the diffusion network's levels; all but the first halve the frames."""
+    """Channels of each level of the diffusion network. Every level but the first halves the number of frames."""
     items: tuple[int, ...]
-    """Blocks of each level."""
+    """Blocks of each level of the diffusion network."""
     mel: bool
-    """The encoder sees mel bands; else magnitudes of the Fourier transform."""
+    """Whether the encoder takes mel bands instead of magnitudes of the Fourier transform."""
     encoder_blocks: tuple[int, ...]
-    """Of the encoder's levels, each of which halves the frames."""
+    """Blocks of each level of the encoder. Every level halves the number of frames."""
     encoder_channels: int = 512
+    """Channels of every level of the encoder."""
 
     @property
     def multiple(self) -> int:
-        """The diffusion network takes multiples of this many samples, which are whole frames of latents."""
+        """Number of samples of which the diffusion network takes multiples; it is a whole number of latent frames."""
         return self.stride * 2 ** (len(self.channels) - 1)
 
     @property
     def frame(self) -> int:
-        """Samples for each frame of latents."""
+        """Samples per frame of latents."""
         return HOP * 2 ** len(self.encoder_blocks)
 
 
@@ -70,8 +72,8 @@ ARCHITECTURES = {
 
 
 def build(architecture: Architecture) -> Any:
-    """A `DiffusionAE` with random weights."""
-    diffusion, encoders = packages()
+    """Build a `DiffusionAE` with random weights."""
+    diffusion, encoders = import_packages()
     levels = len(architecture.encoder_blocks)
     common = {
         "in_channels": 2,
@@ -83,7 +85,7 @@ def build(architecture: Architecture) -> Any:
         "bottleneck": encoders.TanhBottleneck(),
     }
     if architecture.mel:
-        # That the bands are logarithmic does not show in the file: it is so in the authors' example of this encoder.
+        # The file does not show that the bands are logarithmic; the authors' example of this encoder does.
         encoder = encoders.MelE1d(
             mel_channels=80, mel_hop_length=HOP, mel_sample_rate=SAMPLE_RATE, mel_normalize_log=True, **common
         )
@@ -100,11 +102,12 @@ def build(architecture: Architecture) -> Any:
     )
 
 
-def packages() -> tuple[Any, Any]:
-    """The modules `audio_diffusion_pytorch` and `audio_encoders_pytorch`.
+def import_packages() -> tuple[Any, Any]:
+    """Import the modules `audio_diffusion_pytorch` and `audio_encoders_pytorch`, without torchaudio.
 
-    Of torchaudio, which both import, they use two classes. It fits only beside the build of PyTorch it was made with,
-    and one that does not load breaks other packages, so these two stand in for it while they are imported.
+    Both import torchaudio and use two of its classes. torchaudio works only with the exact build of PyTorch that it was
+    compiled for, and one that does not load breaks other packages. So the two classes of this module replace it during
+    the import.
     """
     torchaudio: Any = ModuleType("torchaudio")
     torchaudio.transforms = ModuleType("torchaudio.transforms")
@@ -116,7 +119,7 @@ def packages() -> tuple[Any, Any]:
 
 
 class Spectrogram(nn.Module):
-    """Complex, not centred: (..., samples) -> (..., bins, frames)."""
+    """Complex spectrogram, (..., samples) to (..., bins, frames), with the arguments of torchaudio's class."""
 
     def __init__(self, n_fft: int, hop_length: int, win_length: int, center: bool, power: None) -> None:
         super().__init__()
@@ -129,7 +132,7 @@ class Spectrogram(nn.Module):
 
 
 class MelScale(nn.Module):
-    """(..., bins, frames) -> (..., bands, frames). The file of weights brings the filter bank."""
+    """Mel bands, (..., bins, frames) to (..., bands, frames). The weight file holds the filter bank."""
 
     def __init__(self, n_mels: int, sample_rate: int, n_stft: int) -> None:
         super().__init__()
@@ -141,6 +144,7 @@ class MelScale(nn.Module):
 
 @contextlib.contextmanager
 def _importable(modules: dict[str, ModuleType]) -> Iterator[None]:
+    """Make `modules` importable by their names until the block ends, instead of any modules of these names."""
     before = {name: sys.modules[name] for name in modules if name in sys.modules}
     sys.modules.update(modules)
     try:

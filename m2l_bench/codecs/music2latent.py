@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 
 
 class Music2LatentCodec(Codec):
-    """One channel at 44.1 kHz; long audio is chunked by the model itself.
+    """Music2Latent: one channel at 44.1 kHz. The model itself cuts long audio into chunks.
 
     Args:
-        weights: a file of weights of the card; or, among its options, a name, a folder of `save_pretrained`, or an
-            official `.pt`.
-        dtype: of weights and feature maps.
+        weights: a weight file of the card; or, in the card's options, a name, a folder that `save_pretrained` wrote, or
+            an official `.pt` file.
+        dtype: number type of weights and feature maps.
+
+    Raises:
+        UserError: the weights are missing or not usable.
     """
 
     channels = 1
@@ -38,7 +41,7 @@ class Music2LatentCodec(Codec):
 
     @classmethod
     def availability(cls, weights: str = "", **_: object) -> Availability:
-        """Tell whether the weights that are named among the options are on this machine."""
+        """Tell whether the weights that the options name are on this machine."""
         from m2l_bench.music2latent.hub import PUBLISHED
         from m2l_bench.music2latent.names import is_here
 
@@ -53,13 +56,13 @@ class Music2LatentCodec(Codec):
             self.model.to(device)
 
     def encode(self, audio: Tensor) -> Tensor:
-        """(batch, 1, samples) -> (batch, 64, frames)."""
+        """Encode (batch, 1, samples) to latents (batch, 64, frames)."""
         return self.model.encode(audio[:, 0])
 
     def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
-        """(batch, 64, frames) -> (batch, 1, samples)."""
+        """Decode latents (batch, 64, frames) to (batch, 1, samples), with noise from `generator`."""
         return self.model.decode(latents, samples, steps=steps, generator=generator)[:, None]
 
     def features(self, audio: Tensor) -> Tensor:
-        """(batch, 1, samples) -> (batch, 8192, frames)."""
+        """Map (batch, 1, samples) to features (batch, 8192, frames)."""
         return self.model.features(audio[:, 0])

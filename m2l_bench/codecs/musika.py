@@ -1,7 +1,7 @@
 """Musika's autoencoder.
 
-Source: Pasini, Schlüter, Musika! Fast Infinite Waveform Music Generation, ISMIR 2022; the network in
-`musika_network.py`, in PyTorch, from the authors' files for TensorFlow.
+Source: Pasini, Schlüter, Musika! Fast Infinite Waveform Music Generation, ISMIR 2022. The network in
+`musika_network.py` is a PyTorch version that reads the authors' files for TensorFlow.
 """
 
 from __future__ import annotations
@@ -22,22 +22,29 @@ if TYPE_CHECKING:
 EXPECTED = "{} of Musika's autoencoder for 44.1 kHz, as marcop/musika_ae on the hub"
 KINDS = {"kernel": "weight", "bias": "bias", "noise_weight": "strength"}
 WINDOWS_AT_ONCE = 32
-"""Of one stream, for memory's sake. Noise is drawn in their order: another number is other noise."""
+"""Windows of one stream that are processed together, which bounds memory. Noise is drawn per group of windows, so
+another number would give other noise."""
 
 
 class Musika(Codec):
-    """One channel; 64 numbers between -1 and 1 for every 4,096 samples, in windows of four of these.
+    """Musika: one channel, 64 numbers between -1 and 1 for every 4,096 samples, in windows of four latent frames.
 
-    A window, of 16,384 samples and 768 that it shares with the next, is encoded and decoded without knowing of others;
-    the output of neighbours is added where they overlap. So any length is done in one piece and in flat memory. As
-    upstream, frames begin with the first sample: the first 768 samples come back faded in. Upstream's windows are two
-    of these, of which nothing depends on the other; its last one is lost when their number is one more than a multiple
-    of 32, here it is not. In float32, as upstream does without a GPU.
+    A window has 16,384 samples and 768 more that it shares with the next one. Each window is encoded and decoded
+    independently, and the outputs of neighbours are added where they overlap, so audio of any length is coded in one
+    piece with constant memory. As in the authors' code, frames begin with the first sample, so the first 768 samples of
+    the output are faded in.
+
+    The authors' windows consist of two such windows that do not depend on each other. Their code loses the last window
+    when the number of windows is one more than a multiple of 32; this adapter does not. All computation is in float32,
+    as in the authors' code without a GPU.
 
     Args:
-        encoder1, encoder2, decoder1, decoder2: the published `enc.h5`, `enc2.h5`, `dec.h5`, `dec2.h5`.
-        hop: of the spectrogram, in samples. The widths of all layers follow from it.
-        width: numbers a vector of latents.
+        encoder1: the published `enc.h5`.
+        encoder2: the published `enc2.h5`.
+        decoder1: the published `dec.h5`.
+        decoder2: the published `dec2.h5`.
+        hop: hop of the spectrogram in samples. It decides the widths of all layers.
+        width: numbers in a frame of latents.
     """
 
     sample_rate = 44_100
@@ -74,30 +81,30 @@ class Musika(Codec):
             module.to(device)
 
     def encode(self, audio: Tensor) -> Tensor:
-        """(batch, 1, samples) -> (batch, 64, frames), frames a multiple of four."""
+        """Encode (batch, 1, samples) to latents (batch, 64, frames), where frames is a multiple of four."""
         import torch
 
         return torch.cat([self.encoder2(self.encoder1(part)) for part in self._spectrogram(audio)], dim=-1)
 
     def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
-        """(batch, 64, frames) -> (batch, 1, samples), with noise from `generator`; steps are ignored.
+        """Decode latents (batch, 64, frames) to (batch, 1, samples), with noise from `generator`; steps are ignored.
 
-        Noise is drawn on the generator's own device, PyTorch's global one for the CPU by default, for one stream
-        after the other: it does not depend on how many are decoded at once.
+        Noise is drawn on the generator's device (without a generator: from PyTorch's global one on the CPU), for one
+        stream after the other, so it does not depend on how many streams are decoded at once.
         """
         import torch
 
         def noise(batch: int, frames: int) -> Tensor:
-            drawn_on = "cpu" if generator is None else generator.device
-            return torch.randn(batch, 1, frames, generator=generator, device=drawn_on).to(latents.device)
+            noise_device = "cpu" if generator is None else generator.device
+            return torch.randn(batch, 1, frames, generator=generator, device=noise_device).to(latents.device)
 
         return torch.stack([self.decode_stream(stream, noise) for stream in latents])[:, None, :samples]
 
     def decode_stream(self, latents: Tensor, noise: Noise) -> Tensor:
-        """(64, frames) -> (frames * 4096 + 768,).
+        """Decode the latents of one stream, (64, frames), to (frames * 4096 + 768,).
 
         Raises:
-            ValueError: the frames are not whole windows of four.
+            ValueError: the number of frames is not a multiple of four.
         """
         from m2l_bench.codecs.musika_spectrogram import waveform
 
@@ -108,15 +115,15 @@ class Musika(Codec):
         for first in range(0, len(windows), WINDOWS_AT_ONCE):
             frames = self.decoder2(windows[first : first + WINDOWS_AT_ONCE], noise)
             power, phase = self.decoder1(frames, noise)
-            part = waveform(_in_a_row(power), _in_a_row(phase), self.hop)[0]
+            part = waveform(_join_windows(power), _join_windows(phase), self.hop)[0]
             audio[first * self.step :][: len(part)] += part
         return audio.clamp(-1, 1)
 
     def features(self, audio: Tensor) -> Tensor:
-        """(batch, 1, samples) -> (batch, 1024, frames), a frame for every 256 samples.
+        """Map (batch, 1, samples) to features (batch, 1024, frames), one frame for every 256 samples.
 
-        Of the first encoder, whose layers are the widest (the second's are at most 768), the last before its output.
-        Frames that hold nothing but padding are left out.
+        The features are the last layer before the output of the first encoder, whose layers are the widest (those of
+        the second are at most 768 wide). Frames that hold only padding are left out.
         """
         import torch
 
@@ -124,7 +131,7 @@ class Musika(Codec):
         return maps[..., : self._count(audio.shape[-1], self.hop)]
 
     def _spectrogram(self, audio: Tensor) -> Iterator[Tensor]:
-        """That of whole windows, zeros at the end, some windows at a time."""
+        """Yield the spectrogram of audio that is padded with zeros to whole windows, some windows at a time."""
         from torch.nn.functional import pad
 
         from m2l_bench.codecs.musika_spectrogram import log_power
@@ -136,10 +143,10 @@ class Musika(Codec):
             yield log_power(padded[:, first * self.step : last * self.step + self.shared], self.hop)
 
     def _count(self, samples: int, step: int) -> int:
-        """Least number of steps that reach the last sample: n of them reach n * step + 768."""
+        """Count the steps that are needed to cover all samples: n steps cover n * step + 768."""
         return max(1, -(-(samples - self.shared) // step))
 
 
-def _in_a_row(windows: Tensor) -> Tensor:
-    """(windows, bins, frames) -> (1, bins, all frames)."""
+def _join_windows(windows: Tensor) -> Tensor:
+    """Join (windows, bins, frames) along time to (1, bins, windows * frames)."""
     return windows.transpose(0, 1).flatten(1)[None]

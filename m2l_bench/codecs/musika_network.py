@@ -1,10 +1,10 @@
 """The two stages of Musika's autoencoder, each an encoder and a decoder, on windows of 64 frames of a spectrogram.
 
-Stage 1 turns a frame into hop / 4 numbers, stage 2 sixteen of these frames into one vector of latents. The decoders
-add noise after every convolution, at any time, of a strength that they have learnt.
+Stage 1 turns each frame into hop / 4 numbers, and stage 2 turns sixteen of these frames into one vector of latents. The
+decoders add noise after every convolution, in training and in use, with a strength that they have learnt.
 
-Source: Pasini, Schlüter, Musika! Fast Infinite Waveform Music Generation, ISMIR 2022, as the authors' repository has
-it for 44.1 kHz (github.com/marcoppasini/musika, commit b1e6e79): hop 256, 64 numbers a vector.
+Source: Pasini, Schlüter, Musika! Fast Infinite Waveform Music Generation, ISMIR 2022, in the form of the authors'
+repository for 44.1 kHz (github.com/marcoppasini/musika, commit b1e6e79): hop 256, 64 numbers per vector.
 """
 
 from __future__ import annotations
@@ -16,15 +16,19 @@ from torch import Tensor, nn, tanh, zeros
 from torch.nn.functional import pad, silu
 
 WINDOW_FRAMES = 64
-"""Frames of the spectrogram that are decoded together, without knowing of others."""
+"""Frames of the spectrogram in a window, which is decoded independently of the others."""
 FRAMES_PER_VECTOR = 16
+"""Frames of the spectrogram per vector of latents."""
 
 Noise = Callable[[int, int], Tensor]
-"""(batch, frames) -> standard normal (batch, 1, frames)."""
+"""A function that maps (batch, frames) to standard normal noise (batch, 1, frames)."""
 
 
 class Encoder1(nn.Module):
-    """(batch, 2 * hop + 1, frames) of log power -> (batch, hop / 4, frames) in (-1, 1), each frame by itself."""
+    """Encoder of stage 1: log power (batch, 2 * hop + 1, frames) to (batch, hop / 4, frames) in (-1, 1).
+
+    Each frame is encoded independently.
+    """
 
     def __init__(self, hop: int) -> None:
         super().__init__()
@@ -33,7 +37,7 @@ class Encoder1(nn.Module):
         self.output = nn.Conv1d(4 * hop, hop // 4, 1)
 
     def features(self, spectrogram: Tensor) -> Tensor:
-        """(batch, 4 * hop, frames): the last layer before the output."""
+        """Compute the last layer before the output, (batch, 4 * hop, frames)."""
         maps = spectrogram
         for convolution in self.convolutions:
             maps = silu(convolution(maps))
@@ -44,7 +48,10 @@ class Encoder1(nn.Module):
 
 
 class Encoder2(nn.Module):
-    """(batch, hop / 4, frames) -> latents (batch, width, frames / 16) in (-1, 1), each vector from its frames alone."""
+    """Encoder of stage 2: (batch, hop / 4, frames) to latents (batch, width, frames / 16) in (-1, 1).
+
+    Each vector depends only on its own sixteen frames.
+    """
 
     def __init__(self, hop: int, width: int) -> None:
         super().__init__()
@@ -70,7 +77,7 @@ class Encoder2(nn.Module):
 
 
 class Noisy(nn.Module):
-    """A convolution, noise that all channels share, swish."""
+    """A convolution, then noise that all channels share, then swish."""
 
     def __init__(self, convolution: nn.Module) -> None:
         super().__init__()
@@ -83,7 +90,7 @@ class Noisy(nn.Module):
 
 
 class Halving(nn.Conv1d):
-    """Half as many frames. TensorFlow pads the end of an even number of frames alone."""
+    """A convolution that halves the number of frames, padded as in TensorFlow: only at the end, for even numbers."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 3, stride=2)
@@ -92,28 +99,30 @@ class Halving(nn.Conv1d):
         return super().forward(pad(maps, (0, 1)))
 
 
-def doubling(inputs: int, outputs: int) -> Noisy:
+def upsampling_layer(inputs: int, outputs: int) -> Noisy:
+    """Build a layer that doubles the number of frames."""
     return Noisy(nn.ConvTranspose1d(inputs, outputs, 4, stride=2, padding=1))
 
 
-def keeping(inputs: int, outputs: int) -> Noisy:
+def plain_layer(inputs: int, outputs: int) -> Noisy:
+    """Build a layer that keeps the number of frames."""
     return Noisy(nn.Conv1d(inputs, outputs, 3, padding=1))
 
 
 class Decoder2(nn.Module):
-    """Latents (batch, width, 4) -> (batch, hop / 4, 64)."""
+    """Decoder of stage 2: latents (batch, width, 4) to (batch, hop / 4, 64)."""
 
     def __init__(self, hop: int, width: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             (
-                keeping(width, 3 * hop),
-                doubling(3 * hop, 5 * hop // 2),
-                keeping(5 * hop // 2, 5 * hop // 2),
-                doubling(5 * hop // 2, 2 * hop),
-                keeping(2 * hop, 2 * hop),
-                doubling(2 * hop, 3 * hop // 2),
-                doubling(3 * hop // 2, hop),
+                plain_layer(width, 3 * hop),
+                upsampling_layer(3 * hop, 5 * hop // 2),
+                plain_layer(5 * hop // 2, 5 * hop // 2),
+                upsampling_layer(5 * hop // 2, 2 * hop),
+                plain_layer(2 * hop, 2 * hop),
+                upsampling_layer(2 * hop, 3 * hop // 2),
+                upsampling_layer(3 * hop // 2, hop),
             )
         )
         self.output = nn.Conv1d(hop, hop // 4, 1)
@@ -126,24 +135,25 @@ class Decoder2(nn.Module):
 
 
 class Decoder1(nn.Module):
-    """(batch, hop / 4, 64) -> log power and phase, each (batch, 2 * hop + 1, 64) in [-1, 1].
+    """Decoder of stage 1: (batch, hop / 4, 64) to log power and phase, each (batch, 2 * hop + 1, 64) in [-1, 1].
 
-    A U-Net down to eight frames. The phase has a way up of its own, fed by that of the power. Layers are registered in
-    the order in which Keras writes them down, and draw noise in the order in which it runs them.
+    A U-Net whose lowest level has eight frames. The phase has an upward path of its own, which takes the path of the
+    power as input. Layers are registered in the order in which Keras writes them to a file, and draw noise in the order
+    in which Keras runs them.
     """
 
     def __init__(self, hop: int) -> None:
         super().__init__()
         bins = 2 * hop + 1
-        self.frames64 = keeping(hop // 4, 3 * hop)
+        self.frames64 = plain_layer(hop // 4, 3 * hop)
         self.frames32 = Noisy(Halving(3 * hop, 3 * hop))
         self.frames16 = Noisy(Halving(3 * hop, 2 * hop))
         self.frames8 = Noisy(Halving(2 * hop, hop))
-        self.power16 = doubling(hop, 2 * hop)
-        self.power32 = doubling(2 * hop, 3 * hop)
-        self.phase32 = doubling(2 * hop, 3 * hop)
-        self.power64 = doubling(3 * hop, 3 * hop)
-        self.phase64 = doubling(3 * hop, 3 * hop)
+        self.power16 = upsampling_layer(hop, 2 * hop)
+        self.power32 = upsampling_layer(2 * hop, 3 * hop)
+        self.phase32 = upsampling_layer(2 * hop, 3 * hop)
+        self.power64 = upsampling_layer(3 * hop, 3 * hop)
+        self.phase64 = upsampling_layer(3 * hop, 3 * hop)
         self.power = nn.Conv1d(3 * hop, bins, 1)
         self.phase = nn.Conv1d(3 * hop, bins, 1)
 

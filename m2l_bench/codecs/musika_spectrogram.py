@@ -1,8 +1,8 @@
-"""Waveforms <-> the log power and phase that Musika's networks see.
+"""Conversion between waveforms and the log power and phase that Musika's networks use.
 
-Frames of 4 * hop samples under a Hann window, without padding at the ends: the first and last 3 * hop samples of a
-waveform are in fewer than four frames, and come back faded. Of power, decibels between -100 and 50 are -1 to 1; of
-phase, half turns.
+Frames have 4 * hop samples under a Hann window, without padding at the ends. The first and last 3 * hop samples of a
+waveform are in fewer than four frames, so they come back faded. Power from -100 to 50 dB is scaled to -1 to 1; phase is
+in half turns.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from torch.fft import irfft
 from torch.nn.functional import fold
 
 MEAN_DB, SPREAD_DB = -25.0, 75.0
+"""Power in dB that is scaled to 0, and the difference that is scaled to 1."""
 LEAST_POWER = 1e-10
-"""Of an original."""
+"""Smallest power of an original's spectrogram; lower values are raised to it."""
 ADDED_POWER = 1e-7
-"""To that of a reconstruction."""
+"""Power that is added to a reconstruction's spectrogram."""
 
 
 def log_power(audio: Tensor, hop: int) -> Tensor:
-    """(batch, samples) -> (batch, 2 * hop + 1, samples / hop - 3)."""
+    """Map (batch, samples) to scaled log power (batch, 2 * hop + 1, samples / hop - 3)."""
     window = hann_window(4 * hop, device=audio.device)
     spectrum = stft(audio, 4 * hop, hop, window=window, center=False, return_complex=True)
     decibels = 10 * spectrum.abs().square().clamp(min=LEAST_POWER).log10()
@@ -29,7 +30,7 @@ def log_power(audio: Tensor, hop: int) -> Tensor:
 
 
 def waveform(power: Tensor, phase: Tensor, hop: int) -> Tensor:
-    """Log power and phase, each (batch, 2 * hop + 1, frames) -> (batch, (frames + 3) * hop)."""
+    """Map scaled log power and phase, each (batch, 2 * hop + 1, frames), to (batch, (frames + 3) * hop)."""
     linear = 10 ** ((power * SPREAD_DB + MEAN_DB) / 10)
     spectrum = polar((linear + ADDED_POWER).sqrt(), phase * math.pi)
     # The squares of a Hann window and its three shifted neighbours sum to 3/2.
@@ -38,7 +39,10 @@ def waveform(power: Tensor, phase: Tensor, hop: int) -> Tensor:
 
 
 def overlap_add(frames: Tensor, hop: int) -> Tensor:
-    """(batch, size, frames) -> (batch, (frames - 1) * hop + size), each frame added `hop` samples after the last."""
+    """Add up frames, each `hop` samples after the one before.
+
+    Maps (batch, size, frames) to (batch, (frames - 1) * hop + size).
+    """
     size = frames.shape[1]
     samples = (frames.shape[2] - 1) * hop + size
     return fold(frames, (1, samples), (1, size), stride=(1, hop))[:, 0, 0]

@@ -1,6 +1,6 @@
 """The variational autoencoder of Stable Audio Open.
 
-Source: Evans et al., Stable Audio Open, arXiv:2407.14358, 2024; the network of `diffusers`, `AutoencoderOobleck`.
+Source: Evans et al., Stable Audio Open, arXiv:2407.14358, 2024. The network is `AutoencoderOobleck` of `diffusers`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,17 @@ EXPECTED = "the autoencoder of Stable Audio Open 1.0, as stabilityai/stable-audi
 
 
 class Oobleck(Codec):
-    """Two channels; 64 numbers for every 2,048 samples, a frame begun counting as one.
+    """Stable Audio Open: two channels, 64 numbers for every 2,048 samples; a partial last frame is padded with zeros.
 
-    The latents are the mean of the posterior, so that a reconstruction is always the same; training draws from it.
+    The latents are the mean of the posterior, so a reconstruction is always the same. In training they are a sample of
+    the posterior.
 
     Args:
         config: the model's `vae/config.json`.
-        checkpoint: its `vae/diffusion_pytorch_model.safetensors`.
+        checkpoint: the model's `vae/diffusion_pytorch_model.safetensors`.
+
+    Raises:
+        UserError: a file is missing, damaged or of another model.
     """
 
     sample_rate = 44_100
@@ -38,14 +42,14 @@ class Oobleck(Codec):
         from diffusers import AutoencoderOobleck
 
         content = read_config(config, EXPECTED)
-        found = tuple(content.get(name) for name in ("_class_name", "sampling_rate", "audio_channels"))
-        if found != ("AutoencoderOobleck", self.sample_rate, self.channels):
-            raise UserError(f"{config}: _class_name, sampling_rate, audio_channels are {found}; expected {EXPECTED}")
+        values = tuple(content.get(name) for name in ("_class_name", "sampling_rate", "audio_channels"))
+        if values != ("AutoencoderOobleck", self.sample_rate, self.channels):
+            raise UserError(f"{config}: _class_name, sampling_rate, audio_channels are {values}; expected {EXPECTED}")
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)  # of torch, about how diffusers normalises weights
+                warnings.simplefilter("ignore", FutureWarning)  # torch warns about how diffusers normalises weights
                 self.model = AutoencoderOobleck.from_config(content)
-        except Exception as error:  # sizes that do not go together fail anywhere in torch
+        except Exception as error:  # sizes that do not match each other fail anywhere in torch
             raise UserError(f"{config}: cannot be used ({one_line(error)}); expected {EXPECTED}") from error
         fill(self.model, read_safetensors(checkpoint, EXPECTED), checkpoint, EXPECTED)
 
@@ -57,22 +61,22 @@ class Oobleck(Codec):
         self.model.to(device)
 
     def encode(self, audio: Tensor) -> Tensor:
-        """(batch, 2, samples) -> (batch, 64, frames)."""
+        """Encode (batch, 2, samples) to latents (batch, 64, frames)."""
         return self.model.encode(self._whole_frames(audio)).latent_dist.mode()
 
     def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
-        """(batch, 64, frames) -> (batch, 2, frames * 2048). Deterministic: steps and generator are ignored."""
+        """Decode latents (batch, 64, frames) to (batch, 2, frames * 2048); steps and generator are ignored."""
         return self.model.decode(latents).sample
 
     def features(self, audio: Tensor) -> Tensor:
-        """(batch, 2, samples) -> (batch, 2048, frames): the encoder's widest layer, the output of its last block."""
+        """Map (batch, 2, samples) to the output of the encoder's last and widest block, (batch, 2048, frames)."""
         maps = self.model.encoder.conv1(self._whole_frames(audio))
         for block in self.model.encoder.block:
             maps = block(maps)
         return maps
 
     def _whole_frames(self, audio: Tensor) -> Tensor:
-        """Zeros at the end up to a whole frame, without which the network gives fewer samples than it takes."""
+        """Pad the end with zeros to a whole frame; otherwise the network gives fewer samples than it takes."""
         from torch.nn.functional import pad
 
         return pad(audio, (0, -audio.shape[-1] % self.model.hop_length))

@@ -1,4 +1,4 @@
-"""Reconstructions made elsewhere: a folder of audio files named like the clips."""
+"""Recorded reconstructions: a folder of audio files named like the clips."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from m2l_bench.recordings import RecordingFolder
 
 
 class Recorded(Reconstructor):
-    """Reads the reconstruction of each clip from a folder.
+    """A system whose reconstructions are read from a folder.
 
     Args:
-        directory, sample_rate: as of `RecordingFolder`.
+        directory: the folder; see `RecordingFolder`.
+        sample_rate: how to read the files' sample rate; see `RecordingFolder`.
     """
 
     def __init__(self, directory: Path | str, sample_rate: Literal["label", "reference"] = "label") -> None:
         self.folder = RecordingFolder(directory, sample_rate)
 
     def sources(self, clip_id: str) -> list[Path]:
+        """List the files of a clip."""
         return self.folder.find(clip_id)
 
     def reconstruct(self, clip_id: str, audio: Audio, sample_rate: int) -> Audio:
-        """(channels, samples) of the file, at the original's rate; its length and channels are its own."""
+        """Read the file of a clip as (channels, samples) at the original's rate, with its own length and channels."""
         return self.folder.read(clip_id, sample_rate)

@@ -1,8 +1,8 @@
-"""What codecs with residual vector quantisation share.
+"""Base class of codecs with residual vector quantisation.
 
-Their `encode` gives what is transmitted, the indices into the codebooks, so that the rates of a table are the codec's
-own and its reconstructions those of the quantised codec. What a probe or a generative model sees, the encoder's output
-before quantisation, is their `features`. The number of codebooks is an option of the card: one network can appear at
+`encode` gives what is transmitted, the indices into the codebooks. So the rates in tables are the codec's own rates,
+and the reconstructions are those of the quantised codec. `features` gives the encoder's output before quantisation,
+which probes and generative models use. The number of codebooks is an option of the card: one network can appear at
 several rates, and its features are the same at all of them.
 """
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 
 class ResidualCodec(Codec):
-    """Base of the adapters.
+    """A codec that uses the first `codebooks` of a network's codebooks.
 
     Args:
         model: the network, with `encode`, `decode` and `encoder` as in `transformers`.
-        codebooks: how many are used, the first that many.
-        of: how many there are.
-        codebook_size: entries of each.
+        codebooks: number of codebooks to use.
+        available_codebooks: number of codebooks of the network.
+        codebook_size: number of entries of each codebook.
 
     Raises:
-        ValueError: there are not that many codebooks.
+        ValueError: the network does not have this many codebooks.
     """
 
     channels = 1
 
-    def __init__(self, model: Any, codebooks: int, of: int, codebook_size: int) -> None:
-        if not 1 <= codebooks <= of:
-            raise ValueError(f"codebooks is {codebooks}: expected 1 to {of}")
+    def __init__(self, model: Any, codebooks: int, available_codebooks: int, codebook_size: int) -> None:
+        if not 1 <= codebooks <= available_codebooks:
+            raise ValueError(f"codebooks is {codebooks}: expected 1 to {available_codebooks}")
         self.model = model
         self.codebooks = codebooks
         self.bits = math.ceil(math.log2(codebook_size))
@@ -49,5 +49,5 @@ class ResidualCodec(Codec):
         self.model.to(device)
 
     def transmitted(self, latents: Tensor) -> Transmitted:
-        """Count the codes and their bits, which are fewer than the 16 of the type that holds them."""
+        """Count the codes and their bits, which are fewer than the 16 bits of the type that holds a code."""
         return Transmitted(latents.numel(), latents.numel() * self.bits)

@@ -1,7 +1,7 @@
 """SAME, the autoencoder of Stable Audio 3, small and large.
 
-Source: Parker et al., SAME: A Semantically-Aligned Music Autoencoder, arXiv:2605.18613, 2026; the network is that of
-`diffusers` where it has it, see `same_network.py`.
+Source: Parker et al., SAME: A Semantically-Aligned Music Autoencoder, arXiv:2605.18613, 2026. The network is that of
+`diffusers`, with one addition in `same_network.py`.
 """
 
 from __future__ import annotations
@@ -24,35 +24,39 @@ EXPECTED = "the autoencoder of Stable Audio 3, as stabilityai/SAME-S or stabilit
 
 
 class Same(Codec):
-    """Two channels; 256 numbers for every 4,096 samples, a frame begun counting as one. SAME-S makes frames in pairs.
+    """SAME: two channels, 256 numbers for every 4,096 samples; a partial frame counts as one.
 
-    The authors' package adds noise inside, a thousandth of the latents' level before it decodes and a hundredth to
-    learned tokens. Here, as in `diffusers`, there is none, so that a reconstruction is always the same.
+    SAME-S gives an even number of frames. The authors' package adds noise inside the network: a thousandth of the
+    latents' level before decoding, and a hundredth to learned tokens. This adapter adds none, like `diffusers`, so a
+    reconstruction is always the same.
 
     Args:
         config: the model's `model_config.json`.
-        checkpoint: its `model.safetensors`.
+        checkpoint: the model's `model.safetensors`.
+
+    Raises:
+        UserError: a file is missing, damaged or of another model.
     """
 
     sample_rate = 44_100
     channels = 2
 
     def __init__(self, config: Path, checkpoint: Path) -> None:
-        from m2l_bench.codecs.same_network import build, renamed
+        from m2l_bench.codecs.same_network import build, rename_tensors
 
         content = read_config(config, EXPECTED)
         if content.get("sample_rate") != self.sample_rate:
             raise UserError(f"{config}: sample_rate is {content.get('sample_rate')}; expected {EXPECTED}")
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)  # of torch, about how diffusers normalises weights
+                warnings.simplefilter("ignore", FutureWarning)  # torch warns about how diffusers normalises weights
                 self.model = build(content["model"])
             levels = len(content["model"]["encoder"]["config"]["strides"])
-        except Exception as error:  # sizes that do not go together fail anywhere in torch
+        except Exception as error:  # sizes that do not match each other fail anywhere in torch
             raise UserError(f"{config}: cannot be used ({one_line(error)}); expected {EXPECTED}") from error
         if self.model.config.audio_channels != self.channels:
             raise UserError(f"{config}: channels is {self.model.config.audio_channels}; expected {EXPECTED}")
-        fill(self.model, renamed(read_safetensors(checkpoint, EXPECTED), levels), checkpoint, EXPECTED)
+        fill(self.model, rename_tensors(read_safetensors(checkpoint, EXPECTED), levels), checkpoint, EXPECTED)
 
     @classmethod
     def availability(cls, **_: object) -> Availability:
@@ -67,15 +71,15 @@ class Same(Codec):
         self.model.to(device)
 
     def encode(self, audio: Tensor) -> Tensor:
-        """(batch, 2, samples) -> (batch, 256, frames)."""
+        """Encode (batch, 2, samples) to latents (batch, 256, frames)."""
         return self.model.encode(audio).latents
 
     def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
-        """(batch, 256, frames) -> (batch, 2, frames * 4096). Deterministic: steps and generator are ignored."""
+        """Decode latents (batch, 256, frames) to (batch, 2, frames * 4096); steps and generator are ignored."""
         return self.model.decode(latents).sample
 
     def features(self, audio: Tensor) -> Tensor:
-        """(batch, 2, samples) -> (batch, 768 or 1536, frames): what the encoder projects to the latents."""
+        """Map (batch, 2, samples) to what the encoder projects to the latents, (batch, 768 or 1536, frames)."""
         maps = self.model.patch_embed.encode(audio)
         for block in self.model.encoder.blocks:
             maps = block(maps)

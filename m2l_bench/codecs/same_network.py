@@ -1,9 +1,9 @@
-"""The network of SAME: that of `diffusers`, which knows one of the two forms of attention, and here the other.
+"""The network of SAME: that of `diffusers`, which has one of the two forms of attention, and the other form.
 
-Source: Parker et al., SAME: A Semantically-Aligned Music Autoencoder, arXiv:2605.18613, 2026, and their package
+Source: Parker et al., SAME: A Semantically-Aligned Music Autoencoder, arXiv:2605.18613, 2026, and the authors' package
 `stable-audio-3`, whose configurations are read. In SAME-L a token attends to its neighbours (`sliding_window`), as in
-`diffusers`. In SAME-S tokens attend to each other inside chunks; the second half of the layers sees the chunks moved by
-half of one (`chunk_midpoint_shift`).
+`diffusers`. In SAME-S tokens attend to each other inside chunks; in the second half of the layers the chunks are
+shifted by half a chunk (`chunk_midpoint_shift`).
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ RENAMED = (
     ("ff.ff.0.proj.", "ff.proj_in."),
     ("ff.ff.2.", "ff.proj_out."),
 )
-"""Parts of the published names, and what `diffusers` calls them."""
+"""Parts of the published names, and their names in `diffusers`."""
 
 
 def build(model: dict[str, Any]) -> Any:
-    """An `AutoencoderSAME`, with random weights, that the `model` of a published `model_config.json` describes.
+    """Build an `AutoencoderSAME` with random weights from the entry `model` of a published `model_config.json`.
 
     Raises:
-        KeyError, TypeError, ValueError: a key is missing, or a value is none that this network can have.
+        KeyError, TypeError, ValueError: a key is missing, or this network cannot have one of the values.
     """
-    patches, ends = model["pretransform"]["config"], (model["encoder"]["config"], model["decoder"]["config"])
-    encoder, decoder = ends
+    patches = model["pretransform"]["config"]
+    encoder, decoder = model["encoder"]["config"], model["decoder"]["config"]
     for option in ("channels", "c_mults", "strides", "transformer_depths", "latent_dim", "sliding_window"):
         if encoder.get(option) != decoder.get(option):
             raise ValueError(f"{option} of encoder and decoder differ")
@@ -58,7 +58,7 @@ def build(model: dict[str, Any]) -> Any:
         sliding_window=windows[0],
         decoder_sinusoidal_blocks=decoder.get("sinusoidal_blocks", [0] * levels),
     )
-    for part, options in zip((network.encoder, network.decoder), ends, strict=True):
+    for part, options in ((network.encoder, encoder), (network.decoder, decoder)):
         for block in part.blocks:
             if options.get("conv_mapping", False):
                 block.mapping = weight_norm(nn.Conv1d(block.in_channels, block.out_channels, 3, padding="same"))
@@ -69,19 +69,21 @@ def build(model: dict[str, Any]) -> Any:
 
 
 class Chunked(nn.Module):
-    """A block that resamples by a factor, its `stride`, as in SAME-S.
+    """A block of SAME-S, which changes the number of frames by a factor, its `stride`.
 
-    Of each segment (`stride` frames of the longer side, one of the shorter) the block has the tokens it is given and
-    learned ones, which become its output. Segments lie in chunks of `size` frames of the longer side; zeros fill the
-    last chunk. What they become is kept, as the authors' package does: a second chunk begun is two latents more.
+    A segment is `stride` frames of the side with more frames and one frame of the other side. For each segment the
+    block takes the input's tokens and adds learned tokens, which become its output. Segments are grouped in chunks of
+    `size` frames of the side with more frames; zeros fill the last chunk. The output for these zeros is kept, as in the
+    authors' package, so a partial second chunk adds two frames of latents.
 
     Args:
-        block: whose layers and learned token are taken.
-        size: frames of the longer side in a chunk.
-        shift: the second half of the layers sees chunks moved by half of one; the ends are doubled to fill theirs.
+        block: the block of `diffusers` whose layers and learned token are used.
+        size: frames in a chunk, on the side with more frames.
+        shift: whether the chunks are shifted by half a chunk in the second half of the layers; half a chunk is then
+            repeated at both ends to fill the outer chunks.
 
     Raises:
-        ValueError: a chunk is not a whole number of segments, or with `shift` an even one.
+        ValueError: a chunk is not a whole number of segments, or with `shift` not an even number of them.
     """
 
     def __init__(self, block: SAMETransformerResamplingBlock, size: int, shift: bool) -> None:
@@ -93,39 +95,39 @@ class Chunked(nn.Module):
         self.mapping, self.transformers, self.new_tokens = block.mapping, block.transformers, block.new_tokens
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, channels, frames) -> the same with frames divided, or multiplied, by the stride."""
-        given, made = (self.stride, 1) if self.encodes else (1, self.stride)
-        x = pad(x, (0, -x.shape[-1] % (given * self.segments)))
+        """Map (batch, channels, frames) to the same with frames divided by the stride, or multiplied by it."""
+        inputs, outputs = (self.stride, 1) if self.encodes else (1, self.stride)
+        x = pad(x, (0, -x.shape[-1] % (inputs * self.segments)))
         if self.encodes:
             x = self.mapping(x)
-        x = x.transpose(1, 2).unflatten(1, (-1, given))
-        x = torch.cat([x, self.new_tokens.expand(*x.shape[:2], made, -1)], dim=2)
+        x = x.transpose(1, 2).unflatten(1, (-1, inputs))
+        x = torch.cat([x, self.new_tokens.expand(*x.shape[:2], outputs, -1)], dim=2)
         half = len(self.transformers) // 2 if self.shift else len(self.transformers)
         x = self._attend(x, self.transformers[:half])
         if self.shift:
             edge = self.segments // 2
             x = torch.cat([x[:, :edge], x, x[:, -edge:]], dim=1)
             x = self._attend(x, self.transformers[half:])[:, edge:-edge]
-        x = x[:, :, -made:].flatten(1, 2).transpose(1, 2)
+        x = x[:, :, -outputs:].flatten(1, 2).transpose(1, 2)
         return x if self.encodes else self.mapping(x)
 
     def _attend(self, x: Tensor, layers: nn.ModuleList) -> Tensor:
-        """(batch, segments, tokens, channels) through the layers, each chunk by itself."""
+        """Apply layers to (batch, segments, tokens, channels), each chunk independently."""
         chunks = x.reshape(-1, self.segments * x.shape[2], x.shape[3])
         for layer in layers:
             chunks = layer(chunks)
         return chunks.reshape(x.shape)
 
 
-def renamed(tensors: dict[str, Tensor], levels: int) -> dict[str, Tensor]:
-    """Tensors by their published names -> by those of `diffusers`, its order of queries, keys and values.
+def rename_tensors(tensors: dict[str, Tensor], levels: int) -> dict[str, Tensor]:
+    """Convert tensors from their published names to those of `diffusers`, and to its order of queries, keys and values.
 
-    Left out is what is not learned: the frequencies of rotary positions, and the scale of noise that has no channels.
+    What is not learned is left out: the frequencies of rotary positions, and an empty noise scale.
 
     Args:
-        levels: resampling blocks of the encoder, or of the decoder.
+        levels: number of resampling blocks of the encoder, which equals that of the decoder.
     """
-    moved = {
+    prefixes = {
         **{f"encoder.layers.{i}.": f"encoder.blocks.{i}." for i in range(levels)},
         f"encoder.layers.{levels + 1}.": "encoder.proj.",
         "decoder.layers.1.": "decoder.proj.",
@@ -136,15 +138,14 @@ def renamed(tensors: dict[str, Tensor], levels: int) -> dict[str, Tensor]:
     for name, tensor in tensors.items():
         if name.endswith(".rope.inv_freq") or (name == "bottleneck.noise_scaling_factor" and not tensor.numel()):
             continue
-        for old, new in moved.items():
+        for old, new in prefixes.items():
             if name.startswith(old):
                 name = new + name.removeprefix(old)
                 break
         for old, new in RENAMED:
             name = name.replace(f".{old}", f".{new}")
-        if (
-            name.endswith(".to_qkv.weight") and len(tensor) == 5 * tensor.shape[1]
-        ):  # differential: two of each but values
+        # Differential attention has two queries and two keys per value.
+        if name.endswith(".to_qkv.weight") and len(tensor) == 5 * tensor.shape[1]:
             query, key, value, second_query, second_key = tensor.chunk(5)
             tensor = torch.cat([query, second_query, key, second_key, value])
         result[name] = tensor

@@ -1,7 +1,7 @@
-"""Networks that turn audio into vectors, for Fréchet distances and probes: one adapter per file.
+"""Embeddings, which turn audio into vectors for Fréchet distances and probes: one family per file.
 
-`base.py` says what an adapter is. A card names one by its short name here, which is part of the identity of its
-vectors; the path is not.
+`base.py` has their base class. A card names an embedding by its short name in this table. The name is part of the
+identity of the vectors and the path is not, so a file may move.
 """
 
 ADAPTERS = {

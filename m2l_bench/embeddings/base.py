@@ -1,4 +1,4 @@
-"""What an embedding is: a network that turns audio into vectors."""
+"""Base class of embeddings, which turn audio into vectors."""
 
 from __future__ import annotations
 
@@ -12,23 +12,27 @@ if TYPE_CHECKING:
 
 
 class Embedding(Adapter, ABC):
-    """An adapter around one network. Rate, channels, device and length are the work of `EmbeddingRunner`."""
+    """An adapter around one network. `EmbeddingRunner` takes care of sample rate, channels, device and length."""
 
     sample_rate: int
-    """Hz of the mono audio that it takes."""
+    """Sample rate in Hz of the mono audio that it takes."""
     dim: int
     """Numbers in a vector."""
     minimum_seconds: float
-    """Shorter audio has no vector."""
+    """Length in seconds of the shortest audio that has a vector."""
     batch_size: int = 1
-    """Clips of equal length that `embed_batch` gets at once."""
+    """Number of clips of equal length that `embed_batch` gets at once."""
 
     @abstractmethod
     def embed(self, audio: Tensor) -> Tensor:
-        """(samples,) float32 mono in [-1, 1] at `sample_rate`, at least `minimum_seconds` -> (frames, dim)."""
+        """Map mono audio (samples,) to vectors (frames, dim).
+
+        Args:
+            audio: float32 in [-1, 1] at `sample_rate`, at least `minimum_seconds` long.
+        """
 
     def embed_batch(self, audio: Tensor) -> Tensor:
-        """(batch, samples) -> (batch, frames, dim), for clips of equal length; by default one clip after the other."""
+        """Map clips of equal length (batch, samples) to (batch, frames, dim); by default one clip after the other."""
         import torch
 
         return torch.stack([self.embed(clip) for clip in audio])

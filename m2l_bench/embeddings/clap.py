@@ -1,8 +1,8 @@
-"""LAION-CLAP's audio tower over every window of a clip.
+"""LAION-CLAP's audio tower, applied to every window of a clip.
 
 Source: Wu et al., Large-Scale Contrastive Language-Audio Pretraining with Feature Fusion and Keyword-to-Caption
-Augmentation, ICASSP 2023. A window's vector equals that of `get_audio_embedding_from_data` of the package `laion-clap`;
-where that takes one random 10 s of a longer clip, here every window counts.
+Augmentation, ICASSP 2023. The vector of a window equals that of `get_audio_embedding_from_data` in the package
+`laion-clap`. For a longer clip that function uses 10 s at random; this embedding uses every window.
 """
 
 from __future__ import annotations
@@ -23,20 +23,26 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 WINDOW = 480_000
+"""Samples in a window, 10 s."""
 TAIL = 48_000
-"""Samples that the last window of a longer clip must have to count."""
+"""Samples that the last window of a longer clip must have, 1 s; a shorter one is left out."""
 BATCH = 8
+"""Windows processed at once."""
 
 
 class Clap(Embedding):
-    """512 numbers of Euclidean length 1 for every 10 s at 48 kHz.
+    """CLAP: vectors of 512 numbers with Euclidean length 1, for every 10 s at 48 kHz.
 
-    Windows follow each other without overlap. What is left at the end is a window if it is at least 1 s long; it and a
-    clip shorter than 10 s are repeated as often as they fit whole, then padded with zeros, as CLAP was trained.
+    Windows follow each other without overlap. The rest at the end is a window if it is at least 1 s long. Such a rest,
+    or a clip shorter than 10 s, is repeated as often as it fits as a whole and then padded with zeros, as in CLAP's
+    training.
 
     Args:
-        checkpoint: LAION's own `.pt`, without fusion.
+        checkpoint: LAION's own `.pt` file, without fusion.
         tower: the network in it: `HTSAT-tiny` (630k) or `HTSAT-base` (the music checkpoints).
+
+    Raises:
+        UserError: there is no such tower, or the file is missing, damaged or of another network.
     """
 
     version = "1"
@@ -52,7 +58,7 @@ class Clap(Embedding):
         expected = f"a LAION-CLAP checkpoint without fusion whose audio tower is {tower}"
         self.network: Module = ClapAudioModelWithProjection(configuration(tower))
         fill(self.network, audio_tower(read_torch(checkpoint, expected)), checkpoint, expected)
-        # The log-mel spectrogram and the padding of the checkpoints without fusion.
+        # The settings of the checkpoints without fusion.
         self.features = ClapFeatureExtractor(
             frequency_min=50, frequency_max=14_000, truncation="rand_trunc", padding="repeatpad"
         )
@@ -65,12 +71,12 @@ class Clap(Embedding):
         self.network.to(device)
 
     def embed(self, audio: Tensor) -> Tensor:
-        """(samples,) -> (windows, 512)."""
+        """Map (samples,) to (windows, 512)."""
         import torch
         from torch.nn.functional import normalize
 
         device = next(self.network.parameters()).device
-        samples = _sixteen_bits(audio.cpu().numpy())
+        samples = _quantise_to_16_bits(audio.cpu().numpy())
         windows = [samples[start : start + WINDOW] for start in range(0, len(samples), WINDOW)]
         if len(windows) > 1 and len(windows[-1]) < TAIL:
             windows.pop()
@@ -84,7 +90,7 @@ class Clap(Embedding):
         return normalize(torch.cat(rows), dim=-1)
 
 
-def _sixteen_bits(samples: np.ndarray) -> np.ndarray:
-    """Clipped and rounded towards zero to 16 bits, as laion-clap does before all else."""
+def _quantise_to_16_bits(samples: np.ndarray) -> np.ndarray:
+    """Clip samples and round them towards zero to 16 bits, which is the first step in laion-clap."""
     steps: np.ndarray = (np.clip(samples, -1, 1) * np.float32(32767)).astype(np.int16)
     return steps.astype(np.float32) / np.float32(32767)

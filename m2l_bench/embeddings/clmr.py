@@ -1,6 +1,6 @@
-"""CLMR's encoder, a SampleCNN on samples themselves, trained without labels by contrasting pieces of songs.
+"""CLMR's encoder, a SampleCNN that takes raw samples, trained without labels by contrasting pieces of songs.
 
-Source: Spijkervet, Burgoyne, Contrastive Learning of Musical Representations, ISMIR 2021; the network is that of Lee et
+Source: Spijkervet, Burgoyne, Contrastive Learning of Musical Representations, ISMIR 2021. The network is that of Lee et
 al., SampleCNN: End-to-End Deep Convolutional Neural Networks Using Very Small Filters for Music Classification, 2018.
 """
 
@@ -19,21 +19,26 @@ if TYPE_CHECKING:
 
 EXPECTED = "CLMR's encoder, clmr_checkpoint_10000.zip of github.com/Spijkervet/CLMR, release 2.0"
 INSIDE = "clmr_checkpoint_10000.pt"
+"""Name of the checkpoint inside the published archive."""
 WINDOW = 3**10
-"""Samples, 2.7 s: ten times a third is one."""
+"""Samples in a window, 2.7 s: ten divisions by three leave one frame."""
 WIDTHS = (128, 128, 128, 256, 256, 256, 256, 256, 256, 512)
-"""Channels after each division by three."""
+"""Channels after each division of the rate by three."""
 BATCH = 16
-"""Windows at once: what bounds memory."""
+"""Windows processed at once, which bounds memory."""
 
 
 class Clmr(Embedding):
-    """512 numbers for every 2.7 s at 22.05 kHz; windows do not overlap, and zeros fill the last one.
+    """CLMR: vectors of 512 numbers for every 2.7 s at 22.05 kHz; windows do not overlap, and zeros fill the last one.
 
-    So does mir_ref, with which the paper made Table 1; the authors' own evaluation leaves the last window out.
+    The last window is filled because mir_ref, which produced the paper's Table 1, fills it; the evaluation of CLMR's
+    authors leaves it out.
 
     Args:
-        checkpoint: the published archive, or the file of PyTorch inside it.
+        checkpoint: the published archive, or the PyTorch file inside it.
+
+    Raises:
+        UserError: the file is missing, damaged or of another network.
     """
 
     version = "1"
@@ -49,7 +54,7 @@ class Clmr(Embedding):
         self.network.to(device)
 
     def embed(self, audio: Tensor) -> Tensor:
-        """(samples,) -> (windows, 512)."""
+        """Map (samples,) to (windows, 512)."""
         import torch
         from torch.nn.functional import pad
 
@@ -60,23 +65,26 @@ class Clmr(Embedding):
 
 
 def sample_cnn() -> Sequential:
-    """(windows, 1, 59049) -> (windows, 512, 1): filters over three samples, after each a third of the rate."""
+    """Build the network, (windows, 1, 59049) to (windows, 512, 1), whose filters are three samples long.
+
+    The rate is divided by three in the first block and after each of the next nine blocks.
+    """
     from torch.nn import BatchNorm1d, Conv1d, MaxPool1d, ReLU, Sequential
 
-    def block(given: int, made: int, stride: int, padding: int) -> Sequential:
-        return Sequential(Conv1d(given, made, 3, stride, padding), BatchNorm1d(made), ReLU())
+    def block(inputs: int, outputs: int, stride: int, padding: int) -> Sequential:
+        return Sequential(Conv1d(inputs, outputs, 3, stride, padding), BatchNorm1d(outputs), ReLU())
 
     blocks = [block(1, WIDTHS[0], stride=3, padding=0)]
-    for given, made in pairwise(WIDTHS):
-        blocks.append(block(given, made, stride=1, padding=1).append(MaxPool1d(3)))
+    for inputs, outputs in pairwise(WIDTHS):
+        blocks.append(block(inputs, outputs, stride=1, padding=1).append(MaxPool1d(3)))
     return Sequential(*blocks, block(WIDTHS[-1], WIDTHS[-1], stride=1, padding=1))
 
 
 def encoder_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The encoder's tensors by the names of `sample_cnn`, out of those of the whole model.
+    """Select the encoder's tensors from those of the whole model, by the names of `sample_cnn`.
 
-    The model's state has the encoder under `encoder.` and the projection of training under `projector.`; what PyTorch
-    Lightning writes has both once more under `model.`. `fc` is a layer for supervised training, not used here.
+    The model's state has the encoder under `encoder.` and the projection for training under `projector.`; a file that
+    PyTorch Lightning wrote has both under `model.`. The layer `fc` is for supervised training and is not used.
     """
     prefix = next(
         (prefix for prefix in ("model.encoder.", "encoder.") if any(n.startswith(prefix) for n in tensors)), ""

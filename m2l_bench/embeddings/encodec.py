@@ -1,6 +1,6 @@
-"""EnCodec's encoder before quantisation, 75 vectors a second.
+"""EnCodec's encoder before quantisation, 75 vectors per second.
 
-Source: Défossez et al., High Fidelity Neural Audio Compression, TMLR 2023; the network of `transformers`.
+Source: Défossez et al., High Fidelity Neural Audio Compression, TMLR 2023. The network is that of `transformers`.
 """
 
 from __future__ import annotations
@@ -19,20 +19,25 @@ if TYPE_CHECKING:
 
 EXPECTED = "EnCodec 24 kHz, mono and causal, as facebook/encodec_24khz on the hub"
 HOP = 320
+"""Samples between vectors."""
 CHUNK_FRAMES = 60 * 75
+"""Frames in a chunk, one minute."""
 CONTEXT_FRAMES = 2
-"""Enough for the convolutions, which look 478 samples back."""
+"""Frames before a chunk that are processed with it: enough for the convolutions, which look back 478 samples."""
 
 
 class EnCodec(Embedding):
-    """128 numbers for every 320 samples at 24 kHz, a frame begun counting as one.
+    """EnCodec: vectors of 128 numbers for every 320 samples at 24 kHz; a partial frame counts as one.
 
-    Memory is bounded without changing the result: the convolutions are causal and run over chunks that overlap by what
-    they look back; what is recurrent runs at 75 Hz over the whole clip.
+    Memory is bounded without changing the result. The convolutions are causal and run on chunks that overlap by as much
+    as they look back. The recurrent layers run at 75 Hz on the whole clip.
 
     Args:
         config: the model's `config.json`.
-        checkpoint: its `model.safetensors`.
+        checkpoint: the model's `model.safetensors`.
+
+    Raises:
+        UserError: a file is missing, damaged or of another model.
     """
 
     version = "1"
@@ -46,18 +51,18 @@ class EnCodec(Embedding):
         try:
             configuration = EncodecConfig.from_dict(content)
             model = EncodecModel(configuration)
-        except Exception as error:  # transformers validates with several types of its own and torch's
+        except Exception as error:  # transformers raises several types of its own and of torch
             raise UserError(f"{config}: cannot be used ({one_line(error)}); expected {EXPECTED}") from error
-        found = (
+        values = (
             configuration.sampling_rate,
             configuration.audio_channels,
             configuration.hop_length,
             configuration.norm_type,
             configuration.use_causal_conv,
         )
-        if found != (self.sample_rate, 1, HOP, "weight_norm", True):
+        if values != (self.sample_rate, 1, HOP, "weight_norm", True):
             raise UserError(
-                f"{config}: sampling_rate, audio_channels, hop length, norm_type, use_causal_conv are {found}; "
+                f"{config}: sampling_rate, audio_channels, hop length, norm_type, use_causal_conv are {values}; "
                 f"expected {EXPECTED}"
             )
         self.dim = int(configuration.hidden_size)
@@ -78,21 +83,21 @@ class EnCodec(Embedding):
         self.network.to(device)
 
     def embed(self, audio: Tensor) -> Tensor:
-        """(samples,) -> (frames, 128)."""
+        """Map (samples,) to (frames, 128)."""
         import torch
 
-        first = next(self.network.parameters())
+        device = next(self.network.parameters()).device
         layers = list(self.network.layers)
-        recurrent = next(i for i, layer in enumerate(layers) if hasattr(layer, "lstm"))
+        first_recurrent = next(i for i, layer in enumerate(layers) if hasattr(layer, "lstm"))
         with torch.inference_mode():
             parts = []
             for start in range(0, len(audio), CHUNK_FRAMES * HOP):
-                before = min(CONTEXT_FRAMES * HOP, start)
-                part = audio[None, None, start - before : start + CHUNK_FRAMES * HOP].to(first.device)
-                for layer in layers[:recurrent]:
+                context = min(CONTEXT_FRAMES * HOP, start)
+                part = audio[None, None, start - context : start + CHUNK_FRAMES * HOP].to(device)
+                for layer in layers[:first_recurrent]:
                     part = layer(part)
-                parts.append(part[..., before // HOP :])
+                parts.append(part[..., context // HOP :])
             frames = torch.cat(parts, dim=-1)
-            for layer in layers[recurrent:]:
+            for layer in layers[first_recurrent:]:
                 frames = layer(frames)
         return frames[0].T

@@ -1,6 +1,6 @@
-"""Anchors without weights: what simple signal processing already tells. A network that is to be of use must beat them.
+"""Embeddings without weights, from simple signal processing, which a useful network must beat.
 
-McFee et al., librosa: Audio and Music Signal Analysis in Python, SciPy 2015.
+Source: McFee et al., librosa: Audio and Music Signal Analysis in Python, SciPy 2015.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ HOP = 512
 
 
 class LogMel(Embedding):
-    """Mel bands, log10(1 + 10000 power): the curve of MusiCNN's front end, which is zero for silence.
+    """Mel bands on the scale log10(1 + 10000 power) of MusiCNN's front end, which is zero for silence.
 
-    Tells the spectrum's envelope; pitch only where bands are narrow.
+    They describe the envelope of the spectrum, and pitch only where the bands are narrow.
     """
 
     version = "1"
@@ -30,7 +30,7 @@ class LogMel(Embedding):
     minimum_seconds = 0.05
 
     def embed(self, audio: Tensor) -> Tensor:
-        """(samples,) -> (frames, 128)."""
+        """Map (samples,) to (frames, 128)."""
         import librosa
         import torch
 
@@ -41,9 +41,9 @@ class LogMel(Embedding):
 
 
 class Chroma(Embedding):
-    """Energy of the twelve pitch classes from a constant-Q transform, the strongest of each frame 1.
+    """Energy of the twelve pitch classes from a constant-Q transform; the strongest of each frame is 1.
 
-    Tells pitch class and little else: tuning is estimated for each clip.
+    It describes pitch class and little else. Tuning is estimated for each clip.
     """
 
     version = "1"
@@ -52,14 +52,14 @@ class Chroma(Embedding):
     minimum_seconds = 0.1
 
     def embed(self, audio: Tensor) -> Tensor:
-        """(samples,) -> (frames, 12), from C to B."""
+        """Map (samples,) to (frames, 12), from C to B."""
         import warnings
 
         import librosa
         import torch
 
         with warnings.catch_warnings():
-            # Of a window longer than a short clip (it is padded), and of silence, which has no tuning.
+            # librosa warns about windows longer than a short clip (which it pads) and about silence (without tuning).
             warnings.simplefilter("ignore", UserWarning)
             chroma = librosa.feature.chroma_cqt(y=audio.cpu().numpy(), sr=self.sample_rate, hop_length=HOP)
         return torch.from_numpy(chroma.T.astype(np.float32))

@@ -1,6 +1,6 @@
 """The audio tower of a LAION-CLAP checkpoint, in the network of `transformers`.
 
-So that its vectors can be had without `laion-clap`, which needs torchvision, torchaudio and numpy 1.
+This way its vectors need no `laion-clap`, which requires torchvision, torchaudio and numpy 1.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 
 PARTS = ("audio_branch.", "audio_projection.")
+"""Prefixes of the audio tower's tensors."""
 UNUSED = ("spectrogram_extractor.", "logmel_extractor.", "tscam_conv.", "head.", "attn_mask")
-"""Within the audio branch: the front end, which we compute otherwise; the tagging head; masks, which follow from the
-size of the window."""
+"""Parts of the audio branch that are not used: the front end, which `transformers` computes; the tagging head; and
+masks, which follow from the size of the window."""
 
 NAMES = {
     r"^audio_branch\.": "audio_model.audio_encoder.",
@@ -35,23 +36,25 @@ NAMES = {
     r"\.attn\.proj\.": ".attention.output.dense.",
     r"\.attn\.": ".attention.self.",
 }
+"""Patterns in LAION's names, and what `transformers` has in their place."""
 
 
 def configuration(tower: Tower) -> ClapAudioConfig:
+    """Return the configuration of a tower."""
     from transformers import ClapAudioConfig
 
     return ClapAudioConfig(**SIZES[tower])
 
 
 def audio_tower(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Names of LAION's checkpoint -> names of `ClapAudioModelWithProjection`; text tower and head are left out."""
+    """Select the audio tower of LAION's checkpoint, with the tensor names of `ClapAudioModelWithProjection`."""
     renamed: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         if not name.startswith(PARTS) or any(part in name for part in UNUSED):
             continue
         for pattern, replacement in NAMES.items():
             name = re.sub(pattern, replacement, name)
-        if ".qkv." in name:  # one matrix for three, stacked
+        if ".qkv." in name:  # three matrices stacked in one
             for part, rows in zip(("query", "key", "value"), tensor.chunk(3), strict=True):
                 renamed[name.replace("qkv", part)] = rows
         else:

@@ -1,8 +1,8 @@
 """MERT's hidden states, averaged over layers.
 
 Source: Li et al., MERT: Acoustic Music Understanding Model with Large-Scale Self-supervised Training, ICLR 2024. The
-hub's repository brings code of its own, which is not run: without constant-Q input and deep normalisation, as in
-MERT-v1-95M, the network is HuBERT's, and `transformers` has that.
+code in the hub's repository is not run: MERT-v1-95M has neither constant-Q input nor deep normalisation, so its network
+is HuBERT, which `transformers` has.
 """
 
 from __future__ import annotations
@@ -24,21 +24,25 @@ if TYPE_CHECKING:
 
 EXPECTED = "m-a-p/MERT-v1-95M of the hub"
 WINDOW = 30 * 24_000
+"""Samples in the longest window, 30 s."""
 FRAME = 400
-"""Samples of a first frame; the next begins 320 samples later."""
+"""Samples in a frame. The next frame begins 320 samples later."""
 
 
 class Mert(Embedding):
-    """768 numbers 75 times a second at 24 kHz.
+    """MERT: vectors of 768 numbers, 75 per second, at 24 kHz.
 
-    A clip longer than 30 s is cut into the fewest windows of equal length, so that none is much shorter than the
-    others; each goes through the network by itself, scaled to zero mean and unit variance, as the published
-    preprocessing does with a clip (`do_normalize`). A window of n samples has (n - 400) // 320 + 1 vectors.
+    A clip longer than 30 s is cut into the fewest possible windows of equal length. Each window is processed
+    independently, scaled to zero mean and unit variance, as the published preprocessing scales a clip
+    (`do_normalize`). A window of n samples has (n - 400) // 320 + 1 vectors.
 
     Args:
         config: the model's `config.json`.
-        checkpoint: its `pytorch_model.bin`.
-        layers: whose outputs are averaged; 0 is the input of the first, 12 the output of the last.
+        checkpoint: the model's `pytorch_model.bin`.
+        layers: numbers of the layers to average: 0 is the input of the first layer, 12 the output of the last.
+
+    Raises:
+        UserError: a layer does not exist, or a file is missing, damaged or of another model.
     """
 
     version = "1"
@@ -48,7 +52,7 @@ class Mert(Embedding):
     def __init__(self, config: Path, checkpoint: Path, layers: list[int]) -> None:
         from transformers import HubertModel
 
-        configuration = _hubert(config)
+        configuration = _hubert_configuration(config)
         self.dim = int(configuration.hidden_size)
         self.layers = layers
         last = configuration.num_hidden_layers
@@ -67,7 +71,7 @@ class Mert(Embedding):
         self.network.to(device)
 
     def embed(self, audio: Tensor) -> Tensor:
-        """(samples,) -> (frames, 768)."""
+        """Map (samples,) to (frames, 768)."""
         import torch
 
         device = next(self.network.parameters()).device
@@ -81,7 +85,8 @@ class Mert(Embedding):
         return torch.cat(rows)
 
 
-def _hubert(path: Path) -> HubertConfig:
+def _hubert_configuration(path: Path) -> HubertConfig:
+    """Read the configuration of MERT as one of HuBERT."""
     from transformers import HubertConfig
 
     content: dict[str, Any] = read_config(path, EXPECTED)
@@ -90,11 +95,11 @@ def _hubert(path: Path) -> HubertConfig:
             raise UserError(f"{path}: {option} is on, which is not HuBERT's network; expected {EXPECTED}")
     if content.get("sample_rate", Mert.sample_rate) != Mert.sample_rate:
         raise UserError(f"{path}: sample_rate is {content['sample_rate']}; expected {EXPECTED}, {Mert.sample_rate}")
-    of_the_file = {"model_type", "architectures", "transformers_version", "torch_dtype", "dtype"}
-    known = HubertConfig().to_dict().keys() - of_the_file
-    options = {key: value for key, value in content.items() if key in known}
-    options |= {"mask_time_prob": 0.0, "mask_feature_prob": 0.0}  # training's, which has a parameter of its own
+    file_keys = {"model_type", "architectures", "transformers_version", "torch_dtype", "dtype"}
+    option_names = HubertConfig().to_dict().keys() - file_keys
+    options = {key: value for key, value in content.items() if key in option_names}
+    options |= {"mask_time_prob": 0.0, "mask_feature_prob": 0.0}  # without masking, HuBERT has no `masked_spec_embed`
     try:
         return HubertConfig(**options)
-    except Exception as error:  # transformers validates with several types of its own
+    except Exception as error:  # transformers raises several types of its own
         raise UserError(f"{path}: cannot be used ({one_line(error)}); expected {EXPECTED}") from error

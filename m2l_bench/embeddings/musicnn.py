@@ -1,8 +1,9 @@
-"""MusiCNN trained on the tags of the Million Song Dataset: its penultimate layer, every 1.5 s for windows of 3 s.
+"""The penultimate layer of MusiCNN trained on the tags of the Million Song Dataset, every 1.5 s for windows of 3 s.
 
-The front end is that of the package musicnn 0.1.0, `extractor.py`: log10(10000 m + 1) of 96 mel bands m, through
-librosa's defaults. It keeps m in half precision, as here; the product and logarithm are in single precision, which is
-what numpy 1 made of that line of code (numpy 2 would stay in half precision, where loud music becomes infinite).
+The front end is that of the package musicnn 0.1.0, `extractor.py`: log10(10000 m + 1) of 96 mel bands m, with librosa's
+defaults. As in that package, m is in half precision, and the product and the logarithm are in single precision. The
+package's line of code does this with numpy 1; with numpy 2 it would stay in half precision, where loud music becomes
+infinite.
 """
 
 from __future__ import annotations
@@ -20,26 +21,27 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FRAMES, MELS = 187, 96
-"""A window: what the network was trained on, 3 s."""
+"""Frames and mel bands in a window, 3 s, as in training."""
 SAMPLE_RATE = 16_000
+"""Sample rate of the network's input in Hz."""
 FFT, HOP = 512, 256
-"""Samples."""
+"""Samples in a frame, and between frames."""
 WINDOW_HOP = 93
-"""Frames, half a window."""
+"""Frames between windows, half a window."""
 MINIMUM_SAMPLES = (FRAMES - 1) * HOP
-"""Frames are centred, the first on the first sample."""
+"""Samples for one window: frames are centred, the first on the first sample."""
 BATCH = 16
-"""Windows at once: what bounds memory."""
+"""Windows processed at once, which bounds memory."""
 
 
 class MusiCNN(Embedding):
     """The penultimate layer of MusiCNN-MSD.
 
     Args:
-        checkpoint: safetensors with the weights.
+        checkpoint: a safetensors file with the weights.
 
     Raises:
-        UserError: the file is not that.
+        UserError: the file is missing, damaged or of another network.
     """
 
     version = "1"
@@ -56,10 +58,10 @@ class MusiCNN(Embedding):
         self.network.to(device)
 
     def embed(self, audio: Tensor) -> Tensor:
-        """(samples,) at 16 kHz -> (frames, 200), one for each whole window, on the device of the network.
+        """Map (samples,) at 16 kHz to (windows, 200), one vector per whole window, on the network's device.
 
         Raises:
-            ValueError: not one channel, or shorter than a window.
+            ValueError: the audio has more than one channel, or is shorter than a window.
         """
         import torch
 
@@ -71,9 +73,9 @@ class MusiCNN(Embedding):
 
 
 def log_mel_windows(audio: Tensor) -> Iterator[Tensor]:
-    """(samples,) -> batches (windows, 187, 96), in order; frames that fill no window are left out.
+    """Yield batches (windows, 187, 96) of the log-mel spectrogram of (samples,); a partial last window is left out.
 
-    Each batch has its own spectrogram, so that memory does not grow with the audio's length.
+    Each batch has its own spectrogram, so memory does not grow with the length of the audio.
     """
     import torch
 
@@ -86,7 +88,10 @@ def log_mel_windows(audio: Tensor) -> Iterator[Tensor]:
 
 
 def _log_mel(samples: NDArray[np.float32], first: int, end: int) -> NDArray[np.float32]:
-    """Frames `first` to `end` (not included) of the audio's log-mel spectrogram, (frames, 96); zeros surround it."""
+    """Compute frames `first` to `end` (not included) of the log-mel spectrogram, (frames, 96).
+
+    The audio is taken as surrounded by zeros.
+    """
     import librosa
 
     start, stop = first * HOP - FFT // 2, (end - 1) * HOP + FFT // 2

@@ -1,8 +1,8 @@
-"""The MusiCNN of Pons and Serra 2019, "musicnn: Pre-trained Convolutional Neural Networks for Music Audio Tagging".
+"""The network of Pons and Serra 2019, "musicnn: Pre-trained Convolutional Neural Networks for Music Audio Tagging".
 
-As `models.py` of the package musicnn 0.1.0 builds it: filters shaped after timbre and rhythm, three convolutions over
-time with residual connections, all of them pooled over the window, two dense layers. Normalisation comes after the
-activation. Feature maps are (windows, channels, frames).
+It is built as in `models.py` of the package musicnn 0.1.0: filters shaped for timbre and rhythm, three convolutions
+over time with residual connections, pooling of all of these over the window, and two dense layers. Normalisation comes
+after the activation. Feature maps are (windows, channels, frames).
 """
 
 from __future__ import annotations
@@ -18,29 +18,30 @@ from m2l_bench.text import one_line
 
 UNITS, TAGS = 200, 50
 TIMBRAL = ((7, 38), (7, 67))
-"""Frames and mel bands of a filter: 0.4 and 0.7 of the bands."""
+"""Frames and mel bands of each timbral filter, which covers 0.4 or 0.7 of the bands."""
 TEMPORAL = ((128, 1), (64, 1), (32, 1))
+"""Frames and mel bands of each temporal filter."""
 TIMBRAL_FILTERS, TEMPORAL_FILTERS, MID_FILTERS = 204, 51, 64
 EPSILON = 1e-3
-"""TensorFlow's default of batch normalisation."""
+"""TensorFlow's default for batch normalisation."""
 
 
 class FrontEnd(nn.Module):
-    """Filters over time and frequency, then for each frame the maximum over frequency.
+    """Filters over time and frequency, then the maximum over frequency for each frame.
 
     Args:
-        filters: how many.
-        size: frames and mel bands of one.
+        filters: number of filters.
+        size: frames and mel bands of a filter.
     """
 
     def __init__(self, filters: int, size: tuple[int, int]) -> None:
         super().__init__()
-        self.padding = _same(size[0])
+        self.padding = _same_padding(size[0])
         self.conv = nn.Conv2d(1, filters, size)
         self.norm = nn.BatchNorm2d(filters, eps=EPSILON)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(windows, 1, frames, mels) -> (windows, filters, frames)."""
+        """Map (windows, 1, frames, mels) to (windows, filters, frames)."""
         x = self.conv(F.pad(x, (0, 0, *self.padding)))
         maximum: Tensor = self.norm(F.relu_(x)).amax(dim=3)
         return maximum
@@ -60,7 +61,7 @@ class MidEnd(nn.Module):
 
 
 class Network(nn.Module):
-    """Log-mel windows to tags, by way of the penultimate layer."""
+    """MusiCNN, from log-mel windows to tags and the penultimate layer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,10 +77,11 @@ class Network(nn.Module):
         self.tags = nn.Linear(UNITS, TAGS)
 
     def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-mel windows (windows, frames, mels) -> taggram and penultimate layer.
+        """Map log-mel windows (windows, frames, mels) to tags and the penultimate layer.
 
         Returns:
-            (windows, 50), a probability for each tag in the order of the package's `MSD_LABELS`; (windows, 200).
+            The probability of each tag, (windows, 50), in the order of the package's `MSD_LABELS`; and the penultimate
+            layer, (windows, 200).
         """
         x = self.input_norm(windows[:, None])
         front = torch.cat([block(x) for block in (*self.timbral, *self.temporal)], dim=1)
@@ -87,14 +89,14 @@ class Network(nn.Module):
         second = self.mid[1](first) + first
         third = self.mid[2](second) + second
         features = torch.cat([front, first, second, third], dim=1)
-        # Maximum and mean of a channel lie side by side in the published weights.
+        # The published weights expect the maximum and the mean of a channel next to each other.
         pooled = torch.stack([features.amax(dim=2), features.mean(dim=2)], dim=2).flatten(1)
         penultimate: Tensor = self.dense_norm(F.relu(self.dense(self.pooled_norm(pooled))))
         return self.tags(penultimate).sigmoid(), penultimate
 
 
 def load(path: Path) -> Network:
-    """The network with the weights of a safetensors file that `scripts/convert_musicnn.py` wrote.
+    """Load the network with the weights in a safetensors file that `scripts/convert_musicnn.py` wrote.
 
     Raises:
         UserError: the file is missing, damaged, or holds other tensors.
@@ -114,7 +116,7 @@ def load(path: Path) -> Network:
     return network.eval()
 
 
-def _same(frames: int) -> tuple[int, int]:
-    """Zeros before and after that keep the length; TensorFlow puts the odd one after."""
+def _same_padding(frames: int) -> tuple[int, int]:
+    """Compute the zeros before and after that keep the length; TensorFlow puts the odd zero after."""
     before = (frames - 1) // 2
     return before, frames - 1 - before

@@ -1,4 +1,4 @@
-"""Music2Latent's encoder with random weights: what the probe finds in its architecture alone, the floor of Table 1."""
+"""Music2Latent's encoder with random weights: the score that a probe reaches from the architecture alone."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
     from m2l_bench.music2latent.networks import Networks
 
 CROP_LATENTS = 8
-"""Of a crop: 64 spectrogram frames at full size, as in training."""
+"""Latents in a crop: 64 spectrogram frames at full size, as in training."""
 
 
 class UntrainedMusic2Latent(Embedding):
-    """The widest layer of the encoder, as `Music2Latent.features`, of a network that was never trained.
+    """The widest layer of the encoder, as in `Music2Latent.features`, of a network that was never trained.
 
-    At its own initialisation each residual branch and attention layer ends in zeros, which leaves an encoder that is
-    linear but for its normalisations. Here those layers are drawn like any other layer of PyTorch, so that every
-    branch acts.
+    Music2Latent initialises the last layer of each residual branch and of each attention with zeros, so its untrained
+    encoder is linear except for its normalisations. This class initialises those layers like any other layer in
+    PyTorch, so every branch has an effect.
 
-    Whole clips would cost too much for a floor: it hears crops of training length, evenly spread.
+    Whole clips would take too long for a baseline, so the features are those of evenly spaced crops of training length.
 
     Args:
-        preset: a configuration of `music2latent.config.PRESETS`.
-        seed: of the weights.
-        crops: how many; one is the middle of the clip.
+        preset: a configuration in `music2latent.config.PRESETS`.
+        seed: random seed of the weights.
+        crops: number of crops per clip; a single crop is the middle of the clip.
 
     Raises:
-        UserError: no such preset.
+        UserError: there is no such preset, or fewer than one crop.
     """
 
     version = "1"
@@ -43,8 +43,10 @@ class UntrainedMusic2Latent(Embedding):
         from m2l_bench.music2latent.checkpoint import Checkpoint
         from m2l_bench.music2latent.config import PRESETS
 
-        if preset not in PRESETS or crops < 1:
-            raise UserError(f"no preset '{preset}' ({', '.join(PRESETS)}), or fewer crops than one: {crops}")
+        if preset not in PRESETS:
+            raise UserError(f"no preset '{preset}': expected one of {', '.join(PRESETS)}")
+        if crops < 1:
+            raise UserError(f"crops is {crops}: expected at least 1")
         self.crops = crops
         self.model = Music2Latent(Checkpoint(_random_networks(preset, seed), Path(f"{preset} untrained"), ""))
         self.sample_rate = self.model.config.sample_rate
@@ -56,15 +58,15 @@ class UntrainedMusic2Latent(Embedding):
         self.model.to(device)
 
     def embed(self, audio: Tensor) -> Tensor:
-        """(samples,) -> (frames, dim), the crops one after the other."""
+        """Map (samples,) to (frames, dim), the crops one after the other."""
         return self.embed_batch(audio[None])[0]
 
     def embed_batch(self, audio: Tensor) -> Tensor:
-        """(batch, samples) -> (batch, frames, dim); audio shorter than a crop is heard whole."""
+        """Map (batch, samples) to (batch, frames, dim); audio shorter than a crop is used as a whole."""
         import torch
 
-        room = max(audio.shape[1] - self.crop, 0)
-        starts = [round(room * (i + 0.5) / self.crops) for i in range(self.crops)]
+        last_start = max(audio.shape[1] - self.crop, 0)
+        starts = [round(last_start * (i + 0.5) / self.crops) for i in range(self.crops)]
         crops = torch.stack([audio[:, start : start + self.crop] for start in starts], dim=1)
         features = self.model.features(crops.flatten(0, 1))
         return features.transpose(1, 2).reshape(len(audio), -1, self.dim)

@@ -1,6 +1,6 @@
-"""VGGish as the package `frechet-audio-distance` uses it: no PCA, the last layer without its ReLU.
+"""VGGish as the package `frechet-audio-distance` uses it: without PCA and without the last ReLU.
 
-Source: Hershey et al., CNN Architectures for Large-Scale Audio Classification, ICASSP 2017. Network and log-mel
+Source: Hershey et al., CNN Architectures for Large-Scale Audio Classification, ICASSP 2017. The network and the log-mel
 spectrogram are those of the package `torchvggish`, a port of the TensorFlow original.
 """
 
@@ -20,15 +20,19 @@ EXPECTED = "the VGGish of torchvggish, vggish-10086976.pth"
 WINDOW = 15_360
 """Samples from one window to the next: 96 frames of 10 ms."""
 OVERHANG = 240
-"""Samples that the last frame of a window, 25 ms long, reaches into the next."""
+"""Samples by which the last frame of a window, 25 ms long, reaches into the next window."""
 BATCH = 64
+"""Windows processed at once, which bounds memory."""
 
 
 class VGGish(Embedding):
-    """128 numbers for every whole window of 0.96 s at 16 kHz.
+    """VGGish: vectors of 128 numbers for every whole window of 0.96 s at 16 kHz.
 
     Args:
         checkpoint: the state of torchvggish's network.
+
+    Raises:
+        UserError: the file is missing, damaged or of another network.
     """
 
     version = "1"
@@ -51,7 +55,7 @@ class VGGish(Embedding):
         self.network.to(device)
 
     def embed(self, audio: Tensor) -> Tensor:
-        """(samples,) -> (windows, 128)."""
+        """Map (samples,) to (windows, 128)."""
         import torch
         from torchvggish.vggish_input import waveform_to_examples
 
@@ -59,7 +63,7 @@ class VGGish(Embedding):
         samples = audio.cpu().numpy()
         windows = (len(samples) - OVERHANG) // WINDOW
         rows = []
-        # A batch at a time: the spectrogram of an hour would take gigabytes.
+        # One spectrogram per batch: the spectrogram of an hour would take gigabytes.
         for first in range(0, windows, BATCH):
             last = min(first + BATCH, windows)
             examples = waveform_to_examples(samples[first * WINDOW : last * WINDOW + OVERHANG], self.sample_rate)

@@ -1,8 +1,8 @@
-"""Runs on disk -> figures. They only read runs; no model is ever run.
+"""Figures from runs on disk. These modules only read runs; no model is ever run.
 
-Each module draws one figure: its `figure(...)` takes what the functions of `runs` read and returns a matplotlib
-`Figure`, drawn without a display and without touching the caller's matplotlib. `style.save` writes it as PDF, SVG or
-PNG, `style.to_svg` gives it as text for a page.
+Each module draws one figure: its `figure(...)` takes what the functions of `plots.runs` read and returns a matplotlib
+`Figure`. It needs no display and does not change the caller's matplotlib. `style.save` writes the figure as PDF, SVG or
+PNG, and `style.to_svg` returns it as text for a page.
 
 | module | figure |
 |---|---|
@@ -10,8 +10,8 @@ PNG, `style.to_svg` gives it as text for a page.
 | `pareto` | quality against rate, and against speed |
 | `figure2` | quality against denoising steps: Figure 2 of the paper |
 | `spectrograms` | original and reconstructions of some clips, and where they differ |
-| `training` | loss and held-out figures of training runs |
-| `confusion` | which classes a probe takes for which |
+| `training` | loss and held-out scores of training runs |
+| `confusion` | which classes a probe confuses |
 
-`looks` gives a system the same colour and marker in all of them.
+`looks` gives a system the same colour and marker in all figures.
 """

@@ -1,4 +1,4 @@
-"""Which classes a probe takes for which: its confusion matrix on the test clips."""
+"""Which classes a probe confuses: its confusion matrix on the test clips."""
 
 from __future__ import annotations
 
@@ -15,34 +15,36 @@ from m2l_bench.runs.probe import ProbeRun
 from m2l_bench.tables.probes import model_title
 
 MOST_NUMBERS = 14
-"""With more classes the numbers are too small to read: the colours alone stay."""
+"""Largest number of classes with percentages in the cells; with more, they would be too small to read."""
 COLOURS = "Blues"
 
 
 @styled
 def figure(probes: Sequence[ProbeRun]) -> Figure:
-    """A panel a probe: of each row's true class, the percentage predicted as each column's; the mean over seeds.
+    """Draw one panel per probe: the percentage of each true class (row) predicted as each class (column).
+
+    Percentages are means over seeds.
 
     Raises:
-        UserError: a probe of tags, of which a clip may have several.
+        UserError: the clips of a probe may have several tags each, so it has no confusion matrix.
     """
     for run in probes:
         if run.results.confusion is None:
             raise UserError(
-                f"{run.folder}: its clips have several tags each, so it has no confusion matrix: use --task"
+                f"{run.folder}: its clips have several tags each, so it has no confusion matrix: choose another --task"
             )
     columns = 1 if len(probes) == 1 else 2
     width = COLUMN_INCHES if columns == 1 else PAGE_INCHES
     drawing, axes = panels(len(probes), height=0.95 * width / columns, columns=columns)
-    several = len({run.key.task for run in probes}) > 1
+    several_tasks = len({run.key.task for run in probes}) > 1
     for axis, run in zip(axes, probes, strict=True):
-        image = _matrix(axis, run)
-        axis.set_title(model_title(run) + (f"\n{run.manifest.task.title}" if several else ""))
+        image = _draw_matrix(axis, run)
+        axis.set_title(model_title(run) + (f"\n{run.manifest.task.title}" if several_tasks else ""))
     drawing.colorbar(image, ax=axes, label="of the true class (%)", shrink=0.6, pad=0.02)
     return drawing
 
 
-def _matrix(axis: Axes, run: ProbeRun) -> AxesImage:
+def _draw_matrix(axis: Axes, run: ProbeRun) -> AxesImage:
     counts = np.array(run.results.confusion, np.float64)
     clips = counts.sum(axis=1, keepdims=True)
     percent = 100 * counts / np.where(clips > 0, clips, np.nan)

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from m2l_bench.errors import UserError
 from m2l_bench.plots.looks import Look, looks
-from m2l_bench.plots.runs import choose_metrics, system, unequal_clips
+from m2l_bench.plots.runs import choose_metrics, system_name, unequal_clips
 from m2l_bench.plots.style import QUIET, footnote, legend, metric_label, panels, styled
 from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.tables.reconstruction import published
@@ -21,10 +21,10 @@ PAPER = "dashed: the paper's Table 2, on all of MusicCaps; its Figure 2 states n
 
 @styled
 def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = ()) -> Figure:
-    """A panel a metric, a line a system; bands are 95 % bootstrap intervals over clips.
+    """Draw one panel per metric and one line per system; bands are 95 % bootstrap intervals over clips.
 
-    Runs of systems without denoising steps are left out. The paper's figure of a system, where Table 2 has one, is a
-    dashed line at the card's number of steps.
+    Runs of systems without denoising steps, and runs with a seed other than 0, are left out. A dashed line shows the
+    paper's result for a system, where Table 2 has one; its label names the card's number of steps.
 
     Raises:
         UserError: no run has denoising steps, or no run has the metric.
@@ -34,16 +34,16 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = ()) -> Figure:
         names = ", ".join(run.name for run in runs)
         raise UserError(f"{names}: no denoising steps; `m2l-bench sweep` makes runs at several numbers of them")
     metrics = choose_metrics(swept, metrics)
-    systems = sorted({system(run) for run in swept})
-    look = looks(systems)
-    titles = {system(run): run.manifest.card.title for run in swept}
+    systems = sorted({system_name(run) for run in swept})
+    system_looks = looks(systems)
+    titles = {system_name(run): run.manifest.card.title for run in swept}
     drawing, axes = panels(len(metrics), height=2.1, extra=0.4)
     notes = unequal_clips(swept)
     for axis, name in zip(axes, metrics, strict=True):
-        for one in systems:
-            members = [run for run in swept if system(run) == one]
-            _line(axis, members, name, look[one])
-            notes += [PAPER] if _paper(axis, members[0], name, look[one]) else []
+        for system in systems:
+            system_runs = [run for run in swept if system_name(run) == system]
+            _draw_line(axis, system_runs, name, system_looks[system])
+            notes += [PAPER] if _draw_published(axis, system_runs[0], name, system_looks[system]) else []
         counts = sorted({run.manifest.key.steps or 1 for run in swept})
         axis.set_xscale("log", base=2)
         axis.xaxis.set_major_locator(FixedLocator(counts))
@@ -51,12 +51,12 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = ()) -> Figure:
         axis.xaxis.set_minor_locator(NullLocator())
         axis.set_xlabel("Denoising steps")
         axis.set_ylabel(metric_label(name))
-    legend(drawing, {titles[one]: look[one] for one in systems})
+    legend(drawing, {titles[system]: system_looks[system] for system in systems})
     footnote(drawing, list(dict.fromkeys(notes)))
     return drawing
 
 
-def _line(axis: Axes, runs: Sequence[MeasuredRun], name: str, look: Look) -> None:
+def _draw_line(axis: Axes, runs: Sequence[MeasuredRun], name: str, look: Look) -> None:
     points = pd.DataFrame(
         [(run.manifest.key.steps, *run.figure(name)) for run in runs], columns=["steps", "value", "low", "high"]
     ).sort_values("steps")
@@ -64,8 +64,8 @@ def _line(axis: Axes, runs: Sequence[MeasuredRun], name: str, look: Look) -> Non
     axis.fill_between(points["steps"], points["low"], points["high"], color=look.colour, alpha=0.15, linewidth=0)
 
 
-def _paper(axis: Axes, run: MeasuredRun, name: str, look: Look) -> bool:
-    """Whether there is one to draw."""
+def _draw_published(axis: Axes, run: MeasuredRun, name: str, look: Look) -> bool:
+    """Draw the paper's result as a dashed line, and return whether there is one."""
     value = published(run.manifest.card.paper_row, name)
     if value is None:
         return False

@@ -1,8 +1,7 @@
 """A colour and a marker for each system, the same in every figure.
 
-Colours are of palettes that keep apart for colour-blind readers (Okabe and Ito 2008; Tol 2021, "muted"). There are more
-systems than such colours, so a colour stands for a family, a marker for its member: colour never carries a meaning
-alone.
+Colours are from palettes that colour-blind readers can tell apart (Okabe and Ito 2008; Tol 2021, "muted"). There are
+more systems than such colours, so a colour means a family and a marker its member: no meaning depends on colour alone.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ BLUE, SKY, GREEN, ORANGE, VERMILLION, PINK = "#0072B2", "#56B4E9", "#009E73", "#
 INDIGO, TEAL, OLIVE, WINE, ROSE = "#332288", "#44AA99", "#999933", "#882255", "#CC6677"
 FREE_COLOURS = (INDIGO, ROSE, TEAL, WINE, OLIVE, BLUE, VERMILLION, GREEN)
 FREE_MARKERS = ("p", ">", "d", "8")
-"""For systems that are not listed below; no listed one has these markers."""
+"""Markers for systems that are not listed below; no listed system has one of these."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """Colour as #RRGGBB, marker as matplotlib names it."""
+    """Colour as #RRGGBB, and marker as in matplotlib."""
 
     colour: str
     marker: str
@@ -55,21 +54,21 @@ KNOWN = {
 
 
 def looks(names: Iterable[str]) -> dict[str, Look]:
-    """The look of each system of a figure, all different.
+    """Give each system of a figure a look, all different.
 
-    A system that is not listed gets a free look by its name alone. Only where another one of the same figure, earlier
-    in the alphabet, has that colour already, it takes the next.
+    A system that is not listed in `KNOWN` gets a free look that depends on its name. It takes the next one only where
+    another such system of the same figure, earlier in the alphabet, already has that colour.
     """
     free = [Look(colour, marker) for marker in FREE_MARKERS for colour in FREE_COLOURS]
-    chosen: dict[str, Look] = {}
-    own: dict[str, Look] = {}
+    listed: dict[str, Look] = {}
+    unlisted: dict[str, Look] = {}
     for name in sorted(names):
         if name in KNOWN:
-            chosen[name] = KNOWN[name]
+            listed[name] = KNOWN[name]
             continue
         first = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % len(free)
-        turns = free[first:] + free[:first]
-        colours = {look.colour for look in own.values()}
-        left = [look for look in turns if look not in own.values()] or turns
-        own[name] = next((look for look in left if look.colour not in colours), left[0])
-    return chosen | own
+        candidates = free[first:] + free[:first]
+        used_colours = {look.colour for look in unlisted.values()}
+        unused = [look for look in candidates if look not in unlisted.values()] or candidates
+        unlisted[name] = next((look for look in unused if look.colour not in used_colours), unused[0])
+    return listed | unlisted

@@ -1,4 +1,4 @@
-"""Quality against what it costs: values and bits a second, and time. Few or fast is to the left, good is up."""
+"""Quality against its costs: bit rate, latent values per second, and speed. Higher on an axis of quality is better."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from m2l_bench.tables.rate_quality import latents_of, rates_of
 
 COSTS = {
     "kilobits_per_second": "Rate (kb/s)\n← lower is better",
-    "values_per_second": "Latent values a second\n← lower is better",
+    "values_per_second": "Latent values per second\n← lower is better",
     "real_time_factor": "Speed, encoding and decoding\n(times real time)  higher is better →",
 }
 CONTINUOUS_BITS = 32
-"""Of a latent value that is a number; fewer are an index."""
+"""Bits of a latent value that is a continuous number; a value with fewer bits is an index of a codebook."""
 
 
 def frame(runs: Sequence[MeasuredRun], metrics: Sequence[str]) -> pd.DataFrame:
-    """A row a run: `name`, `title`, the costs, and each metric with `_low` and `_high`; NaN where not known.
+    """Make a table with one row per run: `name`, `title`, the costs, and each metric with `_low` and `_high`.
 
-    Indices of codebooks are no latent values in the sense of a number each: of these systems only kb/s are compared.
+    Unknown figures are NaN. Indices of codebooks are not counted as latent values, so systems with codebooks have no
+    `values_per_second`: compare them by their kb/s.
     """
     rows = []
     for run in runs:
@@ -39,7 +40,7 @@ def frame(runs: Sequence[MeasuredRun], metrics: Sequence[str]) -> pd.DataFrame:
         latents = latents_of(run)
         if latents and latents.bits < CONTINUOUS_BITS:
             rates["values_per_second"] = float("nan")
-        seconds = sum(1 / rates[f"{way}_real_time_factor"] for way in ("encode", "decode"))
+        seconds = sum(1 / rates[f"{direction}_real_time_factor"] for direction in ("encode", "decode"))
         row = {"name": run.name, "title": run.title, **rates, "real_time_factor": 1 / seconds}
         for name in metrics:
             row |= dict(zip((name, f"{name}_low", f"{name}_high"), run.figure(name), strict=True))
@@ -49,10 +50,11 @@ def frame(runs: Sequence[MeasuredRun], metrics: Sequence[str]) -> pd.DataFrame:
 
 @styled
 def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = (), costs: Sequence[str] = tuple(COSTS)) -> Figure:
-    """A row a metric, a panel a cost; bars are 95 % bootstrap intervals, the line joins what nothing else beats.
+    """Draw one row per metric and one panel per cost; bars are 95 % bootstrap intervals.
 
-    Rates and speeds are of all channels of a clip. Systems without a rate (anchors) or of infinite quality (an exact
-    copy) have no place; they are named below.
+    A line joins the systems that no other beats in both quality and cost. Rates and speeds are over all channels of a
+    clip. Systems without a rate (anchors) or with infinite quality (exact copies) cannot be drawn; a footnote names
+    them.
 
     Raises:
         UserError: no run has the metric, or none has any of the costs.
@@ -61,38 +63,38 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = (), costs: Sequ
     data = frame(runs, metrics).replace([np.inf, -np.inf], np.nan).sort_values("kilobits_per_second")
     costs = [cost for cost in costs if data[cost].notna().any()]
     if not costs:
-        raise UserError(f"{', '.join(data['name'])}: no rate and no speed is known of any")
-    look = looks(data["name"])
+        raise UserError(f"{', '.join(data['name'])}: no rate and no speed is known of any of these systems")
+    system_looks = looks(data["name"])
     drawing, axes = panels(len(metrics) * len(costs), height=2.0, columns=len(costs), share=True, extra=1.0)
     handles: dict[str, Look] = {}
-    for place, axis in enumerate(axes):
-        name, cost = metrics[place // len(costs)], costs[place % len(costs)]
+    for position, axis in enumerate(axes):
+        name, cost = metrics[position // len(costs)], costs[position % len(costs)]
         points = data.dropna(subset=[name, cost])
-        _front(axis, points, cost, name)
+        _draw_front(axis, points, cost, name)
         for point in points.to_dict("records"):
-            _point(axis, point, cost, name, look[point["name"]])
-            handles[point["title"]] = look[point["name"]]
+            _draw_point(axis, point, cost, name, system_looks[point["name"]])
+            handles[point["title"]] = system_looks[point["name"]]
         axis.set_xscale("log")
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter("{x:,g}")
         axis.xaxis.set_minor_formatter(NullFormatter())
-        if place >= len(axes) - len(costs):
+        if position >= len(axes) - len(costs):
             axis.set_xlabel(COSTS[cost])
-        if place % len(costs) == 0:
+        if position % len(costs) == 0:
             axis.set_ylabel(metric_label(name))
     legend(drawing, handles)
     footnote(drawing, _notes(runs, [title for title in data["title"] if title not in handles]))
     return drawing
 
 
-def _point(axis: Axes, point: dict[Any, Any], cost: str, name: str, look: Look) -> None:
+def _draw_point(axis: Axes, point: dict[Any, Any], cost: str, name: str, look: Look) -> None:
     value = point[name]
     errors = [[value - point[f"{name}_low"]], [point[f"{name}_high"] - value]]
     axis.errorbar(point[cost], value, errors, color=look.colour, marker=look.marker, elinewidth=0.8, zorder=3)
 
 
-def _front(axis: Axes, points: pd.DataFrame, cost: str, name: str) -> None:
-    """Joins the systems that no other beats in both."""
+def _draw_front(axis: Axes, points: pd.DataFrame, cost: str, name: str) -> None:
+    """Join the systems that no other beats in both quality and cost."""
     best_first = points.assign(quality=points[name] * (1 if metric(name).higher_is_better else -1))
     best_first = best_first.sort_values([cost, "quality"], ascending=[cost != "real_time_factor", False])
     front = best_first[best_first["quality"] > best_first["quality"].cummax().shift(fill_value=-np.inf)]
@@ -100,11 +102,15 @@ def _front(axis: Axes, points: pd.DataFrame, cost: str, name: str) -> None:
 
 
 def _notes(runs: Sequence[MeasuredRun], absent: Sequence[str]) -> list[str]:
-    """What is to be known of the systems' rates, once for all that it holds for; those without a place."""
-    titles: dict[str, list[str]] = {}
+    """Write the footnotes: each remark on rates once, with the systems it applies to, and systems that are not drawn.
+
+    Args:
+        absent: titles of the systems that are not drawn.
+    """
+    titles_by_remark: dict[str, list[str]] = {}
     for run in runs:
         for remark in rates_of(run).remarks:
-            titles.setdefault(remark, []).append(run.title)
-    notes = [f"{', '.join(named)}: {remark}" for remark, named in titles.items()]
-    unsaid = [title for title in absent if not any(title in named for named in titles.values())]
-    return [*unequal_clips(runs), *notes, *([f"no finite figure: {', '.join(unsaid)}"] if unsaid else [])]
+            titles_by_remark.setdefault(remark, []).append(run.title)
+    notes = [f"{', '.join(titles)}: {remark}" for remark, titles in titles_by_remark.items()]
+    unexplained = [title for title in absent if not any(title in titles for titles in titles_by_remark.values())]
+    return [*unequal_clips(runs), *notes, *([f"no finite figure: {', '.join(unexplained)}"] if unexplained else [])]

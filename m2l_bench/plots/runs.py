@@ -1,4 +1,4 @@
-"""Runs on disk -> what figures are drawn of."""
+"""The runs and metrics that a figure shows, read from disk."""
 
 from __future__ import annotations
 
@@ -16,75 +16,76 @@ from m2l_bench.tables.reconstruction import COLUMNS, why_empty
 def load_runs(
     paths: Sequence[Path], task: str | None = None, models: Sequence[str] = (), reference: str = ORIGINALS
 ) -> list[MeasuredRun]:
-    """The newest run of each system and setting over one dataset.
+    """Read the newest run of each system and setting over one dataset.
 
     Args:
-        paths: folders of runs (`runs`), of one dataset's (`runs/bundled`), or runs themselves.
-        task: the dataset, where there are several.
-        models: only these systems, in this order; all by default.
-        reference: what Fréchet distances are against.
+        paths: a folder of runs (`runs`), of one dataset's runs (`runs/bundled`), or single runs.
+        task: name of the dataset; needed where there are several.
+        models: read only these systems, in this order; default: all.
+        reference: reference of the Fréchet distances.
 
     Raises:
-        UserError: no runs there, none of this dataset or of these systems, or several datasets and none named.
+        UserError: there are no runs, none of this dataset or of these systems, or several datasets and none is named.
     """
-    shown = ", ".join(map(str, paths))
-    runs = newest_runs(in_dataset(_find(paths, "manifest.json"), task, shown), reference).runs
-    known = {run.name for run in runs} | {system(run) for run in runs}
+    source = ", ".join(map(str, paths))
+    runs = newest_runs(in_dataset(_find_folders(paths, "manifest.json"), task, source), reference).runs
+    names = {run.name for run in runs} | {system_name(run) for run in runs}
     for name in models:
-        if name not in known:
-            raise UserError(f"{shown}: no run of '{name}'; there are {', '.join(sorted(run.name for run in runs))}")
+        if name not in names:
+            raise UserError(f"{source}: no run of '{name}'; there are {', '.join(sorted(run.name for run in runs))}")
     if not models:
         return sorted(runs, key=lambda run: (run.manifest.card.title, run.manifest.key.steps or 0, run.name))
-    return [run for name in models for run in runs if name in (run.name, system(run))]
+    return [run for name in models for run in runs if name in (run.name, system_name(run))]
 
 
 def load_probes(paths: Sequence[Path], task: str | None = None, models: Sequence[str] = ()) -> list[ProbeRun]:
-    """The finished probes below `paths`, as `load_runs`; the newest of each name.
+    """Read the newest finished probe of each name below `paths`; the arguments are those of `load_runs`.
 
     Raises:
         UserError: there are none.
     """
-    found = [run for run in map(ProbeRun, _find(paths, MANIFEST)) if run.finished]
-    wanted = [run for run in found if task in (None, run.key.task) and (not models or run.key.model in models)]
-    newest, _ = newest_probes(wanted)
+    finished = [run for run in map(ProbeRun, _find_folders(paths, MANIFEST)) if run.finished]
+    matching = [run for run in finished if task in (None, run.key.task) and (not models or run.key.model in models)]
+    newest, _ = newest_probes(matching)
     if not newest:
-        there = ", ".join(sorted({f"{run.key.task}/{run.folder.name}" for run in found}))
-        hint = f"there are {there}" if there else "`m2l-bench probe` makes them"
+        names = ", ".join(sorted({f"{run.key.task}/{run.folder.name}" for run in finished}))
+        hint = f"there are {names}" if names else "`m2l-bench probe` makes them"
         raise UserError(f"{', '.join(map(str, paths))}: no such probes there; {hint}")
     return [newest[key] for key in sorted(newest)]
 
 
-def system(run: MeasuredRun) -> str:
-    """Name of the run's system, whatever its settings."""
+def system_name(run: MeasuredRun) -> str:
+    """Name of the run's system, without its settings."""
     return run.manifest.key.system
 
 
-def choose_metrics(runs: Sequence[MeasuredRun], asked: Sequence[str], paired: bool = False) -> list[str]:
-    """The metrics to draw: those asked for, else all that were measured.
+def choose_metrics(runs: Sequence[MeasuredRun], names: Sequence[str], paired: bool = False) -> list[str]:
+    """Choose the metrics to draw.
 
     Args:
-        paired: only those that have a value for each clip.
+        names: the metrics that the user asks for; none: all that were measured.
+        paired: choose only metrics that have a value for each clip.
 
     Raises:
-        UserError: one that there is not, or that was measured on no run.
+        UserError: there is no such metric, or it was measured on no run.
     """
     every = dict.fromkeys([*COLUMNS, *sorted({name for run in runs for name in run.requested_metrics})])
     possible = [name for name in every if name in PAIRED or not paired]
-    measured = [name for name in possible if any(has(run, name) for run in runs)]
-    for name in asked:
+    measured = [name for name in possible if any(has_metric(run, name) for run in runs)]
+    for name in names:
         if name not in PAIRED and (paired or set_metric(name) is None):
             kind = " with a value for each clip" if paired else ""
             raise UserError(f"no metric '{name}'{kind}; there are {', '.join(possible)}")
         if name not in measured:
-            asked_for = any(name in run.manifest.metric_versions for run in runs)
-            reason = "no value, or none against this reference" if asked_for else why_empty(name, list(runs))
+            attempted = any(name in run.manifest.metric_versions for run in runs)
+            reason = "no value, or none against this reference" if attempted else why_empty(name, list(runs))
             raise UserError(f"{name}: on {', '.join(run.name for run in runs)} {reason}")
     if not measured:
         raise UserError(f"nothing was measured on {', '.join(run.name for run in runs)}")
-    return list(asked) or measured
+    return list(names) or measured
 
 
-def has(run: MeasuredRun, name: str) -> bool:
+def has_metric(run: MeasuredRun, name: str) -> bool:
     """Whether the metric was measured on the run."""
     if name in PAIRED:
         return bool(run.values(name))
@@ -92,17 +93,17 @@ def has(run: MeasuredRun, name: str) -> bool:
 
 
 def unequal_clips(runs: Sequence[MeasuredRun]) -> list[str]:
-    """What a reader must know where systems were scored on different numbers of clips."""
+    """Write a footnote if the systems were scored on different numbers of clips; otherwise return an empty list."""
     counts = {run.title: len(run.measured) for run in runs}
     most = max(counts.values())
     fewer = [f"{title} on {count}" for title, count in counts.items() if count < most]
     return [f"scored on {most} clips, {', '.join(fewer)}"] if fewer else []
 
 
-def _find(paths: Sequence[Path], manifest: str) -> list[Path]:
-    """Folders that hold a file `manifest`: given, or one or two levels below."""
-    found: dict[Path, None] = {}
+def _find_folders(paths: Sequence[Path], manifest: str) -> list[Path]:
+    """Find folders with a file `manifest`: the paths themselves, or folders one or two levels below."""
+    folders: dict[Path, None] = {}
     for path in paths:
         for pattern in (manifest, f"*/{manifest}", f"*/*/{manifest}"):
-            found |= dict.fromkeys(sorted(file.parent.resolve() for file in path.glob(pattern)))
-    return list(found)
+            folders |= dict.fromkeys(sorted(file.parent.resolve() for file in path.glob(pattern)))
+    return list(folders)

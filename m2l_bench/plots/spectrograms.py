@@ -1,7 +1,8 @@
 """Spectrograms of clips' originals and of their reconstructions, and below them what is too loud or too soft.
 
-Mel spectrograms (Slaney's scale) of the mean of the channels. The difference of levels is shown, not the level of the
-difference: a decoder that makes up phases is far from the original sample by sample even where it sounds the same.
+They are mel spectrograms (Slaney's scale) of the mean of the channels. The lower row shows the difference of levels,
+not the level of the difference: a decoder that invents phases is far from the original sample by sample even where it
+sounds the same.
 """
 
 from __future__ import annotations
@@ -30,14 +31,15 @@ from m2l_bench.text import first_of
 
 WINDOW, HOP, BANDS = 4096, 1024, 128
 RANGE_DB = 80.0
-"""Levels so far below the loudest band of a clip's original are not told apart."""
+"""Range of the colours: levels this far (dB) below the loudest band of a clip's original look like silence."""
 ERROR_DB = 20.0
+"""Largest level difference (dB) with a colour of its own."""
 SILENCE = 1e-12
-"""Power that counts as the loudest band of a clip without any."""
+"""Power used as the loudest band of a silent clip."""
 FREQUENCIES_KHZ = (0.5, 1, 2, 4, 8, 16)
 MOST_SYSTEMS = 7
 LETTERS = 80
-"""Of all titles of a row together."""
+"""Number of letters that the titles of a row have room for, all together."""
 LEVELS, ERRORS = "magma", "PuOr_r"
 
 Levels = NDArray[np.float64]
@@ -46,62 +48,70 @@ Levels = NDArray[np.float64]
 
 @styled
 def figure(runs: Sequence[MeasuredRun], clips: Sequence[str] = (), data: Path | None = None) -> Figure:
-    """Two rows a clip, a column for the original and each system.
+    """Draw two rows per clip, with one column for the original and one for each system.
 
     Args:
-        runs: over one dataset, with their audio kept or recorded.
-        clips: their ids; by default the one of median score.
-        data: where the originals lie, if the runs do not say.
+        runs: runs over one dataset, whose audio was kept or recorded elsewhere.
+        clips: ids of the clips; default: the clip with the median score.
+        data: folder of the originals, if the runs do not name it.
 
     Raises:
         UserError: too many systems, no such clip, or its audio cannot be read.
     """
     if len(runs) > MOST_SYSTEMS:
         names = ", ".join(run.name for run in runs)
-        raise UserError(f"{len(runs)} systems, but {MOST_SYSTEMS} stand side by side at most: choose of {names}")
-    known = originals(runs[0], data)
+        raise UserError(f"{len(runs)} systems, but at most {MOST_SYSTEMS} fit side by side: choose from {names}")
+    clips_by_id = originals(runs[0], data)
     rows = [{row.id: row for row in run.measured} for run in runs]
-    everywhere = [id for id in rows[0] if id in known and all(id in one for one in rows)]
+    common = [id for id in rows[0] if id in clips_by_id and all(id in rows_by_id for rows_by_id in rows)]
     for id in clips:
-        if id not in everywhere:
+        if id not in common:
             raise UserError(
-                f"no clip '{id}' that all of these systems were measured on; there are {first_of(everywhere, 5)}"
+                f"no clip '{id}' that all of these systems were measured on; there are {first_of(common, 5)}"
             )
-    if not everywhere:
+    if not common:
         raise UserError(f"{', '.join(run.name for run in runs)}: no clip that all of them were measured on")
-    chosen = list(clips) or [_typical(runs[0], everywhere)]
-    drawing = Figure(figsize=(PAGE_INCHES, 2.7 * len(chosen)))
-    for part, id in zip(drawing.subfigures(len(chosen), 1, squeeze=False).flat, chosen, strict=True):
-        _clip(part, known[id], [(run, one[id]) for run, one in zip(runs, rows, strict=True)])
+    shown = list(clips) or [_median_clip(runs[0], common)]
+    drawing = Figure(figsize=(PAGE_INCHES, 2.7 * len(shown)))
+    for part, id in zip(drawing.subfigures(len(shown), 1, squeeze=False).flat, shown, strict=True):
+        _draw_clip(part, clips_by_id[id], [(run, rows_by_id[id]) for run, rows_by_id in zip(runs, rows, strict=True)])
     return drawing
 
 
-def _clip(part: SubFigure, clip: Clip, made: Sequence[tuple[MeasuredRun, Row]]) -> None:
-    """Both rows of one clip, from its row in each run."""
-    original, rate = read_original(clip, made[0][1])
-    axes = part.subplots(2, 1 + len(made), sharex=True, sharey=True, squeeze=False)
+def _draw_clip(part: SubFigure, clip: Clip, runs_and_rows: Sequence[tuple[MeasuredRun, Row]]) -> None:
+    """Draw both rows of one clip, from its row in each run."""
+    count = len(runs_and_rows)
+    original, rate = read_original(clip, runs_and_rows[0][1])
+    axes = part.subplots(2, 1 + count, sharex=True, sharey=True, squeeze=False)
     reference, loudest = levels(original, rate)
-    image = _show(axes[0, 0], reference, rate, LEVELS, -RANGE_DB, 0.0)
+    image = _draw_levels(axes[0, 0], reference, rate, LEVELS, -RANGE_DB, 0.0)
     axes[0, 0].set_title("Original")
     axes[1, 0].axis("off")
     name = axes[1, 0].text(0.9, 0.5, textwrap.fill(clip.id, 20), transform=axes[1, 0].transAxes)
     name.set(ha="right", va="center", fontsize=6, in_layout=False)
-    for (run, row), (above, below) in zip(made, axes.T[1:], strict=True):
+    for (run, row), (above, below) in zip(runs_and_rows, axes.T[1:], strict=True):
         level, _ = levels(read_reconstruction(run, row, rate), rate, loudest)
-        _show(above, level, rate, LEVELS, -RANGE_DB, 0.0)
-        above.set_title(textwrap.fill(run.title, LETTERS // (1 + len(made)), break_long_words=False))
+        _draw_levels(above, level, rate, LEVELS, -RANGE_DB, 0.0)
+        above.set_title(textwrap.fill(run.title, LETTERS // (1 + count), break_long_words=False))
         frames = min(level.shape[1], reference.shape[1])
-        error = _show(below, level[:, :frames] - reference[:, :frames], rate, ERRORS, -ERROR_DB, ERROR_DB)
-        below.set_title(_scores(row), fontsize=6 if len(made) < 6 else 5, color=QUIET)
+        error = _draw_levels(below, level[:, :frames] - reference[:, :frames], rate, ERRORS, -ERROR_DB, ERROR_DB)
+        below.set_title(_scores(row), fontsize=6 if count < 6 else 5, color=QUIET)
         below.set_xlabel("Time (s)")
-    _frequencies(axes, rate)
+    _label_frequencies(axes, rate)
     axes[0, 0].set_xlim(0, original.shape[1] / rate)
     part.colorbar(image, ax=list(axes[0]), label="Level (dB)", aspect=12, pad=0.01, ticks=MultipleLocator(20))
     part.colorbar(error, ax=list(axes[1]), label="Too loud by (dB)", aspect=12, pad=0.01, ticks=MultipleLocator(10))
 
 
 def levels(audio: Audio, rate: int, loudest: float | None = None) -> tuple[Levels, float]:
-    """Mel spectrogram, (bands, frames) in dB below `loudest`, and that: the power of its loudest band by default."""
+    """Compute a mel spectrogram.
+
+    Args:
+        loudest: power of 0 dB; default: the power of the loudest band.
+
+    Returns:
+        levels (bands, frames) in dB relative to `loudest`, and `loudest`.
+    """
     import librosa
 
     power: Levels = librosa.feature.melspectrogram(
@@ -111,32 +121,33 @@ def levels(audio: Audio, rate: int, loudest: float | None = None) -> tuple[Level
     return 10 * np.log10(np.maximum(power / top, 10 ** (-RANGE_DB / 10))), top
 
 
-def _show(axis: Axes, image: Levels, rate: int, colours: str, low: float, high: float) -> AxesImage:
+def _draw_levels(axis: Axes, image: Levels, rate: int, colours: str, low: float, high: float) -> AxesImage:
     extent = (0.0, image.shape[1] * HOP / rate, 0.0, float(BANDS))
     return axis.imshow(image, origin="lower", aspect="auto", extent=extent, cmap=colours, vmin=low, vmax=high)
 
 
-def _frequencies(axes: Any, rate: int) -> None:
-    """Ticks in kHz, labelled at the original."""
+def _label_frequencies(axes: Any, rate: int) -> None:
+    """Set the frequency ticks of all panels, and label the axis of the original in kHz."""
     import librosa
 
     ticks = [frequency for frequency in FREQUENCIES_KHZ if 2000 * frequency < rate]
     top = librosa.hz_to_mel(rate / 2)
-    places = [float(BANDS * librosa.hz_to_mel(1000 * frequency) / top) for frequency in ticks]
+    positions = [float(BANDS * librosa.hz_to_mel(1000 * frequency) / top) for frequency in ticks]
     for axis in axes.flat:
         axis.grid(visible=False)
-        axis.set_yticks(places, [f"{frequency:g}" for frequency in ticks])
+        axis.set_yticks(positions, [f"{frequency:g}" for frequency in ticks])
     axes[0, 0].set_ylabel("Frequency (kHz)")
 
 
 def _scores(row: Row) -> str:
-    found = [(PAIRED[name], value) for name in PAIRED if (value := row.value(name)) is not None]
-    values = ["∞" if np.isinf(value) else f"{value:.{metric.decimals}f}" for metric, value in found]
-    return "\n".join(f"{metric.title} {value} {metric.unit}" for (metric, _), value in zip(found, values, strict=True))
+    """Write a clip's scores, one line per metric."""
+    scores = [(PAIRED[name], value) for name in PAIRED if (value := row.value(name)) is not None]
+    texts = ["∞" if np.isinf(value) else f"{value:.{metric.decimals}f}" for metric, value in scores]
+    return "\n".join(f"{metric.title} {text} {metric.unit}" for (metric, _), text in zip(scores, texts, strict=True))
 
 
-def _typical(run: MeasuredRun, ids: Sequence[str]) -> str:
-    """The clip of median score, by the first metric that the run has."""
+def _median_clip(run: MeasuredRun, ids: Sequence[str]) -> str:
+    """Id of the clip with the median score, by the first metric that the run has."""
     scores = next((values for values in map(run.values, PAIRED) if values), {})
     ranked = sorted(ids, key=lambda id: scores.get(id, -np.inf))
     return ranked[len(ranked) // 2]

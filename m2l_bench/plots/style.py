@@ -1,4 +1,4 @@
-"""How all figures look, how large they are, and how they become files."""
+"""Style and sizes that all figures share, and writing figures as files."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from m2l_bench.metrics import metric
 from m2l_bench.plots.looks import Look
 
 COLUMN_INCHES = 3.35
-"""Width of a column of a two-column paper."""
+"""Width of a column of a two-column paper, inches."""
 PAGE_INCHES = 7.0
+"""Width of a page's text, inches."""
 SUFFIXES = (".pdf", ".svg", ".png")
-LETTERS_AN_INCH = 20
-"""Of a footnote, whose lines are as long as the figure is wide."""
+LETTERS_PER_INCH = 20
+"""Letters per inch of a footnote, whose lines are as long as the figure is wide."""
 QUIET = "#666666"
-"""Of what stands behind the data: notes, lines between clips."""
+"""Colour of everything that is less important than the data: notes, lines between clips."""
 
 SETTINGS: dict[Any, Any] = {
     "axes.axisbelow": True,
@@ -60,7 +61,7 @@ Result = TypeVar("Result")
 
 
 def styled(draw: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Decorates a function that draws: all figures share one style, and the caller's matplotlib stays as it was."""
+    """Decorate a drawing function: all figures share one style, and the caller's matplotlib settings do not change."""
 
     @functools.wraps(draw)
     def wrapper(*arguments: Parameters.args, **named: Parameters.kwargs) -> Result:
@@ -73,13 +74,13 @@ def styled(draw: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
 def panels(
     count: int, height: float, columns: int = 3, share: bool = False, extra: float = 0.0
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` panels: as wide as a column for one beside the other, as a page for more.
+    """Make a figure of `count` panels, as wide as a column of text if the panels are in one column, else as a page.
 
     Args:
-        height: of a row, inches.
-        columns: at most so many panels beside each other.
-        share: horizontal axes by column, vertical ones by row.
-        extra: height for what stands above and below all panels, inches.
+        height: height of a row, inches.
+        columns: largest number of panels side by side.
+        share: share horizontal axes within a column and vertical axes within a row.
+        extra: height for the legend and notes above and below all panels, inches.
     """
     columns = min(count, columns)
     rows = -(-count // columns)
@@ -92,17 +93,19 @@ def panels(
 
 
 def metric_label(name: str) -> str:
-    """For example "SI-SDR (dB)" and below it "higher is better →".
+    """Label of an axis, such as "SI-SDR (dB)" and below it "higher is better →".
 
-    The arrow is along the text: on a vertical axis it points up for higher, down for lower.
+    The arrow runs along the text: on a vertical axis it points up for higher and down for lower.
     """
-    described = metric(name)
-    unit = f" ({described.unit})" if described.unit else ""
-    return f"{described.title}{unit}\n" + ("higher is better →" if described.higher_is_better else "← lower is better")
+    definition = metric(name)
+    unit = f" ({definition.unit})" if definition.unit else ""
+    return f"{definition.title}{unit}\n" + (
+        "higher is better →" if definition.higher_is_better else "← lower is better"
+    )
 
 
 def legend(figure: Figure, entries: Mapping[str, Look]) -> None:
-    """Above all panels, once: titles with their colours and markers."""
+    """Draw one legend above all panels: titles with their colours and markers."""
     handles = [
         Line2D([], [], color=look.colour, marker=look.marker, linestyle="", label=title)
         for title, look in entries.items()
@@ -112,9 +115,9 @@ def legend(figure: Figure, entries: Mapping[str, Look]) -> None:
 
 
 def footnote(figure: Figure, notes: list[str]) -> None:
-    """What a reader must know of the figure, small, below it."""
+    """Write notes for the reader in small letters below the figure, one per line."""
     if notes:
-        lines = [textwrap.fill(note, int(figure.get_figwidth() * LETTERS_AN_INCH)) for note in notes]
+        lines = [textwrap.fill(note, int(figure.get_figwidth() * LETTERS_PER_INCH)) for note in notes]
         figure.supxlabel("\n".join(lines), fontsize=6, color=QUIET)
 
 
@@ -123,7 +126,7 @@ def save(figure: Figure, path: Path) -> Path:
     """Write a figure as PDF, SVG or PNG, by the suffix.
 
     Raises:
-        UserError: another suffix, or it cannot be written.
+        UserError: the path has another suffix, or the file cannot be written.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: a figure is written as {', '.join(SUFFIXES)}: choose one of these suffixes")
@@ -137,11 +140,12 @@ def save(figure: Figure, path: Path) -> Path:
 
 @styled
 def to_svg(figure: Figure) -> str:
-    """The figure as SVG text, to stand inside a page."""
+    """Write the figure as SVG text, for use inside a page."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata=_undated(".svg"))
     return buffer.getvalue()
 
 
 def _undated(suffix: str) -> dict[str, Any]:
+    """Metadata without a date, so that equal figures are equal files."""
     return {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(suffix, {})

@@ -1,4 +1,4 @@
-"""Loss and held-out figures of training runs, from their `log.jsonl`."""
+"""Loss and held-out scores of training runs, from their `log.jsonl`."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ PANELS = {
 }
 
 Log = dict[str, list[tuple[int, float]]]
-"""By name of the figure: iterations and values."""
+"""Iterations and values, by name of the logged quantity."""
 
 
 def read_logs(folders: Sequence[Path]) -> dict[str, Log]:
-    """The logs of training runs, by the folders' names (their paths where names are the same).
+    """Read the logs of training runs, by the names of their folders (by path where two names are equal).
 
-    A run that was killed goes on from its checkpoint: of iterations that were done twice, the last counts.
+    A killed run goes on from its checkpoint: where an iteration was done twice, the last values count.
 
     Raises:
-        UserError: no log there, or a damaged one.
+        UserError: there is no log, or it is damaged.
     """
     names = [folder.resolve().name for folder in folders]
     logs = {}
@@ -39,7 +39,7 @@ def read_logs(folders: Sequence[Path]) -> dict[str, Log]:
 
 @styled
 def figure(logs: Mapping[str, Log]) -> Figure:
-    """A panel for the loss and for each held-out figure, a line a run.
+    """Draw one panel for the loss and one for each held-out score, with one line per run.
 
     Raises:
         UserError: nothing was logged yet.
@@ -47,17 +47,17 @@ def figure(logs: Mapping[str, Log]) -> Figure:
     shown = [name for name in PANELS if any(log.get(name) for log in logs.values())]
     if not shown:
         raise UserError(f"{', '.join(logs)}: nothing logged yet")
-    look = looks(logs)
+    run_looks = looks(logs)
     drawing, axes = panels(len(shown), height=2.3)
     for axis, name in zip(axes, shown, strict=True):
         for run, log in logs.items():
             if log.get(name):
-                marker = "" if name == "loss" else look[run].marker
-                axis.plot(*zip(*log[name], strict=True), color=look[run].colour, marker=marker, markersize=4)
+                marker = "" if name == "loss" else run_looks[run].marker
+                axis.plot(*zip(*log[name], strict=True), color=run_looks[run].colour, marker=marker, markersize=4)
         axis.set_xlabel("Iteration")
         axis.set_ylabel(PANELS[name])
     if len(logs) > 1:
-        legend(drawing, look)
+        legend(drawing, run_looks)
     return drawing
 
 

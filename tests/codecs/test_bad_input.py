@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Cli, music
-from hub_server import serve
-from prepared import CARDS, FAMILIES, WITH_WEIGHTS, prepared
+from support.audio import music
+from support.command_line import Cli
+from support.hub_server import serve
 
+from devtools.random_codecs import CARDS, FAMILIES, WITH_WEIGHTS, prepare
 from m2l_bench.cards import SystemCard
 from m2l_bench.errors import UserError
 from m2l_bench.music2latent.hashes import file_checksum
@@ -33,8 +34,8 @@ def refused(card: SystemCard, folder: Path, path: Path, message: str = "") -> No
 
 @pytest.mark.parametrize("name", [name for name in FAMILIES if name in WITH_WEIGHTS])
 def test_files_that_are_cut_short_empty_or_of_another_system(name: str, tmp_path: Path) -> None:
-    card = prepared(name, tmp_path)
-    other = prepared(next(one for one in FAMILIES if one in WITH_WEIGHTS and one != name), tmp_path / "other")
+    card = prepare(name, tmp_path)
+    other = prepare(next(one for one in FAMILIES if one in WITH_WEIGHTS and one != name), tmp_path / "other")
     others = sorted(files_of(other, tmp_path / "other").values(), key=lambda path: path.stat().st_size)
     files = files_of(card, tmp_path)
     assert files.keys() == card.weights.keys()
@@ -70,7 +71,7 @@ def test_without_a_connection_the_command_for_later_is_said_of_every_repository(
 @pytest.fixture(scope="module")
 def runners(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CodecRunner]:
     folder = tmp_path_factory.mktemp("weights")
-    cards = [prepared(name, folder) for name in FAMILIES]
+    cards = [prepare(name, folder) for name in FAMILIES]
     return {card.name: load_runner(card, weights_dir=folder) for card in cards}
 
 

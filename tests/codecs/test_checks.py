@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from prepared import CARDS, CODECS, WITH_WEIGHTS, prepared
 
+from devtools.random_codecs import CARDS, CODECS, WITH_WEIGHTS, prepare
 from m2l_bench.errors import UserError
 from m2l_bench.systems.check import check_codec
 from m2l_bench.systems.loading import load_runner
@@ -14,7 +14,7 @@ from m2l_bench.systems.loading import load_runner
 
 @pytest.mark.parametrize("name", CODECS)
 def test_it_is_what_its_card_says(name: str, tmp_path: Path) -> None:
-    card = prepared(name, tmp_path)
+    card = prepare(name, tmp_path)
     runner = load_runner(card, weights_dir=tmp_path)
     assert (runner.chunk_seconds, len(runner.weights_sha256)) == (card.chunk_seconds, 64 if card.latents else 0)
     found = check_codec(card, runner)
@@ -24,6 +24,6 @@ def test_it_is_what_its_card_says(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [name for name in WITH_WEIGHTS if any(f.sha256 for f in CARDS[name].weights.values())])
 def test_other_weights_than_the_published_are_refused(name: str, tmp_path: Path) -> None:
-    prepared(name, tmp_path)
+    prepare(name, tmp_path)
     with pytest.raises(UserError, match=r": its SHA-256 is .* the card says"):
         load_runner(CARDS[name], weights_dir=tmp_path)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from checkpoints import audio, check_bad_pickles, check_contract, check_runner
+from support.codec_checks import audio, check_bad_pickles, check_contract, check_runner
 
 from m2l_bench.cards import load_cards
 from m2l_bench.codecs import codicodec as adapter
@@ -36,7 +36,7 @@ NARROW = {
 @pytest.fixture(scope="module", autouse=True)
 def upstream() -> Iterator[Any]:
     """The package, its network narrow, and no file that it could fetch."""
-    with adapter._settings_kept():
+    with adapter._restored_settings():
         from codicodec import inference, models
     with pytest.MonkeyPatch.context() as patch:
         for name, value in NARROW.items():
@@ -115,9 +115,9 @@ def test_importing_it_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "codicodec"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
-    with adapter._settings_kept():  # whatever they are, for the tests after this one
+    with adapter._restored_settings():  # whatever they are, for the tests after this one
         torch.backends.cudnn.benchmark = torch.backends.cuda.matmul.allow_tf32 = False
-        with adapter._settings_kept():
+        with adapter._restored_settings():
             importlib.import_module("codicodec")
             assert torch.backends.cudnn.benchmark and torch.backends.cuda.matmul.allow_tf32
         assert not torch.backends.cudnn.benchmark and not torch.backends.cuda.matmul.allow_tf32

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-from prepared import FAMILIES
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
-from run_every_codec import run
+from devtools.random_codecs import FAMILIES
+from scripts.run_every_codec import run
 
 
 @pytest.mark.slow

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from checkpoints import audio, check_bad_configurations, check_bad_files, check_contract, check_runner, random_network
-from conftest import music
 from safetensors import safe_open
+from support.audio import music
+from support.codec_checks import audio, check_bad_configurations, check_bad_files, check_contract, check_runner
 
+from devtools.random_networks import random_network
 from m2l_bench.codecs.mimi import EXPECTED, Mimi
 from m2l_bench.systems.codec_runner import CodecRunner
 

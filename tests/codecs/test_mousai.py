@@ -12,13 +12,13 @@ import librosa
 import numpy as np
 import pytest
 import torch
-from checkpoints import audio, check_bad_pickles, check_contract, check_runner
+from support.codec_checks import audio, check_bad_pickles, check_contract, check_runner
 from torch import nn
 
 from m2l_bench.cards import SystemCard, load_cards
 from m2l_bench.codecs import mousai_networks
 from m2l_bench.codecs.mousai import HUB, PACKAGES, Mousai
-from m2l_bench.codecs.mousai_networks import ARCHITECTURES, build, packages
+from m2l_bench.codecs.mousai_networks import ARCHITECTURES, build, import_packages
 from m2l_bench.codecs.recorded import Recorded
 from m2l_bench.errors import UserError
 from m2l_bench.systems.check import check_codec
@@ -44,7 +44,7 @@ class DMAE1d(nn.Module):
 
     def __init__(self, version: int) -> None:
         super().__init__()
-        diffusion, encoders = packages()
+        diffusion, encoders = import_packages()
         if version == 2:
             self.model = diffusion.DiffusionAE(
                 net_t=diffusion.LTPlugin(diffusion.UNetV0, num_filters=128, window_length=64, stride=64),
@@ -158,7 +158,7 @@ def test_the_mel_bands_are_those_of_librosa(tmp_path: Path) -> None:
 
 def test_torchaudio_is_what_it_was() -> None:
     before = {name for name in sys.modules if name.startswith("torchaudio")}
-    packages()
+    import_packages()
     assert {name for name in sys.modules if name.startswith("torchaudio")} == before
 
 
@@ -178,7 +178,7 @@ def test_published_sizes(version: int) -> None:
     assert made.shape == (1, 2, samples)
 
 
-def prepared(version: int, file: Path) -> SystemCard:
+def prepare(version: int, file: Path) -> SystemCard:
     """The card without the hash of the published file, and with fewer steps."""
     card = load_cards().system(f"mousaiv{version}")
     weights = {key: one.model_copy(update={"sha256": ""}) for key, one in card.weights.items()}
@@ -186,9 +186,9 @@ def prepared(version: int, file: Path) -> SystemCard:
 
 
 def test_it_is_what_its_card_says(file: Path, version: int) -> None:
-    runner = load_runner(prepared(version, file), weights_dir=file.parent)
+    runner = load_runner(prepare(version, file), weights_dir=file.parent)
     assert round(runner.codec.sample_rate * (runner.chunk_seconds or 0)) == 2**18
-    found = check_codec(prepared(version, file), runner)
+    found = check_codec(prepare(version, file), runner)
     assert not found.problems
     assert found.features == (1, 16, found.latents[2])
 

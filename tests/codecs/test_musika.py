@@ -1,6 +1,6 @@
 """Musika held against what the authors' own code made, on TensorFlow, with the same weights and noise.
 
-`scripts/record_musika.py` recorded it; `musika_files.py` reads the recording.
+`scripts/record_musika.py` recorded it with the authors' code (commit b1e6e79) on TensorFlow 2.15.1.
 """
 
 from __future__ import annotations
@@ -12,16 +12,32 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from checkpoints import audio, check_contract, check_runner
-from musika_files import NAMES, published_layers, recorded, write_recorded
+from support.codec_checks import audio, check_contract, check_runner
 
+from devtools.musika_files import published_layers
 from m2l_bench.cards import load_cards
 from m2l_bench.codecs import musika_network
 from m2l_bench.codecs.musika import EXPECTED, WINDOWS_AT_ONCE, Musika
 from m2l_bench.errors import UserError
 
+RECORDED = Path(__file__).parent / "data" / "musika_parity.npz"
+NAMES = ("enc.h5", "enc2.h5", "dec.h5", "dec2.h5")
 HOP, WIDTH = 8, 8
 STEP, SHARED = 64 * HOP, 3 * HOP
+
+
+def recorded() -> dict[str, Any]:
+    """Read hop, width; audio and decoded (samples, 2); latents (frames, 2 * width); noise00 and on; bytes of files."""
+    with np.load(RECORDED) as content:
+        return dict(content)
+
+
+def write_recorded(folder: Path) -> list[Path]:
+    """Write the four files of the recording; returns their paths."""
+    content = recorded()
+    for name in NAMES:
+        (folder / name).write_bytes(content[name].tobytes())
+    return [folder / name for name in NAMES]
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from checkpoints import audio, check_bad_configurations, check_bad_files, check_contract, check_runner, random_network
 from safetensors import safe_open
+from support.codec_checks import audio, check_bad_configurations, check_bad_files, check_contract, check_runner
 
+from devtools.random_networks import random_network
 from m2l_bench.codecs.oobleck import EXPECTED, Oobleck
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-from prepared import CARDS, WITH_WEIGHTS, prepared
 
+from devtools.random_codecs import CARDS, WITH_WEIGHTS, prepare
 from m2l_bench.cards import load_cards
 from m2l_bench.errors import UserError
-
-sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
-from check_published_weights import check, chosen
+from scripts.check_published_weights import check, chosen
 
 
 def test_every_card_with_weights_has_its_line() -> None:
@@ -25,7 +22,7 @@ def test_every_card_with_weights_has_its_line() -> None:
 
 
 def test_a_line_says_scores_the_papers_and_hashes_to_pin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    card = prepared("dac", tmp_path)
+    card = prepare("dac", tmp_path)
     capsys.readouterr()
     assert check(card, 1.0, tmp_path) == ("dac", True)
     said = capsys.readouterr().out
@@ -34,7 +31,7 @@ def test_a_line_says_scores_the_papers_and_hashes_to_pin(tmp_path: Path, capsys:
 
 
 def test_another_file_than_the_published_is_a_line_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    prepared("mimi", tmp_path)
+    prepare("mimi", tmp_path)
     capsys.readouterr()
     assert check(CARDS["mimi"], 1.0, tmp_path) == ("mimi", False)
     said = capsys.readouterr().out

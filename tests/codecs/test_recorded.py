@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import music, write
+from support.audio import music, write
 
 from m2l_bench.codecs.recorded import Recorded
 from m2l_bench.errors import BadClip, MissingRecording

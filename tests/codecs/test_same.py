@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from checkpoints import audio, check_bad_configurations, check_bad_files, check_contract, check_runner, random_network
 from safetensors.torch import load_file, save_file
-from same_files import config, config_of_published_size, published
-from upstream_weights import upstream_audio, upstream_weights
+from support.codec_checks import audio, check_bad_configurations, check_bad_files, check_contract, check_runner
 
+from devtools.random_networks import random_network
+from devtools.same_files import config, config_of_published_size, published
+from devtools.upstream_weights import upstream_audio, upstream_weights
 from m2l_bench.codecs.same import EXPECTED, Same
 
 PARITY = np.load(Path(__file__).parent / "data" / "same_parity.npz")

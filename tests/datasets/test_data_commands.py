@@ -2,8 +2,8 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Cli
-from trees import beatport_tree, magnatagatune_tree, tinysol_tree
+from support.command_line import Cli
+from support.trees import beatport_tree, magnatagatune_tree, tinysol_tree
 from typer.testing import CliRunner
 
 from m2l_bench.cli import app

@@ -6,7 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from conftest import Cli, music, write
+from support.audio import music, write
+from support.command_line import Cli
 
 from m2l_bench import audio
 from m2l_bench.cards import load_cards

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from sklearn.model_selection import train_test_split
-from trees import tinysol_tree
+from support.trees import tinysol_tree
 
 from m2l_bench.datasets import tinysol
 from m2l_bench.datasets.labelled import stratified_splits

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import music, write
-from trees import beatport_tree, magnatagatune_tree, tinysol_tree
+from support.audio import music, write
+from support.trees import beatport_tree, magnatagatune_tree, tinysol_tree
 
 from m2l_bench.datasets import beatport_key, magnatagatune, tinysol
 from m2l_bench.errors import UserError

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from trees import magnatagatune_tree, tinysol_tree
+from support.trees import magnatagatune_tree, tinysol_tree
 
 from m2l_bench.datasets import magnatagatune, tinysol
 from m2l_bench.datasets.remotes import REMOTES, Remote, get
@@ -89,7 +89,9 @@ def tinysol_remotes(tmp_path: Path, server: Server) -> tuple[Remote, ...]:
 def test_a_download_that_broke_off_goes_on(tmp_path: Path, server: Server, tinysol_remotes: tuple[Remote, ...]) -> None:
     folder = tmp_path / "set"
     server.fragile = {"TinySOL.tar.gz"}
-    with pytest.raises(UserError, match=r"TinySOL\.tar\.gz.*cannot be fetched .*run the same command again to continue"):
+    with pytest.raises(
+        UserError, match=r"TinySOL\.tar\.gz.*cannot be fetched .*run the same command again to continue"
+    ):
         get("tinysol", folder, Quiet(), tinysol_remotes)
     with pytest.raises(UserError, match=r"not finished; `m2l-bench data get tinysol .*set` goes on with it"):
         tinysol.load(folder)

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import ClapAudioModelWithProjection
+from support.embedding_checks import Malicious, audio, check_bad_pickles, check_contract, refused
 
+from devtools.embedding_files import random_clap, write_laion
 from m2l_bench.embeddings import clap, laion
 from m2l_bench.embeddings.clap import Clap
 from m2l_bench.errors import UserError
-
-from .checkpoints import Malicious, audio, check_bad_pickles, check_contract, refused, write_laion
 
 SMALL = {
     "patch_embeds_hidden_size": 16,
@@ -21,12 +20,6 @@ SMALL = {
     "depths": [1, 2, 1, 1],
     "num_attention_heads": [1, 2, 4, 8],
 }
-
-
-def random_network(tower: laion.Tower = "HTSAT-tiny") -> ClapAudioModelWithProjection:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return ClapAudioModelWithProjection(laion.configuration(tower)).eval()
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +30,7 @@ def small(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
-    return write_laion(random_network(), tmp_path / "clap.pt")
+    return write_laion(random_clap(), tmp_path / "clap.pt")
 
 
 @pytest.fixture
@@ -52,7 +45,7 @@ def test_contract(embedding: Clap) -> None:
 
 
 def test_the_weights_are_those_of_the_file(embedding: Clap) -> None:
-    expected = random_network().state_dict()
+    expected = random_clap().state_dict()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in embedding.network.state_dict().items())
 
 
@@ -78,7 +71,7 @@ def test_a_short_clip_is_repeated(embedding: Clap) -> None:
 def test_sixteen_bits() -> None:
     """Beyond full scale is clipped, and rounding is towards zero."""
     samples = np.array([-2, -1, -0.99999, -1e-5, 0, 1e-5, 0.5, 1, 2], np.float32)
-    steps = clap._sixteen_bits(samples) * 32767
+    steps = clap._quantise_to_16_bits(samples) * 32767
     np.testing.assert_allclose(steps, [-32767, -32767, -32766, 0, 0, 0, 16383, 32767, 32767], rtol=1e-7)
 
 
@@ -87,7 +80,7 @@ def test_bad_files(checkpoint: Path, tmp_path: Path) -> None:
 
 
 def test_code_beside_good_weights_never_runs(tmp_path: Path) -> None:
-    path = write_laion(random_network(), tmp_path / "evil.pt", scheduler=Malicious(tmp_path / "ran"))
+    path = write_laion(random_clap(), tmp_path / "evil.pt", scheduler=Malicious(tmp_path / "ran"))
     refused(lambda path: Clap(path, "HTSAT-tiny"), path, "without running code")
     assert not (tmp_path / "ran").exists()
 
@@ -100,7 +93,7 @@ def test_another_tower(checkpoint: Path) -> None:
 
 def test_a_checkpoint_with_fusion(tmp_path: Path) -> None:
     extra = {"audio_model.audio_encoder.patch_embed.mel_conv2d.weight": torch.rand(1)}
-    network = random_network()
+    network = random_clap()
     tensors = network.state_dict() | extra
     network.state_dict = lambda: tensors  # type: ignore[method-assign]
     path = write_laion(network, tmp_path / "fusion.pt")
@@ -109,5 +102,5 @@ def test_a_checkpoint_with_fusion(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_full_size(tmp_path: Path) -> None:
-    embedding = Clap(write_laion(random_network("HTSAT-base"), tmp_path / "clap.pt"), "HTSAT-base")
+    embedding = Clap(write_laion(random_clap("HTSAT-base"), tmp_path / "clap.pt"), "HTSAT-base")
     check_contract(embedding, seconds=10.0, rows=1)

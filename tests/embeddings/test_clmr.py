@@ -10,15 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from upstream_weights import upstream_audio, upstream_weights
+from support.embedding_checks import Malicious, audio, check_bad_pickles, check_contract, refused
 
+from devtools.upstream_weights import upstream_audio, upstream_weights
 from m2l_bench.cards import load_cards
 from m2l_bench.embeddings import clmr
 from m2l_bench.embeddings.clmr import INSIDE, WINDOW, Clmr
 from m2l_bench.probing.models import models_to_probe
 from m2l_bench.systems.embedding_runner import load_embedding
-
-from .checkpoints import Malicious, audio, check_bad_pickles, check_contract, refused
 
 PARITY = np.load(Path(__file__).parent / "clmr_parity" / "original.npz")
 """Made by scripts/record_clmr.py with the authors' code."""

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from support.embedding_checks import audio, check_contract, refused
 from transformers import EncodecConfig, EncodecModel
 
+from devtools.embedding_files import old_names
 from m2l_bench.embeddings import encodec
 from m2l_bench.embeddings.encodec import EnCodec
-
-from .checkpoints import audio, check_contract, old_names, refused
 
 
 @pytest.fixture(scope="module")

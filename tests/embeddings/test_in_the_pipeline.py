@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import music, write
+from support.audio import music, write
 
+from devtools.embedding_files import random_clap, write_laion
 from m2l_bench.cards import EmbeddingCard, WeightFile, load_cards
 from m2l_bench.reconstruction.pipeline import reconstruct
 from m2l_bench.reconstruction.plan import Settings, make_plan
 from m2l_bench.tables.reconstruction import reconstruction_table
-
-from .checkpoints import write_laion
-from .test_clap import random_network
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +22,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("weights")
     torch.save(VGG(make_layers(), postprocess=False).state_dict(), folder / "vggish-10086976.pth")
-    write_laion(random_network(), folder / "630k-audioset-best.pt")
+    write_laion(random_clap(), folder / "630k-audioset-best.pt")
     return folder
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from support.embedding_checks import audio, check_bad_pickles, check_contract, refused
 from transformers import HubertConfig, HubertModel, Wav2Vec2FeatureExtractor
 
+from devtools.embedding_files import old_names
 from m2l_bench.embeddings import mert
 from m2l_bench.embeddings.mert import Mert
-
-from .checkpoints import audio, check_bad_pickles, check_contract, old_names, refused
 
 SMALL = {
     "hidden_size": 32,

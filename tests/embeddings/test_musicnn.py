@@ -11,9 +11,10 @@ import librosa
 import numpy as np
 import pytest
 import torch
-from conftest import SHARED, music
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from support.audio import music
+from support.shared import shared
 
 from m2l_bench import audio
 from m2l_bench.cards import load_cards
@@ -27,7 +28,6 @@ ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = ROOT / "m2l_bench" / "embeddings" / "weights"
 CHECKPOINT = WEIGHTS / "musicnn_msd.safetensors"
 PARITY = np.load(Path(__file__).parent / "musicnn_parity" / "original.npz")
-CLIP = SHARED / "weights" / "musicnn-parity" / "2.ogg"
 CONVERT = ROOT / "scripts" / "convert_musicnn.py"
 
 
@@ -48,9 +48,8 @@ def test_the_network_is_the_original(embedding: MusiCNN) -> None:
     np.testing.assert_allclose(penultimate, PARITY["penultimate"], rtol=0, atol=1e-4)
 
 
-@pytest.mark.skipif(not CLIP.is_file(), reason="the clip of the original's outputs is not on this machine")
 def test_a_clip_gives_the_original_vector(embedding: MusiCNN) -> None:
-    samples, rate = audio.read(CLIP)
+    samples, rate = audio.read(shared("weights", "musicnn-parity", "2.ogg"))
     mono = torch.from_numpy(audio.resample(audio.to_mono(samples), rate, 16_000)[0])
     # Logarithms differ by processor: NumPy keeps them within 4 units in the last place.
     np.testing.assert_array_max_ulp(next(log_mel_windows(mono))[0].numpy(), PARITY["log_mel"][0], maxulp=4)

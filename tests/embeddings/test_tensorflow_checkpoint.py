@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import struct
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
-import tensorflow_checkpoint
+from devtools import tensorflow_checkpoint
 
 KERNEL, BIAS = np.arange(300, dtype="<f4").reshape(3, 100), np.arange(2, dtype="<i8")
 DATA = KERNEL.tobytes() + BIAS.tobytes()

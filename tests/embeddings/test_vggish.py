@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.embedding_checks import audio, check_bad_pickles, check_contract
 from torchvggish import VGG, make_layers
 from torchvggish.vggish_input import waveform_to_examples
 
 from m2l_bench.embeddings import vggish
 from m2l_bench.embeddings.vggish import VGGish
-
-from .checkpoints import audio, check_bad_pickles, check_contract
 
 
 @pytest.fixture(scope="module")

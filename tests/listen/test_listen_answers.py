@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import Cli
+from support.command_line import Cli
 
 from m2l_bench.errors import UserError
 from m2l_bench.listen.answers import read_answers

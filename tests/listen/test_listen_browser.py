@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soxr
-from browser import open_browser, open_page
-from conftest import write
-from pages import RATE, SCRIPT, make_page, make_runs, noise
 from playwright.sync_api import Browser, Page, expect
 from scipy.signal import correlate
 from scipy.stats import binomtest
-from test_listen_page import flac_of
+from support.audio import write
+from support.browser import open_browser, open_page
+from support.pages import RATE, SCRIPT, flac_of, make_page, make_runs, noise
 
 from m2l_bench.listen.answers import read_answers
 from m2l_bench.listen.gather import Collection, ListeningClip, gather

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from pages import RATE, noise
+from support.pages import RATE, noise
 
 from m2l_bench.listen.loudness import PEAK_LIMIT_DB, Level, matching_gains, measure
 

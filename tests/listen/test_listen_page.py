@@ -1,6 +1,5 @@
 """From runs to the folder of a page: what is in it, what a second run does, what is said when something is missing."""
 
-import base64
 import io
 import json
 import re
@@ -10,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import Cli, write
-from pages import RATE, SCRIPT, make_page, make_runs, noise
 from PIL import Image
+from support.audio import write
+from support.command_line import Cli
+from support.pages import RATE, SCRIPT, flac_of, make_page, make_runs, noise
 
 from m2l_bench.errors import UserError
 from m2l_bench.listen.gather import gather
@@ -24,11 +24,6 @@ def data_of(page: Path) -> dict:
     text = (page / "data.js").read_text()
     assert "<" not in text
     return json.loads(text.removeprefix("const DATA = ").removesuffix(";\n"))
-
-
-def flac_of(page: Path, id: str) -> np.ndarray:
-    (text,) = re.findall(r'"([A-Za-z0-9+/=]{40,})"', (page / "audio" / f"{id}.js").read_text())
-    return soundfile.read(io.BytesIO(base64.b64decode(text)), dtype="int16")[0]
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +42,9 @@ def test_the_page_holds_what_was_measured(folder: Path) -> None:
     runs = {run.name: run for run in gather(folder / "runs").systems}
     for clip in data["clips"]:
         for name, made in clip["made"].items():
-            (row,) = (row for row in runs[name].measured if row["id"] == clip["id"])
-            assert made["values"] == [pytest.approx(row["si_sdr_db"], abs=0.001)]
-            measured = soundfile.read(runs[name].folder / row["audio"], dtype="int16")[0]
+            (row,) = (row for row in runs[name].measured if row.id == clip["id"])
+            assert made["values"] == [pytest.approx(row.values["si_sdr_db"], abs=0.001)]
+            measured = soundfile.read(runs[name].folder / row.audio, dtype="int16")[0]
             assert np.array_equal(flac_of(folder / "page", made["audio"]), measured)
         assert (folder / "page" / "pictures" / f"{clip['original']['audio']}.webp").is_file()
     assert data["clips"][0]["original"]["gain"] == 0.0

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import music
+from support.audio import music
 
 from m2l_bench.metrics.spectral import log_spectral_distance
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Cli
+from support.command_line import Cli
 
 from m2l_bench import audio
 from m2l_bench.datasets import beatport_key, magnatagatune, tinysol

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
-from conftest import M2L_BENCH, Cli, music, write
 from safetensors import safe_open
 from safetensors.torch import load_file
+from support.audio import music, write
+from support.command_line import M2L_BENCH, Cli
 
 from m2l_bench.datasets import bundled
 from m2l_bench.music2latent import Music2Latent, checkpoint

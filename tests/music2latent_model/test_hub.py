@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hub_server import COMMIT, Hub, serve
+from support.hub_server import COMMIT, Hub, serve
 
 from m2l_bench.cards import load_cards
 from m2l_bench.music2latent import checkpoint

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import music
+from support.audio import music
 
 from m2l_bench.music2latent import Music2Latent
 from m2l_bench.music2latent.inputs import check_latents, to_waveforms

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import music, write
 from safetensors.torch import save_file
+from support.audio import music, write
 
 from m2l_bench import audio
 from m2l_bench.errors import BadClip, UserError

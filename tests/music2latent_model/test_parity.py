@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import music
+from support.audio import music
 
 from m2l_bench.music2latent import Checkpoint, Music2Latent, checkpoint, official_framing
 from m2l_bench.music2latent.official import from_official, to_official

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import music, write
+from support.audio import music, write
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import music
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.audio import music
 
 from m2l_bench.music2latent import Config
 from m2l_bench.music2latent.spectrogram import spectrogram, waveform

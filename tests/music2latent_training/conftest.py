@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import music, write
+from support.audio import music, write
 
 from m2l_bench.music2latent import Config
 from m2l_bench.music2latent.training.corpus import Corpus, Mixture

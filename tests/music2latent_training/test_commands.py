@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import M2L_BENCH, Cli, music, write
 from rich.console import Console
+from support.audio import music, write
+from support.command_line import M2L_BENCH, Cli
 
 from m2l_bench.errors import UserError
 from m2l_bench.jobs import training as training_commands

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import music, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.audio import music, write
 
 from m2l_bench.music2latent.training.corpus import Corpus, CorpusError, Mixture
 from m2l_bench.music2latent.training.pack import pack

@@ -10,7 +10,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from conftest import music, write
+from support.audio import music, write
 
 from m2l_bench.music2latent import Music2Latent
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import music, write
+from support.audio import music, write
 
 from m2l_bench.music2latent.training import pack as packing
 from m2l_bench.music2latent.training.corpus import Corpus, CorpusError, read_index

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import music
+from support.audio import music
 
 from m2l_bench.music2latent import PRESETS, Config
 from m2l_bench.music2latent.consistency import sample_times, sigma_at

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.runs import (
+    STARTED,
+    MakeProbe,
+    MakeRun,
+    measured_row,
+    probe_key,
+    probe_results,
+    run_key,
+    system_card,
+    write_probe,
+    write_run,
+)
 
 from m2l_bench.cards import load_cards
-from m2l_bench.runs.reconstruction import RunKey, open_run
-
-MakeRun = Callable[..., Path]
-MakeProbe = Callable[..., Path]
+from m2l_bench.runs.schema import Session
 
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> MakeRun:
-    """A run of ten-second clips below `runs`: scores by metric and clip, what a second cost, further rows' columns."""
+    """Write a run of ten-second clips below `runs`: scores by metric and clip, what a second cost, fields of rows."""
 
     def make(
         system: str,
-        scores: dict[str, dict[str, float]],
+        scores: dict[str, dict[str, float | None]],
         *,
         card: dict[str, Any] | None = None,
         steps: int | None = None,
@@ -34,42 +41,34 @@ def make_run(tmp_path: Path) -> MakeRun:
         rows: dict[str, dict[str, Any]] | None = None,
     ) -> Path:
         default_steps = None if steps is None else 1
-        versions = dict.fromkeys(scores, "1")
-        task_digest = load_cards().tasks["folder"].data_digest
-        key = RunKey(dataset, root, task_digest, system, "c", steps, default_steps, seed, versions)
-        content = {"title": system.capitalize(), "paper_row": "", "steps": default_steps, "kind": "neural"}
-        content |= {"options": {}, **(card or {})}
-        with open_run(tmp_path / "runs", key, content, lambda _: True) as run:
-            run.add_session({"started": "2026-01-01", "not_measured": {"fad": "no weights: get them"}})
-            for id in sorted(set().union(*scores.values())):
-                row = {"id": id, "status": "measured", "reason": None, "source_sha256": id, "channels": 1}
-                row |= {"sample_rate": 8_000, "reference_samples": 80_000}
-                row |= {name: 10 * each for name, each in (cost or {}).items()}
-                row |= {name: values.get(id) for name, values in scores.items()}
-                run.append(row | (rows or {}).get(id, {}))
-        return run.folder
+        key = run_key(
+            system,
+            dataset=dataset,
+            root=root,
+            task_digest=load_cards().tasks["folder"].data_digest,
+            steps=steps,
+            default_steps=default_steps,
+            seed=seed,
+            metric_versions=dict.fromkeys(scores, "1"),
+        )
+        clips = []
+        for id in sorted(set().union(*scores.values())):
+            values = {name: by_clip.get(id) for name, by_clip in scores.items()}
+            clips.append(measured_row(id, values, 10, 8_000, cost, **(rows or {}).get(id, {})))
+        written_card = system_card(system, **{"title": system.capitalize(), "steps": default_steps, **(card or {})})
+        session = Session(started=STARTED, not_measured={"fad": "no weights: get them"})
+        return write_run(tmp_path / "runs", key, clips, written_card, session)
 
     return make
 
 
 @pytest.fixture
 def make_probe(tmp_path: Path) -> MakeProbe:
-    """A finished probe with this confusion matrix; None: of tags."""
+    """Write a finished probe with this confusion matrix; None: of tags."""
 
     def make(model: str, confusion: list[list[float]] | None, classes: str = "abc") -> Path:
-        folder = tmp_path / "runs" / "probe-toy" / model
-        folder.mkdir(parents=True)
-        manifest = {
-            "schema_version": 1,
-            "key": {"task": "toy", "model": model, "classifier": "mlp", "fraction": 1},
-            "card": {"title": model.capitalize()},
-            "task": {"title": "Toy task"},
-            "made": {"started": "2026-01-01"},
-        }
-        results = {"classes": list(classes), "confusion": confusion}
-        (folder / "probe.json").write_text(json.dumps(manifest))
-        (folder / "results.json").write_text(json.dumps(results))
-        return folder
+        results = probe_results(classes=list(classes), confusion=confusion)
+        return write_probe(tmp_path / "runs", probe_key(model), results)
 
     return make
 

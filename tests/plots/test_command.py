@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Cli
+from support.command_line import Cli
+from support.runs import MakeProbe, MakeRun
 from typer.testing import CliRunner
 
 from m2l_bench.cli import app
 from m2l_bench.errors import UserError
 from m2l_bench.plots.runs import load_probes, load_runs
-from plots.conftest import MakeProbe, MakeRun
 
 Scores = dict[str, dict[str, float]]
 COMMANDS = ("figure2", "pareto", "distribution", "spectrograms", "training", "confusion")
@@ -77,7 +77,7 @@ def test_no_such_runs(make_run: MakeRun, make_probe: MakeProbe, scores: Scores, 
     make_run("dac", scores)
     make_run("dac", scores, dataset="other")
     make_probe("mine", None)
-    with pytest.raises(UserError, match="runs over data, other: choose one with --task"):
+    with pytest.raises(UserError, match="holds runs over data, other: choose one with --task"):
         load_runs(runs)
     with pytest.raises(UserError, match="no runs over 'third'; there are data, other"):
         load_runs(runs, "third")

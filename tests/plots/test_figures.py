@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from support.runs import MakeProbe, MakeRun
 
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.bootstrap import bootstrap_interval
 from m2l_bench.plots import confusion, distribution, figure2, pareto, training
 from m2l_bench.plots.looks import KNOWN
 from m2l_bench.plots.runs import load_probes, load_runs
-from m2l_bench.reconstruction.set_metrics import _digest
+from m2l_bench.runs.distances import vectors_digest, write_distance
 from m2l_bench.runs.reconstruction import read_rows
-from plots.conftest import MakeProbe, MakeRun
+from m2l_bench.runs.schema import StoredDistance
 
 LATENTS = {"sample_rate": 8_000, "channels": 1, "width": 4, "samples": 100}
 Scores = dict[str, dict[str, float]]
@@ -109,11 +110,11 @@ class TestPareto:
 
     def test_distances_are_those_to_the_reference(self, tmp_path: Path, make_run: MakeRun) -> None:
         cost = {"latent_values": 10, "latent_bytes": 40}
-        frames = {id: {"fad_frames": 3} for id in "ab"}
+        frames = {id: {"frames": {"fad": 3}} for id in "ab"}
         folder = make_run("mine", {"fad": dict.fromkeys("ab")}, cost=cost, rows=frames)
-        stored = {"reference_digest": "r", "digest": _digest("fad", "1", "r", read_rows(folder)), "notes": []}
-        distances = {"fma": {"fad": {**stored, "value": 3.0, "low": 2.0, "high": 5.0}}}
-        (folder / "distances.json").write_text(json.dumps(distances))
+        digest = vectors_digest("fad", "1", "r", read_rows(folder))
+        distance = StoredDistance(digest=digest, reference_digest="r", value=3.0, low=2.0, high=5.0, clips=2)
+        write_distance(folder, "fma", "fad", distance)
         drawn = pareto.figure(load_runs([tmp_path / "runs"], reference="fma"))
         assert bars(drawn.axes[0]) == [(pytest.approx(0.32), 3.0, 2.0, 5.0)]
         assert "FAD\n← lower is better" in texts(drawn)
@@ -205,5 +206,5 @@ class TestConfusion:
 
     def test_tags_have_none(self, tmp_path: Path, make_probe: MakeProbe) -> None:
         make_probe("mine", None)
-        with pytest.raises(UserError, match="several tags each, so it has no confusion matrix: use --task"):
+        with pytest.raises(UserError, match="several tags each, so it has no confusion matrix: choose another --task"):
             confusion.figure(load_probes([tmp_path / "runs"]))

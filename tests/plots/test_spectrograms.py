@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import music, write
+from support.audio import music, write
+from support.runs import MakeRun
 
 from m2l_bench import audio
 from m2l_bench.errors import UserError
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.plots import spectrograms
 from m2l_bench.plots.runs import load_runs
-from plots.conftest import MakeRun
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_by_default_one_of_median_score(clips: Path) -> None:
 
 def test_what_cannot_be_drawn(clips: Path, tmp_path: Path) -> None:
     runs = load_runs([clips])
-    with pytest.raises(UserError, match="8 systems, but 7 stand side by side at most: choose of copy, half"):
+    with pytest.raises(UserError, match="8 systems, but at most 7 fit side by side: choose from copy, half"):
         spectrograms.figure(4 * runs)
     with pytest.raises(UserError, match="no clip 'third' that all of these systems were measured on; there are first"):
         spectrograms.figure(runs, ["third"])

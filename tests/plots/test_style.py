@@ -13,6 +13,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
+from support.runs import MakeRun
 
 from m2l_bench.cards import load_cards
 from m2l_bench.errors import UserError
@@ -20,7 +21,6 @@ from m2l_bench.plots import distribution
 from m2l_bench.plots.looks import KNOWN, looks
 from m2l_bench.plots.runs import load_runs
 from m2l_bench.plots.style import COLUMN_INCHES, save, to_svg
-from plots.conftest import MakeRun
 
 PAPERS = ("musika", "latmusic", "mousaiv2", "mousaiv3", "music2latent", "dac")
 TO_LMS = np.array([[0.31399, 0.63951, 0.04650], [0.15537, 0.75789, 0.08670], [0.01775, 0.10944, 0.87257]])

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from conftest import Cli
+from support.command_line import Cli
 
 SCHEMA1 = Path(__file__).parent / "schema1"
 

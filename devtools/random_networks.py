@@ -1,0 +1,96 @@
+"""Networks of published codecs, with their structure and random weights."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel, MimiConfig, MimiModel
+
+from devtools.same_files import RandomSame
+
+
+def random_network(name: str, published: bool = False) -> Any:
+    """Make a system's network with its published structure, and with the same random weights each time.
+
+    Args:
+        published: as wide as the published one, in place of a narrow one.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return (PUBLISHED if published else NETWORKS)[name]().eval()
+
+
+def _dac(encoder: int = 4, decoder: int = 32) -> Any:
+    return DacModel(DacConfig(encoder_hidden_size=encoder, decoder_hidden_size=decoder, sampling_rate=44_100))
+
+
+def _encodec(filters: int = 4, hidden: int = 16) -> Any:
+    config = EncodecConfig(
+        sampling_rate=48_000,
+        audio_channels=2,
+        normalize=True,
+        chunk_length_s=1.0,
+        overlap=0.01,
+        norm_type="time_group_norm",
+        use_causal_conv=False,
+        target_bandwidths=[3.0, 6.0, 12.0, 24.0],
+        num_filters=filters,
+        hidden_size=hidden,
+    )
+    network = EncodecModel(config)
+    for layer in network.quantizer.layers:
+        layer.codebook.embed.normal_()  # zero until trained
+    return network
+
+
+NARROW_MIMI = {
+    "num_filters": 4,
+    "hidden_size": 64,
+    "num_hidden_layers": 1,
+    "intermediate_size": 32,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "codebook_dim": 16,
+    "vector_quantization_hidden_dimension": 16,
+    "upsample_groups": 64,
+}
+
+
+def _mimi(sizes: dict[str, int] = NARROW_MIMI) -> Any:
+    config = MimiConfig(**sizes)
+    network = MimiModel(config)
+    for name, buffer in network.named_buffers():
+        if name.endswith("embed_sum"):
+            buffer.normal_()  # zero until trained
+    return network
+
+
+def _oobleck(channels: int = 8, latents: int = 4) -> Any:
+    from diffusers import AutoencoderOobleck
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of torch, about how diffusers normalises weights
+        return AutoencoderOobleck(
+            encoder_hidden_size=channels, decoder_channels=channels, decoder_input_channels=latents
+        )
+
+
+NETWORKS: dict[str, Callable[[], Any]] = {
+    "dac": _dac,
+    "encodec": _encodec,
+    "mimi": _mimi,
+    "oobleck": _oobleck,
+    "same-small": lambda: RandomSame(small=True),
+    "same-large": lambda: RandomSame(small=False),
+}
+
+
+PUBLISHED: dict[str, Callable[[], Any]] = {
+    "dac": lambda: _dac(64, 1536),
+    "encodec": lambda: _encodec(32, 128),
+    "mimi": lambda: _mimi({}),
+    "oobleck": lambda: _oobleck(128, 64),
+}

@@ -1,0 +1,48 @@
+"""What `reconstruct` says before it begins: one line for each command that a newcomer may need."""
+
+import io
+
+from rich.console import Console
+
+from m2l_bench.adapter import Availability, group_by_reason
+from m2l_bench.cards import load_cards
+from m2l_bench.console.reconstruction import print_plan
+from m2l_bench.reconstruction.plan import Settings, make_plan
+
+
+def test_the_same_command_is_said_once() -> None:
+    absent, elsewhere = "its weights are not here", "needs reconstructions"
+    states = [
+        ("fad", Availability(absent, "m2l-bench weights get vggish")),
+        ("mine", Availability(elsewhere, "m2l-bench reconstruct --recorded mine=DIR")),
+        ("clap", Availability(absent, "m2l-bench weights get clap")),
+        ("fad_again", Availability(absent, "m2l-bench weights get vggish")),
+        ("m2l", Availability(absent, "hf download lab/m2l")),
+        ("yours", Availability("no ffmpeg", "apt install ffmpeg")),
+    ]
+    assert group_by_reason(states) == [
+        (["fad", "clap", "fad_again"], Availability(absent, "m2l-bench weights get vggish clap")),
+        (["mine"], Availability(elsewhere, "m2l-bench reconstruct --recorded mine=DIR")),
+        (["m2l"], Availability(absent, "hf download lab/m2l")),
+        (["yours"], Availability("no ffmpeg", "apt install ffmpeg")),
+    ]
+    states.append(("theirs", Availability(elsewhere, "m2l-bench reconstruct --recorded theirs=DIR")))
+    assert (
+        ["mine", "theirs"],
+        Availability(elsewhere, "m2l-bench reconstruct --recorded NAME=DIR"),
+    ) in group_by_reason(states)
+
+
+def test_every_system_is_in_one_line_and_no_command_in_two() -> None:
+    cards, printed = load_cards(), io.StringIO()
+    systems = list(cards.systems.values())
+    task = cards.task("bundled")
+    plan = make_plan(task, systems, None, Settings(), skip_unavailable=True, embeddings=cards.embeddings)
+    print_plan(Console(file=printed, width=80), plan)
+    head, runs, *rest = printed.getvalue().splitlines()
+    assert head.endswith("30 clips")
+    absent = [line.split(": ", 3)[1:] for line in rest if line.startswith("  not available: ")]
+    named = runs.removeprefix("  runs: ").split(", ") + [name for names, *_ in absent for name in names.split(", ")]
+    assert sorted(named) == sorted(cards.systems)
+    commands = [command for _, _, command in absent]
+    assert len(set(commands)) == len(commands)

@@ -1,0 +1,245 @@
+"""The report: its numbers are the tables', it needs nothing from outside, and text of runs stays text."""
+
+import base64
+import csv
+import io
+import json
+from dataclasses import asdict
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.command_line import Cli
+from support.runs import measured_row, probe_key, probe_results, run_key, system_card, write_probe, write_run
+
+from m2l_bench.cards import ProbeSettings
+from m2l_bench.errors import UserError
+from m2l_bench.metrics.classification import Truth
+from m2l_bench.metrics.probe_scores import mean_confusion, measure
+from m2l_bench.progress import Quiet
+from m2l_bench.report.gather import gather
+from m2l_bench.report.page import to_html
+from m2l_bench.runs.distances import ORIGINALS
+from m2l_bench.runs.measured import measured_runs
+from m2l_bench.runs.schema import MetricResult, Origin, Row, Session
+from m2l_bench.tables import ablation, significance
+from m2l_bench.tables import every as all_tables
+from m2l_bench.tables import formats as table_formats
+from m2l_bench.tables import reconstruction as tables
+
+EVIL = "<script>alert('x')</script><img src=x onerror=y>"
+SHA = "ab" * 32
+
+
+class Page(HTMLParser):
+    """What a browser would see: tags with their attributes, text, and the figures of systems by table."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.rows: dict[str, list[tuple[str, list[str]]]] = {}
+        self.texts: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        found = dict(attributes)
+        self.tags.append((tag, found))
+        if tag == "table":
+            self.table = self.rows.setdefault(found.get("aria-labelledby") or "", [])
+        if tag == "tr" and "data-system" in found:
+            self.table.append((found["data-system"] or "", []))
+        if tag == "data":
+            self.table[-1][1].append(found["value"] or "")
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+
+def make_run(
+    out: Path, system: str, figures: np.ndarray, *, title: str = "", paper_row: str = "", steps: int | None = None
+) -> Path:
+    """Write a finished run with SI-SDR of clips, one of which failed."""
+    default_steps = 1 if steps else None
+    card = system_card(
+        system,
+        title=title or system.title(),
+        paper_row=paper_row,
+        steps=default_steps,
+        weights={
+            "network": {"repository": "lab/model", "filename": "net.safetensors", "revision": "r1", "sha256": SHA}
+        },
+        licence={"code": "MIT", "weights": "CC-BY-4.0"},
+        source="javascript:alert(1)" if title == EVIL else "https://example.org/model",
+        citation="Somebody, Somewhere, 2026",
+    )
+    session = Session(
+        started="2026-01-02T03:04:05.678+00:00",
+        finished="2026-01-02T03:09:00.000+00:00",
+        host="secret-host",
+        platform="Linux",
+        python="3.11",
+        cores=2,
+        device="cpu",
+        processor="Abacus 9",
+        clips=len(figures) + 1,
+        packages={"numpy": "2.4.6"},
+        not_measured={"fad": "its weights are not on this machine: m2l-bench weights get vggish"},
+    )
+    rows = [measured_row(f"song{i:02}", {"si_sdr_db": float(figure)}, channels=2) for i, figure in enumerate(figures)]
+    rows.append(Row(id=EVIL, status="failed", reason=f"because {EVIL}"))
+    place = {"dataset": "songs", "root": "/secret/folder", "weights_sha256": SHA}
+    return write_run(out, run_key(system, steps=steps, default_steps=default_steps, **place), rows, card, session)
+
+
+def make_probe(out: Path, model: str, skill: float) -> None:
+    """Write a probe of three classes that is right on about this part of the clips."""
+    rng = np.random.default_rng(len(model))
+    truth = Truth(("a", "b", "c"), np.arange(30) % 3)
+    scores = rng.random((2, 30, 3)) + skill * np.eye(3)[truth.labels]
+    key = probe_key(model, dataset="d" * 64, settings=ProbeSettings(batch_size=16, l2=1e-5))
+    results = probe_results(
+        metrics={"micro_f1": MetricResult(**asdict(measure("micro_f1", truth, scores)))},
+        classes=list(truth.classes),
+        confusion=mean_confusion(truth, scores),
+    )
+    made = Origin(started="2026-02-03T00:00:00.000+00:00", packages={"numpy": "2.4.6"}, host="secret-host")
+    write_probe(out, key, results, [truth.classes[label] for label in truth.labels], scores.astype(np.float32), made)
+
+
+def page_of(out: Path, task: str | None = None) -> str:
+    return to_html(gather(out, task, ORIGINALS, Quiet()), "Report")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two systems over songs, one with two numbers of steps; two probes; an ablation."""
+    out, rng = tmp_path_factory.mktemp("report") / "runs", np.random.default_rng(0)
+    figures = rng.normal(5, 3, 12)
+    make_run(out, "dac", figures, paper_row="DAC", title="DAC & friends")
+    make_run(out, "denoiser", figures - 3 + rng.normal(0, 0.2, 12), steps=1, title=EVIL)
+    make_run(out, "denoiser", figures - 2 + rng.normal(0, 0.2, 12), steps=4, title=EVIL)
+    make_probe(out, "good", 3.0)
+    make_probe(out, "poor", 0.2)
+    clips = [
+        {"system": variant.name, "seed": 0, "clip": clip, "parameters": 7, "iterations": 100, "crops": 800}
+        | dict.fromkeys(ablation.METRICS, clip + i)
+        for i, variant in enumerate(ablation.VARIANTS)
+        for clip in range(4)
+    ]
+    rows = pd.DataFrame(clips)
+    ablation.write_ablation(ablation.ablation_table(rows), rows, out / "ablation")
+    return out
+
+
+@pytest.fixture(scope="module")
+def html(runs: Path) -> str:
+    return page_of(runs)
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    return Page(html)
+
+
+def test_its_numbers_are_those_of_the_tables(runs: Path, page: Page, tmp_path: Path) -> None:
+    made = all_tables.regenerate(runs, None, tmp_path)
+    for name, where in (("table2", "reconstruction-of-songs-table-1"), ("mini/table1", "probes-other-tasks-table-1")):
+        shown = [column.name for column, _ in table_formats.shown_columns(made.tables[name])]
+        rows = csv.DictReader(io.StringIO((tmp_path / f"{name}.csv").read_text()))
+        assert page.rows[where] == [(row["system"], [row[name] for name in shown if row[name]]) for row in rows]
+    for name in ("table2.csv", "significance.csv"):
+        downloads = [tag["href"] for kind, tag in page.tags if kind == "a" and tag.get("download") == name]
+        assert base64.b64decode((downloads[0] or "").partition("base64,")[2]).decode() == (tmp_path / name).read_text()
+
+
+def test_the_papers_figures_and_the_differences_from_them(runs: Path, page: Page) -> None:
+    value = tables.reconstruction_table(runs).data.set_index("system").loc["dac", "si_sdr_db"]
+    assert f"9.48 {value - 9.48:+.2f}" in page.text
+    assert "DAC & friends" in page.text
+    assert "musika" in page.text and "-25.81" in page.text, "what was not measured keeps the paper's figure"
+    assert "fad: not measured: its weights are not on this machine: m2l-bench weights get vggish" in page.text
+
+
+def test_differences_have_two_sides(runs: Path, page: Page) -> None:
+    measured = measured_runs(runs)
+    found = significance.differences(tables.in_table_order(measured.runs, tables.reconstruction_table(runs)))
+    pair = found[(found["first"] == "dac") & (found["second"] == "denoiser")].iloc[0]
+    assert pair["better"] == "dac"
+    assert f"{pair['difference']:+.2f} better [{pair['low']:+.2f}, {pair['high']:+.2f}]" in page.text
+    assert f"{-pair['difference']:+.2f} worse [{-pair['high']:+.2f}, {-pair['low']:+.2f}]" in page.text
+
+
+def test_steps_ablation_and_probes_are_there(page: Page) -> None:
+    for text in ("Quality against denoising steps", "+ Adaptive Freq Scaling", "Toy", "(percentage points)"):
+        assert text in page.text
+    images = [tag for kind, tag in page.tags if kind == "img"]
+    assert len(images) >= 3 and all(tag["alt"] for tag in images)
+
+
+def test_where_numbers_come_from(page: Page) -> None:
+    for text in (SHA, "lab/model/net.safetensors at r1", "Abacus 9", "numpy 2.4.6", "seed 0, 4 steps", "12 measured"):
+        assert text in page.text
+    assert "Started 2026-01-02 03:04 UTC Finished 2026-01-02 03:09 UTC" in page.text
+    assert "12 of 44.1 kHz stereo" in page.text and "of 13 in the dataset" in page.text
+
+
+def test_it_loads_nothing_and_tells_no_secrets(html: str, page: Page) -> None:
+    for kind, tag in page.tags:
+        assert kind not in ("script", "link", "iframe", "object", "embed", "base")
+        assert not [name for name in tag if name.startswith("on")]
+        assert (tag.get("src") or "data:").startswith("data:")
+        if kind == "a":
+            assert (tag["href"] or "").startswith(("#", "https://", "data:text/csv;"))
+    assert "url(" not in html and "@import" not in html and "default-src 'none'" in html
+    assert "secret" not in html, "names of machines and paths of data"
+
+
+def test_text_of_runs_is_text(page: Page) -> None:
+    assert EVIL in page.text and f"because {EVIL}" in page.text
+    assert {tag["src"] for kind, tag in page.tags if kind == "img"} - {"x"} == {
+        tag["src"] for kind, tag in page.tags if kind == "img"
+    }
+
+
+def test_equal_runs_give_equal_files(runs: Path, html: str) -> None:
+    assert page_of(runs) == html
+
+
+def test_one_task_alone(runs: Path) -> None:
+    only = Page(page_of(runs, "toy"))
+    assert "Reconstruction of" not in only.text and "Ablation" not in only.text and "Toy" in only.text
+    with pytest.raises(UserError, match="no runs over 'other'; there are songs, toy"):
+        page_of(runs, "other")
+
+
+def test_bad_runs_are_one_line(tmp_path: Path, cli: Cli) -> None:
+    with pytest.raises(UserError, match="no runs there; `m2l-bench reconstruct` makes them"):
+        page_of(tmp_path)
+    good = make_run(tmp_path / "runs", "good", np.arange(9.0))
+    bad = make_run(tmp_path / "runs", "bad", np.arange(9.0))
+    manifest = json.loads((bad / "manifest.json").read_text())
+    for content, problem in (
+        ("{", "not a run's manifest"),
+        ("[]", "not a run's manifest"),
+        (json.dumps({"schema_version": 2}), "'key': Field required"),
+        (json.dumps({**manifest, "schema_version": 99}), "schema 99, this one reads up to 2"),
+    ):
+        (bad / "manifest.json").write_text(content)
+        with pytest.raises(UserError, match=problem):
+            page_of(tmp_path / "runs")
+    result = cli("report", "runs", "-o", "out/report.html")
+    assert result.returncode == 1 and len(result.stderr.splitlines()) == 1 and "schema 99" in result.stderr
+    (bad / "manifest.json").write_text(json.dumps(manifest))
+    (bad / "clips.parquet").unlink()
+    assert "bad: nothing measured yet" in Page(page_of(tmp_path / "runs")).text
+    (good / "clips.parquet").unlink()
+    assert "good: nothing measured yet" in Page(page_of(tmp_path / "runs")).text
+    result = cli("report", "runs", "-o", "out/report.html")
+    assert result.returncode == 0 and result.stderr == "wrote out/report.html\n"
+    assert (tmp_path / "out" / "report.html").is_file()

@@ -1,0 +1,118 @@
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.audio import music
+
+from m2l_bench.codecs.base import Codec
+from m2l_bench.errors import BadClip
+from m2l_bench.systems.codec_runner import CodecRunner
+
+
+class Identity(Codec):
+    """Latents are the audio; remembers the batches it saw."""
+
+    def __init__(self, sample_rate: int = 44_100, channels: int = 1) -> None:
+        self.sample_rate, self.channels = sample_rate, channels
+        self.seen: list[tuple[int, ...]] = []
+
+    def encode(self, audio: torch.Tensor) -> torch.Tensor:
+        self.seen.append(tuple(audio.shape))
+        return audio
+
+    def decode(self, latents: torch.Tensor, samples: int, **_: Any) -> torch.Tensor:
+        return torch.nn.functional.pad(latents, (0, 3))
+
+    def features(self, audio: torch.Tensor) -> torch.Tensor:
+        return audio
+
+
+class Noise(Identity):
+    def decode(self, latents: torch.Tensor, samples: int, *, generator: Any = None, **_: Any) -> torch.Tensor:
+        return torch.randn(latents.shape, generator=generator)
+
+
+@settings(max_examples=60)
+@given(
+    samples=st.integers(1, 3000),
+    channels=st.integers(1, 6),
+    codec_channels=st.sampled_from([1, 2]),
+    rates=st.sampled_from([(44_100, 44_100), (48_000, 44_100), (8_000, 44_100), (192_000, 48_000)]),
+    chunk=st.sampled_from([None, 0.01]),
+)
+def test_shape_is_kept_for_any_audio(
+    samples: int, channels: int, codec_channels: int, rates: tuple[int, int], chunk: float | None
+) -> None:
+    runner = CodecRunner(Identity(rates[1], codec_channels), chunk_seconds=chunk, overlap_seconds=0.002)
+    audio = np.random.default_rng(samples).uniform(-1, 1, (channels, samples)).astype(np.float32)
+    made = runner.reconstruct("clip", audio, rates[0]).audio
+    assert made.shape == audio.shape
+    if rates[0] == rates[1]:
+        np.testing.assert_allclose(made, audio, atol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 6])
+def test_a_stereo_codec_takes_channels_in_pairs(channels: int) -> None:
+    codec = Identity(channels=2)
+    CodecRunner(codec).reconstruct("clip", music(0.1, channels=channels), 44_100)
+    assert codec.seen == [((channels + 1) // 2, 2, 4410)]
+
+
+def test_chunks_are_equal_overlap_and_fill_batches() -> None:
+    codec = Identity()
+    runner = CodecRunner(codec, chunk_seconds=0.1, overlap_seconds=0.02, batch_size=4)
+    audio = music(0.75, channels=2)
+    np.testing.assert_allclose(runner.reconstruct("clip", audio, 44_100).audio, audio, atol=1e-6)
+    assert {shape[1:] for shape in codec.seen} == {(1, 4410)}
+    assert [shape[0] for shape in codec.seen] == [4, 4, 4, 4, 4]
+
+
+def test_memory_beside_input_and_output_does_not_grow_with_length() -> None:
+    """Half an hour holds its own samples, which are not counted here, those of the result, and little more."""
+    runner = CodecRunner(Identity(8_000), chunk_seconds=10, overlap_seconds=0.5, batch_size=4)
+    peaks = []
+    for minutes in (3, 30):
+        audio = np.tile(music(1.0, 8_000), (1, 60 * minutes))
+        tracemalloc.start()
+        made = runner.reconstruct("clip", audio, 8_000).audio
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert made.shape == audio.shape
+    assert peaks[1] - peaks[0] < 1.1 * 4 * 8_000 * 60 * 27
+
+
+def test_noise_depends_on_seed_and_clip_alone() -> None:
+    audio = music(0.1)
+    runner = CodecRunner(Noise(), seed=1)
+    first = runner.reconstruct("a", audio, 44_100).audio
+    other = runner.reconstruct("b", audio, 44_100).audio
+    np.testing.assert_array_equal(first, runner.reconstruct("a", audio, 44_100).audio)
+    assert not np.array_equal(first, other)
+    assert not np.array_equal(first, CodecRunner(Noise(), seed=2).reconstruct("a", audio, 44_100).audio)
+
+
+def test_cost_counts_latents_time_and_memory() -> None:
+    cost = CodecRunner(Identity()).reconstruct("a", music(0.1, channels=2), 44_100).cost
+    assert cost["latent_values"] == 8820
+    assert cost["latent_bytes"] == 4 * 8820
+    assert cost["encode_seconds"] >= 0 and cost["decode_seconds"] >= 0
+    assert cost["peak_memory_mb"] > 10
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        (torch.full((1, 1, 4410), torch.nan), "NaN"),
+        (torch.zeros(1, 1, 4400), "only 4400 of 4410 samples"),
+        (torch.zeros(1, 2, 4410), "shape"),
+    ],
+)
+def test_a_codec_that_gives_nonsense_fails_its_clip(output: torch.Tensor, reason: str) -> None:
+    codec = Identity()
+    codec.decode = lambda *_, **__: output  # type: ignore[method-assign]
+    with pytest.raises(BadClip, match=reason):
+        CodecRunner(codec).reconstruct("a", music(0.1), 44_100)

@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import bootstrap
+from support.command_line import Cli
+from support.runs import measured_row, run_key, system_card, write_run
+
+from m2l_bench.errors import UserError
+from m2l_bench.metrics.bootstrap import bootstrap_interval
+from m2l_bench.runs.schema import Session
+from m2l_bench.tables import formats as table_formats
+from m2l_bench.tables import reconstruction as tables
+
+EXPECTED_COLUMNS = ["system", "clips"] + [
+    f"{metric}{part}"
+    for metric in ("si_sdr_db", "visqol", "fad", "fad_clap", "fad_musicnn")
+    for part in ("", "_low", "_high", "_paper")
+]
+EXPECTED_COLUMNS += [name for end in ("", "_clap", "_musicnn") for name in (f"fad{end}_infinity", f"kad{end}")]
+
+
+def make_run(
+    out: Path,
+    system: str,
+    values: dict[str, float | None],
+    *,
+    paper_row: str = "",
+    started: str = "2026-01-01",
+    sha: str = "",
+    **changes: object,
+) -> Path:
+    rows = []
+    for id, value in values.items():
+        row = measured_row(id, {"si_sdr_db": value}, source_sha256=sha or f"sha-{id}")
+        if value is None:
+            row.notes["si_sdr_db"] = "the original is silent"
+        rows.append(row)
+    card = system_card(title=f"The {system}", paper_row=paper_row)
+    return write_run(out, run_key(system, **changes), rows, card, Session(started=started))
+
+
+def test_interval_equals_scipy() -> None:
+    values = np.random.default_rng(3).normal(2, 5, 40)
+    theirs = bootstrap((values,), np.mean, method="percentile", n_resamples=10_000, rng=1).confidence_interval
+    low, high = bootstrap_interval(values)
+    assert low == pytest.approx(theirs.low, abs=0.1) and high == pytest.approx(theirs.high, abs=0.1)
+
+
+def test_interval_of_one_value_is_empty_and_of_infinity_infinite() -> None:
+    assert np.isnan(bootstrap_interval(np.array([1.0]))).all()
+    assert bootstrap_interval(np.array([1.0, np.inf])) == (np.inf, np.inf)
+
+
+def test_the_csv_has_the_promised_columns_and_the_papers_figures(tmp_path: Path) -> None:
+    make_run(tmp_path, "dac", {"a": 8.0, "b": 10.0}, paper_row="DAC")
+    make_run(tmp_path, "mine", {"a": 1.0, "b": None})
+    csv, markdown = table_formats.write(tables.reconstruction_table(tmp_path), tmp_path / "results", "table2")
+    data = pd.read_csv(csv).set_index("system")
+    assert ["system", *data.columns] == EXPECTED_COLUMNS
+    assert data.loc["dac", ["clips", "si_sdr_db", "si_sdr_db_paper", "fad_clap_paper"]].tolist() == [
+        2,
+        9.0,
+        9.48,
+        0.041,
+    ]
+    assert data.loc["mine", "clips"] == 2 and data.loc["mine", "si_sdr_db"] == 1.0
+    assert pd.isna(data.loc["mine", "si_sdr_db_low"]) and pd.isna(data.loc["mine", "si_sdr_db_paper"])
+    assert data.loc["musika", "clips"] == 0 and data.loc["musika", "si_sdr_db_paper"] == -25.81
+    assert data["fad"].isna().all()
+    text = markdown.read_text()
+    assert "mine: no si_sdr_db on 1 of its clips: the original is silent" in text
+    assert "fad_musicnn: not measured" in text
+
+
+def test_of_several_runs_the_newest_counts_and_the_rest_is_named(tmp_path: Path) -> None:
+    make_run(tmp_path, "a", {"x": 1.0}, started="2026-01-01")
+    make_run(tmp_path, "a", {"x": 2.0}, started="2026-02-01", card_digest="other")
+    make_run(tmp_path, "b", {"x": 3.0}, started="2026-01-15", sha="old audio")
+    table = tables.reconstruction_table(tmp_path)
+    measured = table.data[table.data["clips"] > 0].set_index("system")
+    assert measured["si_sdr_db"].to_dict() == {"a": 2.0}
+    assert any(note.startswith("a: an earlier run") for note in table.notes)
+    assert any(note.startswith("b: measured on other versions of the clips") for note in table.notes)
+
+
+def test_the_order_in_which_clips_finished_does_not_matter(tmp_path: Path) -> None:
+    values = {f"clip{i}": float(i * i % 7) for i in range(9)}
+    make_run(tmp_path / "a", "mine", values)
+    make_run(tmp_path / "b", "mine", dict(reversed(values.items())))
+    first, second = (table_formats.to_csv(tables.reconstruction_table(tmp_path / out)) for out in ("a", "b"))
+    assert first == second
+
+
+def test_text_is_escaped(tmp_path: Path) -> None:
+    make_run(tmp_path, "x|y_[red]", {"a": 1.0})
+    table = tables.reconstruction_table(tmp_path)
+    assert r"The x\|y_[red]" in table_formats.to_markdown(table)
+    assert r"The x|y\_[red]" in table_formats.to_latex(table)
+    assert r"$\uparrow$" in table_formats.to_latex(table)
+
+
+def test_no_runs_and_several_datasets_are_explained(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no runs there"):
+        tables.reconstruction_table(tmp_path)
+    make_run(tmp_path, "a", {"x": 1.0})
+    make_run(tmp_path, "a", {"x": 1.0}, dataset="other")
+    with pytest.raises(UserError, match="data, other: choose one with --task"):
+        tables.reconstruction_table(tmp_path)
+    assert len(tables.reconstruction_table(tmp_path, "other").data) == 7
+
+
+@pytest.mark.parametrize("format", ["terminal", "markdown", "latex", "csv"])
+def test_the_command_prints_and_writes(tmp_path: Path, cli: Cli, format: str) -> None:
+    make_run(tmp_path / "runs", "mine", {"a": float("inf"), "b": float("inf")})
+    result = cli("tables", "--format", format)
+    assert result.returncode == 0, result.stderr
+    assert ("inf" if format == "csv" else r"\infty" if format == "latex" else "∞") in result.stdout
+    assert (tmp_path / "results" / "table2.csv").is_file()
