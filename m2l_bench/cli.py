@@ -1,6 +1,6 @@
-"""The command line: which commands there are, and how they end.
+"""The command line: its commands, and how they end.
 
-Exit codes: 0 done; 1 an error, said in one line; 2 wrong usage; 3 done, but some clips or systems failed; 130
+Exit codes: 0 done; 1 an error, reported in one line; 2 wrong usage; 3 done, but some clips or systems failed; 130
 interrupted.
 """
 
@@ -64,17 +64,17 @@ models_app = typer.Typer()
 models_app.callback(invoke_without_command=True)(models.models)
 models_app.command()(models.check)
 app.add_typer(models_app, name="models")
-data_app = typer.Typer(no_args_is_help=True, help="Get, make and check datasets.")
+data_app = typer.Typer(no_args_is_help=True, help="Download, render and check datasets.")
 data_app.command()(data.get)
 data_app.command()(data.make)
 data_app.command()(data.check)
 data_app.command()(data.musiccaps)
 app.add_typer(data_app, name="data")
-plot_app = typer.Typer(no_args_is_help=True, help="Draw figures of runs, for a paper or a page.")
-for draw in (plot.figure2, plot.pareto, plot.distribution, plot.spectrograms, plot.training, plot.confusion):
-    plot_app.command()(draw)
+plot_app = typer.Typer(no_args_is_help=True, help="Draw figures of runs, for a paper or a web page.")
+for plot_command in (plot.figure2, plot.pareto, plot.distribution, plot.spectrograms, plot.training, plot.confusion):
+    plot_app.command()(plot_command)
 app.add_typer(plot_app, name="plot")
-weights_app = typer.Typer(no_args_is_help=True, help="Get weights of systems and of the networks that make vectors.")
+weights_app = typer.Typer(no_args_is_help=True, help="List and fetch the weights of systems and embeddings.")
 weights_app.command("list")(weights.list_weights)
 weights_app.command()(weights.get)
 app.add_typer(weights_app, name="weights")
@@ -90,8 +90,8 @@ def _show_version(value: bool) -> None:
 
 @app.callback()
 def _common(
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR works too.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the full traceback of an error.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="Print without colours; so does NO_COLOR=1.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -104,7 +104,7 @@ def _common(
 
 
 def main() -> None:
-    """Run a command: errors that the user can fix are one line; a traceback is shown only with --debug."""
+    """Run the command line. An error that the user can fix is printed as one line, a traceback only with --debug."""
     listen_for_interrupts()
     accept_any_terminal()
     try:
@@ -112,7 +112,7 @@ def main() -> None:
     except KeyboardInterrupt:
         if State.debug:
             raise
-        _complain(INTERRUPTED_MESSAGE)
+        _print_error(INTERRUPTED_MESSAGE)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -120,18 +120,20 @@ def main() -> None:
     except UserError as error:
         if State.debug:
             raise
-        _complain(f"error: {one_line(error)}")
+        _print_error(f"error: {one_line(error)}")
         sys.exit(1)
     except Exception as error:
         if State.debug:
             raise
         if interrupted():
-            _complain(INTERRUPTED_MESSAGE)
+            _print_error(INTERRUPTED_MESSAGE)
             sys.exit(INTERRUPTED)
-        _complain(f"error: {type(error).__name__}: {one_line(error)} (a bug? m2l-bench --debug ... shows where)")
+        _print_error(
+            f"error: {type(error).__name__}: {one_line(error)} (probably a bug: m2l-bench --debug ... shows where)"
+        )
         sys.exit(1)
 
 
-def _complain(message: str) -> None:
+def _print_error(message: str) -> None:
     _, stderr = consoles()
     stderr.print(message, style="bold red", markup=False, soft_wrap=True)

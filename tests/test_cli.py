@@ -22,7 +22,7 @@ def test_wrong_usage_is_2_and_mistakes_are_1_line(cli: Cli, cli_here: Cli) -> No
         ("reconstruct", "--models", "latmusic"): "--recorded latmusic=DIR",
         ("reconstruct", "--task", "folder"): "--data DIR",
         ("reconstruct", "--task", "folder", "--data", "nowhere"): "no such folder",
-        ("reconstruct", "--recorded", "x"): "say NAME=DIR",
+        ("reconstruct", "--recorded", "x"): "expected NAME=DIR",
         ("reconstruct", "--recorded", "x=nowhere"): "no such folder",
         ("reconstruct", "--wrong-rate-label", "x"): "no --recorded x=DIR",
         ("reconstruct", "--cards", "nowhere"): "no such folder",

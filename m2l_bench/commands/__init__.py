@@ -1,1 +1,1 @@
-"""The commands: each parses, calls one function, prints."""
+"""The commands: each parses its options, calls functions of the package, and prints."""

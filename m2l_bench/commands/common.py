@@ -1,4 +1,4 @@
-"""What commands share: options, exit codes, where they print."""
+"""Options, exit codes and consoles that commands share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SOME_FAILED = 3
 
 
 class State:
-    """Of the options before the command's name."""
+    """Values of the options before the command's name."""
 
     color = True
     debug = False
@@ -25,14 +25,26 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout."
 WeightsDirOption = Annotated[
     Path | None,
     typer.Option(
-        "--weights-dir", metavar="DIR", envvar="M2L_BENCH_WEIGHTS", help="Weights fetched by hand or for a whole lab."
+        "--weights-dir",
+        metavar="DIR",
+        envvar="M2L_BENCH_WEIGHTS",
+        help="Folder of weights that were fetched by hand or for a whole lab.",
     ),
 ]
-DeviceOption = Annotated[str, typer.Option(help="`cpu`, `cuda`, `cuda:1`, or `auto`.")]
+ReferenceOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Reference of the Fréchet distances: `originals`, or the name of a --reference that was measured.",
+    ),
+]
+DeviceOption = Annotated[
+    str, typer.Option(metavar="DEVICE", help="`cpu`, `cuda`, `cuda:1`, or `auto`: a GPU if there is one.")
+]
 
 
 def consoles() -> Any:
-    """For stdout and for stderr."""
+    """Make the consoles for stdout and for stderr."""
     from m2l_bench.console.terminal import make_consoles
 
     return make_consoles(State.color)

@@ -13,22 +13,30 @@ from m2l_bench.errors import UserError
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the dataset.")]
 FolderArgument = Annotated[
-    Path | None, typer.Argument(metavar="DIR", help="Its folder; default: `datasets/NAME` in the cache.")
+    Path | None, typer.Argument(metavar="DIR", help="Folder of the dataset; default: `datasets/NAME` in the cache.")
 ]
 SHOWN = 10
-"""Ids of bad clips in the text; --json has them all."""
+"""Number of bad clips that are listed as text; --json lists all."""
 
 
 def musiccaps(
-    folder: Annotated[Path, typer.Argument(help="Where the clips go.")],
-    csv: Annotated[Path | None, typer.Option(help="Google's CSV; default: fetched from the Hugging Face hub.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N clips.")] = None,
-    retry_gone: Annotated[bool, typer.Option("--retry-gone", help="Ask again for clips recorded as gone.")] = False,
+    folder: Annotated[Path, typer.Argument(help="Folder for the clips.")],
+    csv: Annotated[
+        Path | None, typer.Option(help="Google's CSV of clips; default: download it from the Hugging Face hub.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Use only the first N clips.")] = None,
+    retry_gone: Annotated[
+        bool, typer.Option("--retry-gone", help="Try again clips that are recorded as gone.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Fetch MusicCaps' ten-second sections from YouTube with yt-dlp; run it again to resume.
+    """Download MusicCaps' ten-second clips from YouTube with yt-dlp. Run it again to resume.
 
     Videos that are gone are recorded in `gone.csv` with the reason.
+
+    Examples:
+
+        m2l-bench data musiccaps clips --limit 100
     """
     from m2l_bench.console.terminal import ProgressBars, print_json
     from m2l_bench.datasets import musiccaps_download
@@ -47,9 +55,9 @@ def musiccaps(
 
 
 def get(name: NameArgument, folder: FolderArgument = None, json: JsonOption = False) -> None:
-    """Download a dataset of recordings: tinysol, beatport_key, magnatagatune. Run it again to resume.
+    """Download a dataset of recordings: tinysol, beatport_key or magnatagatune. Run it again to resume.
 
-    Files are checked against their published sums and unpacked safely; archives are deleted afterwards.
+    Files are checked against their published checksums and unpacked safely; the archives are deleted afterwards.
 
     Examples:
 
@@ -63,24 +71,27 @@ def get(name: NameArgument, folder: FolderArgument = None, json: JsonOption = Fa
     _require(name, tuple(remotes.REMOTES), "get", "make")
     target = folder or default_folder(name)
     summary = remotes.get(name, target, ProgressBars(stderr))
-    _done(name, target, {"fetched": summary["fetched"], "remotes": summary["remotes"]}, json)
+    _print_result(name, target, {"fetched": summary["fetched"], "remotes": summary["remotes"]}, json)
 
 
 def make(
     name: NameArgument,
     folder: FolderArgument = None,
     soundfont: Annotated[
-        Path | None, typer.Option(help="An .sf2 or .sf3 file; default: the small one that comes with pretty_midi.")
+        Path | None, typer.Option(help="An .sf2 or .sf3 file; default: the small one in the package pretty_midi.")
     ] = None,
     midi: Annotated[
         Path | None,
         typer.Option(
-            help="MIDI files for mini-magnatagatune; default: those of Debian's freedoom and openttd-openmsx."
+            help="Folder of MIDI files for mini-magnatagatune; default: those of Debian's packages freedoom and "
+            "openttd-openmsx."
         ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Render a small dataset on this machine: mini-tinysol, mini-beatport, mini-magnatagatune. Run it again to resume.
+    """Render a small dataset on this machine: mini-tinysol, mini-beatport or mini-magnatagatune.
+
+    Run it again to resume.
 
     Examples:
 
@@ -93,11 +104,13 @@ def make(
     _, stderr = consoles()
     _require(name, MINIS, "make", "get")
     target = folder or default_folder(name)
-    _done(name, target, build(name, target, soundfont, midi, ProgressBars(stderr)), json)
+    _print_result(name, target, build(name, target, soundfont, midi, ProgressBars(stderr)), json)
 
 
 def check(name: NameArgument, folder: FolderArgument = None, json: JsonOption = False) -> None:
-    """Look through a dataset: counts a class and split, and what is missing or unreadable (then the exit code is 3).
+    """Check a dataset: count the clips of each class and split, and list missing or unreadable files.
+
+    The exit code is 3 if there are any.
 
     Examples:
 
@@ -117,19 +130,23 @@ def check(name: NameArgument, folder: FolderArgument = None, json: JsonOption = 
             stdout.print(table(f"{name}, {task}", ["Label", "Train", "Validation", "Test"], rows))
         splits = ", ".join(f"{count} {split}" for split, count in summary["splits"].items())
         lines = [f"{summary['clips']} clips in {summary['folder']}: {splits}", *summary["notes"]]
-        for what in ("missing", "unlabelled", "unreadable"):
-            bad = summary[what]
-            if bad:
-                shown = list(bad.values() if isinstance(bad, dict) else bad)[:SHOWN]
-                more = f" and {len(bad) - SHOWN} more (--json lists them)" if len(bad) > SHOWN else ""
-                lines.append(f"{len(bad)} {what}: {', '.join(shown)}{more}")
+        for problem in ("missing", "unlabelled", "unreadable"):
+            clips = summary[problem]
+            if clips:
+                examples = list(clips.values() if isinstance(clips, dict) else clips)[:SHOWN]
+                more = f" and {len(clips) - SHOWN} more (--json lists them)" if len(clips) > SHOWN else ""
+                lines.append(f"{len(clips)} {problem}: {', '.join(examples)}{more}")
         stdout.print("\n".join(lines), markup=False, soft_wrap=True)
     if not report.sound:
         raise typer.Exit(SOME_FAILED)
 
 
 def _require(name: str, names: Sequence[str], verb: str, other: str) -> None:
-    """Names of the other verb get the right command as a hint."""
+    """Check that a command knows the dataset.
+
+    Raises:
+        UserError: it does not; the message names the other command if that one does.
+    """
     from m2l_bench.datasets.checking import NAMES
 
     if name not in names:
@@ -137,14 +154,14 @@ def _require(name: str, names: Sequence[str], verb: str, other: str) -> None:
         raise UserError(f"`data {verb}` has no '{name}': {hint}")
 
 
-def _done(name: str, folder: Path, counts: dict[str, int], json: bool) -> None:
+def _print_result(name: str, folder: Path, counts: dict[str, int], json: bool) -> None:
     from m2l_bench.console.terminal import print_json
 
     stdout, _ = consoles()
     if json:
         print_json({"name": name, "folder": str(folder), **counts})
         return
-    told = ", ".join(f"{count} {what}" for what, count in counts.items())
+    summary = ", ".join(f"{count} {unit}" for unit, count in counts.items())
     stdout.print(
-        f"{name} is in {folder} ({told}); `m2l-bench data check {name}` looks through it", markup=False, soft_wrap=True
+        f"{name} is in {folder} ({summary}); check it with `m2l-bench data check {name}`", markup=False, soft_wrap=True
     )

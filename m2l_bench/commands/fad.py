@@ -21,52 +21,61 @@ from m2l_bench.errors import UserError
 
 
 class Backend(str, Enum):
-    """Who computes."""
+    """Code that computes the distance: this package's, or the package frechet-audio-distance."""
 
     ours = "ours"
     upstream = "upstream"
 
 
 def fad(
-    reference: Annotated[Path, typer.Argument(help="Folder of audio, or a file of statistics (`.npz`).")],
-    evaluated: Annotated[Path, typer.Argument(help="Folder of audio to hold against it.")],
-    embedding: Annotated[str, typer.Option(help="Names separated by commas; `weights list` shows them.")] = "musicnn",
+    reference: Annotated[Path, typer.Argument(help="Folder of reference audio, or a file of its statistics (`.npz`).")],
+    evaluated: Annotated[Path, typer.Argument(help="Folder of audio to compare with the reference.")],
+    embedding: Annotated[
+        str, typer.Option(help="Embeddings, separated by commas; `m2l-bench weights list` shows them.")
+    ] = "musicnn",
     backend: Annotated[
-        Backend, typer.Option(help="`upstream`: the package frechet-audio-distance as it is, for its own numbers.")
+        Backend, typer.Option(help="`upstream`: the unchanged package frechet-audio-distance.")
     ] = Backend.ours,
     by_clip: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Also write each clip's own distance, the farthest first.")
+        Path | None, typer.Option(metavar="CSV", help="Also write the distance of each clip alone, the largest first.")
     ] = None,
     save_reference: Annotated[
-        Path | None, typer.Option(metavar="NPZ", help="Also write the reference's statistics, to be used in its place.")
+        Path | None,
+        typer.Option(
+            metavar="NPZ", help="Also write the reference's statistics; later use them instead of the folder."
+        ),
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option(metavar="DIR", envvar="M2L_BENCH_CACHE", help="Where vectors are kept.")
+        Path | None, typer.Option(metavar="DIR", envvar="M2L_BENCH_CACHE", help="Folder where vectors are cached.")
     ] = None,
     device: DeviceOption = "auto",
     weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Fréchet audio distance between two folders, with what tells how far to trust it.
+    """Compute the Fréchet audio distance between two folders, and how far it can be trusted.
 
-    Each file is embedded once: run it again, or with another folder, and only new files are.
+    Each file is embedded once: when you run it again, or with another folder, only new files are embedded.
 
     Examples:
 
-        m2l-bench fad originals reconstructions
+        m2l-bench fad originals outputs
 
-        m2l-bench fad originals reconstructions --embedding musicnn,vggish,clap --by-clip worst.csv
+        m2l-bench fad originals outputs --embedding musicnn,clap --by-clip by_clip.csv
 
-        m2l-bench fad fma_pop.npz reconstructions --embedding vggish
+        m2l-bench fad fma_pop.npz outputs --embedding vggish
 
-        m2l-bench fad originals reconstructions --embedding vggish --backend upstream
+        m2l-bench fad originals outputs --embedding vggish --backend upstream
     """
     from m2l_bench.cards import load_cards
-    from m2l_bench.console import reconstruction as summaries
+    from m2l_bench.console.reconstruction import (
+        comparisons_json,
+        print_comparisons,
+        print_left_out,
+        print_upstream_scores,
+    )
     from m2l_bench.console.terminal import ProgressBars, print_json
-    from m2l_bench.distances import folders as module
-    from m2l_bench.distances import upstream as upstream_fad
+    from m2l_bench.distances import folders, upstream
     from m2l_bench.distances.references import write_statistics
     from m2l_bench.systems.devices import torch_device
     from m2l_bench.weights.locate import cache_folder
@@ -76,30 +85,30 @@ def fad(
     if backend is Backend.upstream:
         if by_clip or save_reference:
             raise UserError("--by-clip and --save-reference: the package frechet-audio-distance has neither")
-        scores = [upstream_fad.score(reference, evaluated, name, weights_dir) for name in names]
+        scores = [upstream.score(reference, evaluated, name, weights_dir) for name in names]
         if json:
             print_json({"scores": [asdict(score) for score in scores]})
         else:
-            summaries.print_upstream_scores(stdout, scores)
+            print_upstream_scores(stdout, scores)
         return
-    found = load_cards(cards or ())
-    comparisons, absent = module.compare_all(
+    known_cards = load_cards(cards or ())
+    comparisons, unavailable = folders.compare_all(
         reference,
         evaluated,
-        [found.embedding(name) for name in names],
+        [known_cards.embedding(name) for name in names],
         cache or cache_folder(),
         ProgressBars(stderr),
         device=torch_device(device),
         weights_dir=weights_dir,
     )
     if by_clip:
-        module.write_clip_distances(by_clip, comparisons)
+        folders.write_clip_distances(by_clip, comparisons)
     if save_reference:
-        write_statistics(save_reference, {one.embedding: one.reference for one in comparisons})
+        write_statistics(save_reference, {comparison.embedding: comparison.reference for comparison in comparisons})
     if json:
-        print_json(summaries.comparisons_json(comparisons, absent))
+        print_json(comparisons_json(comparisons, unavailable))
     else:
-        summaries.print_comparisons(stdout, comparisons)
-    summaries.print_left_out(stderr, comparisons, absent)
-    if absent or any(comparison.failed for comparison in comparisons):
+        print_comparisons(stdout, comparisons)
+    print_left_out(stderr, comparisons, unavailable)
+    if unavailable or any(comparison.failed for comparison in comparisons):
         raise typer.Exit(SOME_FAILED)

@@ -16,31 +16,31 @@ def listen(
         list[Path] | None,
         typer.Argument(
             metavar="RUNS",
-            help="Folder of runs, or one dataset's folder in it (default: runs); with --results: CSV files.",
+            help="Folder of runs, or one dataset's folder in it; default: runs. With --results: CSV files of answers.",
         ),
     ] = None,
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where the page goes.")] = Path("page"),
-    task: Annotated[str | None, typer.Option(help="Only this dataset's runs.")] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Folder for the page.")] = Path("page"),
+    task: Annotated[str | None, typer.Option(help="Use only runs over this dataset.")] = None,
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the originals lie, if not where they were measured.")
+        Path | None, typer.Option(metavar="DIR", help="Folder of the originals, if they were moved after measuring.")
     ] = None,
     cards: CardsOption = None,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "",
     captions: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="What to say of clips: columns id (or ytid) and caption.")
+        Path | None, typer.Option(metavar="CSV", help="Captions of clips: columns id (or ytid) and caption.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N clips.")] = None,
-    seconds: Annotated[float, typer.Option(min=1, help="Of longer clips the first so many seconds.")] = 30.0,
-    jobs: Annotated[int, typer.Option(min=0, help="Processes; 0: one a core.")] = 0,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Use only the first N clips.")] = None,
+    seconds: Annotated[float, typer.Option(min=1, metavar="SEC", help="Cut longer clips to this many seconds.")] = 30.0,
+    jobs: Annotated[int, typer.Option(min=0, metavar="N", help="Worker processes; 0: one per core.")] = 0,
     results: Annotated[
-        bool, typer.Option("--results", help="Sum up the answers of blind tests in the CSV files that are named.")
+        bool, typer.Option("--results", help="Summarise the answers of blind tests in the named CSV files.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Write a page to hear and compare what systems made: open DIR/index.html, or put DIR on any web host.
+    """Write a page to hear and compare reconstructions: open DIR/index.html, or put DIR on any web host.
 
-    Switches between original and systems at the same instant and the same loudness; sorts clips by metric; has blind
-    tests (ABX, MUSHRA) whose answers it sums up with --results.
+    The page switches between original and systems at the same instant and the same loudness, sorts clips by metric,
+    and has blind tests (ABX, MUSHRA). `--results` summarises their answers.
 
     Examples:
 
@@ -57,7 +57,7 @@ def listen(
         _sum_up(paths or [], json)
         return
     if paths and len(paths) > 1:
-        raise UserError("name one folder of runs")
+        raise UserError("more than one folder of runs: name only one")
     from m2l_bench.listen.gather import gather
     from m2l_bench.listen.writer import write_page
 

@@ -18,14 +18,22 @@ if TYPE_CHECKING:
 
 def models(
     context: typer.Context,
-    long: Annotated[bool, typer.Option("--long", help="Rates, widths, compression, licences and weights.")] = False,
+    long: Annotated[
+        bool, typer.Option("--long", help="Show rates, widths, compression, licences and weights.")
+    ] = False,
     weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List the systems, and how to make available those that are not.
+    """List the systems, and the commands that make the unavailable ones available.
 
-    `m2l-bench models check NAME` runs one second through a system.
+    `m2l-bench models check NAME` tests a system on one second of audio.
+
+    Examples:
+
+        m2l-bench models
+
+        m2l-bench models --long
     """
     if context.invoked_subcommand is not None:
         return
@@ -39,8 +47,8 @@ def models(
         print_json([_described(card, state) for card, state in states])
         return
     if long:
-        cards_of_latents = [(card, card.latents) for card, _ in states if card.latents]
-        rates = [[card.name, *_rates(latents), str(card.steps or "")] for card, latents in cards_of_latents]
+        cards_and_latents = [(card, card.latents) for card, _ in states if card.latents]
+        rates = [[card.name, *_rates(latents), str(card.steps or "")] for card, latents in cards_and_latents]
         for text in (
             lines("Latents of one encoded stream", ["Name", *RATES, "Steps"], rates),
             RATES_NOTE,
@@ -51,22 +59,24 @@ def models(
     else:
         rows = [[card.name, card.title, card.kind, "yes" if state else "no"] for card, state in states]
         stdout.print(table("", ["Name", "System", "Kind", "Available"], rows))
-    absent: dict[str, list[str]] = {state.reason: [] for _, state in states if not state}
+    commands_by_reason: dict[str, list[str]] = {state.reason: [] for _, state in states if not state}
     for card, state in states:
         if not state:
-            absent[state.reason].append(f"  {card.name}: {state.command}")
-    for reason, commands in absent.items():
+            commands_by_reason[state.reason].append(f"  {card.name}: {state.command}")
+    for reason, commands in commands_by_reason.items():
         stdout.print("\n".join([f"no: {reason}", *commands]), markup=False, soft_wrap=True)
 
 
 def check(
-    name: Annotated[str, typer.Argument(help="A name that `models` shows.")],
+    name: Annotated[str, typer.Argument(help="Name of the system; `m2l-bench models` lists them.")],
     device: DeviceOption = "cpu",
     weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Load a system and run one second through it: shapes, ratio, the same twice; speed and memory.
+    """Load a system, run one second of audio through it, and check the result.
+
+    Checks shapes and rate, and that a second run gives the same result; prints compression, speed and memory.
 
     Examples:
 
@@ -82,31 +92,31 @@ def check(
 
     stdout, _ = consoles()
     card = load_cards(cards or ()).system(name)
-    found = check_codec(card, load_runner(card, device=torch_device(device), weights_dir=weights_dir))
+    result = check_codec(card, load_runner(card, device=torch_device(device), weights_dir=weights_dir))
     if json:
-        print_json({"name": name, **asdict(found)})
+        print_json({"name": name, **asdict(result)})
     else:
         rows = [
-            ["audio", f"{found.sample_rate:,} Hz, {_counted(found.channels, 'channel')}"],
-            ["latents of one second", _shape(found.latents)],
-            ["features of one second", _shape(found.features) if found.features else "none"],
-            ["transmitted", f"{found.values_per_second:,} numbers, {found.bytes_per_second * 8 / 1000:.2f} kb/s"],
-            ["samples to numbers", f"{found.compression:.1f}x"],
-            ["encode", f"{found.encode_seconds:.3f} s, {1 / found.encode_seconds:.1f}x real time"],
-            ["decode", f"{found.decode_seconds:.3f} s, {1 / found.decode_seconds:.1f}x real time"],
-            ["peak memory", f"{found.peak_memory_mb:,.0f} MB"],
+            ["audio", f"{result.sample_rate:,} Hz, {_with_plural(result.channels, 'channel')}"],
+            ["latents of one second", _shape(result.latents)],
+            ["features of one second", _shape(result.features) if result.features else "none"],
+            ["transmitted", f"{result.values_per_second:,} numbers, {result.bytes_per_second * 8 / 1000:.2f} kb/s"],
+            ["samples to numbers", f"{result.compression:.1f}x"],
+            ["encode", f"{result.encode_seconds:.3f} s, {1 / result.encode_seconds:.1f}x real time"],
+            ["decode", f"{result.decode_seconds:.3f} s, {1 / result.decode_seconds:.1f}x real time"],
+            ["peak memory", f"{result.peak_memory_mb:,.0f} MB"],
         ]
         stdout.print(table(card.title, ["", ""], rows))
-    if found.problems:
-        raise UserError(f"{name}: {'; '.join(found.problems)}")
+    if result.problems:
+        raise UserError(f"{name}: {'; '.join(result.problems)}")
 
 
 RATES = ["Hz", "Ch.", "Width", "Frames/s", "kb/s", "Time", "Total"]
 RATES_NOTE = """\
-Width: numbers a frame. kb/s: continuous numbers count 32 bits.
-Time: samples of a channel a frame. Total: samples of all channels a number.
-Steps: of denoising, by default. Left out are systems without latents of a
-fixed rate, and those whose rate is not public."""
+Width: numbers per frame. kb/s: a continuous number counts as 32 bits.
+Time: samples of one channel per frame. Total: samples of all channels per
+number. Steps: default number of denoising steps. Systems without latents
+of a fixed rate, and systems whose rate is not public, are left out."""
 LICENCES = ["Code", "Weights", "MB"]
 LICENCES_NOTE = "--json also has citations, sources, revisions and hashes."
 
@@ -149,5 +159,5 @@ def _shape(shape: Sequence[int]) -> str:
     return " x ".join(f"{size:,}" for size in shape)
 
 
-def _counted(number: int, noun: str) -> str:
+def _with_plural(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("s" if number > 1 else "")

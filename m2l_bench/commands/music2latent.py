@@ -11,11 +11,11 @@ import typer
 from m2l_bench.commands.common import SOME_FAILED, DeviceOption, JsonOption, consoles
 
 if TYPE_CHECKING:
-    from m2l_bench.jobs.transcode import Done
+    from m2l_bench.jobs.transcode import FileResults
 
 
 class Precision(str, Enum):
-    """Types of number for weights and feature maps."""
+    """Number types for weights and activations."""
 
     float32 = "float32"
     bfloat16 = "bfloat16"
@@ -30,10 +30,10 @@ class ExportFormat(str, Enum):
 
 
 WeightsOption = Annotated[
-    str, typer.Option(help="`music2latent`, `music2latent-mini`, a folder of weights, or an official `.pt`.")
+    str, typer.Option(help="`music2latent`, `music2latent-mini`, a folder of weights, or an official `.pt` file.")
 ]
 PrecisionOption = Annotated[Precision, typer.Option(help="bfloat16 is faster on recent processors and GPUs.")]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Do files again whose output is there.")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing outputs.")]
 
 
 def encode(
@@ -45,9 +45,9 @@ def encode(
     overwrite: OverwriteOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Audio to Music2Latent latents, a safetensors file that says all that decoding needs.
+    """Encode audio to Music2Latent latents, in safetensors files that hold everything needed for decoding.
 
-    In a folder, files whose output is there are passed over: interrupt it at any time, the same command goes on.
+    In a folder, files whose output exists are skipped: interrupt it at any time, the same command goes on.
 
     Examples:
 
@@ -56,27 +56,29 @@ def encode(
         m2l-bench encode album -o latents --precision bfloat16
     """
     from m2l_bench.console.terminal import ProgressBars
-    from m2l_bench.jobs import transcode as latents_commands
+    from m2l_bench.jobs import transcode
 
     _, stderr = consoles()
-    options = latents_commands.Options(precision.value, device, overwrite)
-    _finish_files(latents_commands.encode(source, out, weights, options, ProgressBars(stderr)), json)
+    options = transcode.Options(precision.value, device, overwrite)
+    _print_results(transcode.encode(source, out, weights, options, ProgressBars(stderr)), json)
 
 
 def decode(
     source: Annotated[Path, typer.Argument(help="A latents file, or a folder of them.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="File or folder; default: FLAC by the input.")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Denoising steps.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File or folder; default: FLAC beside the input.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, metavar="N", help="Number of denoising steps.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Random seed of the noise.")] = 0,
     weights: Annotated[
-        str | None, typer.Option(help="Where the weights lie, if not where they lay on encoding.")
+        str | None, typer.Option(help="Name or path of the weights, if they were moved since encoding.")
     ] = None,
     precision: PrecisionOption = Precision.float32,
     device: DeviceOption = "auto",
     overwrite: OverwriteOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Music2Latent latents back to audio of the length, rate and channels that were encoded.
+    """Decode Music2Latent latents to audio with the length, sample rate and channels of the original.
 
     Examples:
 
@@ -85,20 +87,20 @@ def decode(
         m2l-bench decode latents -o album --steps 4
     """
     from m2l_bench.console.terminal import ProgressBars
-    from m2l_bench.jobs import transcode as latents_commands
+    from m2l_bench.jobs import transcode
 
     _, stderr = consoles()
-    options = latents_commands.Options(precision.value, device, overwrite)
-    _finish_files(latents_commands.decode(source, out, weights, steps, seed, options, ProgressBars(stderr)), json)
+    options = transcode.Options(precision.value, device, overwrite)
+    _print_results(transcode.decode(source, out, weights, steps, seed, options, ProgressBars(stderr)), json)
 
 
 def export(
-    weights: Annotated[str, typer.Argument(help="A name, a folder of weights, or an official `.pt`.")],
+    weights: Annotated[str, typer.Argument(help="A name, a folder of weights, or an official `.pt` file.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="A `.pt` file (official) or a folder (safetensors).")],
-    format: Annotated[ExportFormat, typer.Option(help="Layout to write.")] = ExportFormat.safetensors,
-    half: Annotated[bool, typer.Option("--half", help="Store float16: half the size.")] = False,
+    format: Annotated[ExportFormat, typer.Option(help="File format to write.")] = ExportFormat.safetensors,
+    half: Annotated[bool, typer.Option("--half", help="Store as float16, which halves the size.")] = False,
 ) -> None:
-    """Convert Music2Latent weights: to safetensors, or to the `.pt` that the authors' package loads.
+    """Convert Music2Latent weights to safetensors, or to the `.pt` file that the authors' package loads.
 
     Examples:
 
@@ -108,26 +110,26 @@ def export(
 
         m2l-bench export runs/mine/model --half -o mine
     """
-    from m2l_bench.jobs import transcode as latents_commands
+    from m2l_bench.jobs import transcode
 
-    written = latents_commands.export(weights, out, format is ExportFormat.official, half)
+    path = transcode.export(weights, out, format is ExportFormat.official, half)
     _, stderr = consoles()
-    stderr.print(f"wrote {written}", markup=False, soft_wrap=True)
+    stderr.print(f"wrote {path}", markup=False, soft_wrap=True)
 
 
-def _finish_files(done: Done, json: bool) -> None:
-    """Say what became of the files of `encode` or `decode`."""
+def _print_results(results: FileResults, json: bool) -> None:
+    """Print the results of `encode` or `decode`; exit with code 3 if a file failed."""
     from m2l_bench.console.terminal import print_json
 
     stdout, stderr = consoles()
     if json:
-        print_json(done.as_dict())
+        print_json(results.as_dict())
     else:
-        for path in done.written:
+        for path in results.written:
             stdout.print(str(path), markup=False, soft_wrap=True)
-    for path, reason in done.failed.items():
+    for path, reason in results.failed.items():
         stderr.print(f"{path}: {reason}", style="bold red", markup=False, soft_wrap=True)
-    if done.present:
-        stderr.print(f"{len(done.present)} already there (--overwrite does them again)", markup=False)
-    if done.failed:
+    if results.present:
+        stderr.print(f"{len(results.present)} already there (--overwrite does them again)", markup=False)
+    if results.failed:
         raise typer.Exit(SOME_FAILED)

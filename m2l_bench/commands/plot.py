@@ -1,4 +1,4 @@
-"""`m2l-bench plot`: figures of runs. matplotlib is imported when one is drawn, never for the help."""
+"""`m2l-bench plot`: figures of runs. matplotlib is imported only when a figure is drawn, not for the help."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2l_bench.commands.common import consoles
+from m2l_bench.commands.common import ReferenceOption, consoles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RunsArgument = Annotated[
-    list[Path] | None, typer.Argument(metavar="RUNS...", help="Folders of runs, or runs themselves; default: runs.")
+    list[Path] | None, typer.Argument(metavar="RUNS...", help="Folders of runs, or single runs; default: runs.")
 ]
-OutOption = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="A .pdf, .svg or .png to write.")]
-TaskOption = Annotated[str | None, typer.Option(help="The dataset or probing task, where there are several.")]
-ModelsOption = Annotated[str, typer.Option(help="Only these, in this order, separated by commas.")]
-ReferenceOption = Annotated[
-    str, typer.Option(help="What Fréchet distances are against: `originals`, or a name given as --reference.")
+OutOption = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The .pdf, .svg or .png file to write.")]
+TaskOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Dataset or probing task; needed if the runs have several.")
 ]
-MetricsOption = Annotated[str, typer.Option(help="Separated by commas; default: all that were measured.")]
+ModelsOption = Annotated[
+    str, typer.Option(metavar="NAMES", help="Systems to draw, in this order, separated by commas; default: all.")
+]
+MetricsOption = Annotated[
+    str, typer.Option(metavar="NAMES", help="Metrics, separated by commas; default: all that were measured.")
+]
 
 
 def distribution(
@@ -31,22 +34,22 @@ def distribution(
     models: ModelsOption = "",
     metrics: MetricsOption = "",
 ) -> None:
-    """Every clip's score for each system, the same clip joined by a line.
+    """Draw every clip's score for each system, with a line that joins the scores of a clip.
 
-    Points are clips, boxes quartiles; beside each the mean with its 95 % bootstrap interval. From low means to high, or
-    in the order of --models.
+    Points are clips and boxes quartiles; beside each box is the mean with its 95 % bootstrap interval. Systems are
+    sorted by their means, or in the order of --models.
 
     Examples:
 
         m2l-bench plot distribution -o scores.pdf
 
-        m2l-bench plot distribution --task musiccaps --models music2latent,dac --metrics visqol -o visqol.svg
+        m2l-bench plot distribution --models music2latent,dac --metrics visqol -o v.svg
     """
     from m2l_bench.plots import distribution
     from m2l_bench.plots.runs import load_runs
 
-    chosen = load_runs(_paths(runs), task, _names(models))
-    _write(distribution.figure(chosen, _names(metrics), ordered=bool(models)), out)
+    systems = load_runs(_paths(runs), task, _names(models))
+    _write(distribution.figure(systems, _names(metrics), ordered=bool(models)), out)
 
 
 def pareto(
@@ -57,9 +60,9 @@ def pareto(
     metrics: MetricsOption = "",
     reference: ReferenceOption = "originals",
 ) -> None:
-    """Quality against rate (kb/s, latent values a second) and against speed, the figures of pareto.csv.
+    """Draw quality against rate (kb/s, latent values per second) and against speed: the numbers of pareto.csv.
 
-    Bars are 95 % bootstrap intervals; the line joins the systems that no other beats in both.
+    Bars are 95 % bootstrap intervals; the line joins the systems that no other system beats in both.
 
     Examples:
 
@@ -81,13 +84,15 @@ def figure2(
     metrics: MetricsOption = "",
     reference: ReferenceOption = "originals",
 ) -> None:
-    """Quality against the number of denoising steps, Figure 2 of the paper, from the runs of `m2l-bench sweep`.
+    """Draw quality against the number of denoising steps (Figure 2 of the paper) from runs of `m2l-bench sweep`.
 
     Bands are 95 % bootstrap intervals.
 
     Examples:
 
-        m2l-bench sweep --models music2latent --steps 1,2,4,8 && m2l-bench plot figure2 -o figure2.pdf
+        m2l-bench sweep --models music2latent --steps 1,2,4,8
+
+        m2l-bench plot figure2 -o figure2.pdf
     """
     from m2l_bench.plots import figure2
     from m2l_bench.plots.runs import load_runs
@@ -100,20 +105,22 @@ def spectrograms(
     runs: RunsArgument = None,
     task: TaskOption = None,
     models: ModelsOption = "",
-    clip: Annotated[list[str] | None, typer.Option(help="Its id (repeatable); default: one of median score.")] = None,
+    clip: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Clip id (repeatable); default: the median clip.")
+    ] = None,
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the originals lie, if the runs do not say.")
+        Path | None, typer.Option(metavar="DIR", help="Folder of the originals, if the runs do not name it.")
     ] = None,
 ) -> None:
-    """Spectrograms of a clip: the original, each system, and below what is too loud or too soft.
+    """Draw spectrograms of a clip: the original, each system, and below them what is too loud or too soft.
 
-    The runs must have their audio: kept (`reconstruct --audio`), or recorded elsewhere.
+    The runs must have kept their audio (`reconstruct --audio`), or their systems were recorded elsewhere.
 
     Examples:
 
-        m2l-bench plot spectrograms --models opus-12k,mp3-32k --clip vibe_ace_jazz -o jazz.pdf
+        m2l-bench plot spectrograms --clip vibe_ace_jazz -o jazz.pdf
 
-        m2l-bench plot spectrograms --task musiccaps --data clips --clip=-0SdAVK79lg -o one.png
+        m2l-bench plot spectrograms --data clips --clip=-0SdAVK79lg -o clip.png
     """
     from m2l_bench.plots import spectrograms
     from m2l_bench.plots.runs import load_runs
@@ -122,10 +129,10 @@ def spectrograms(
 
 
 def training(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUNS...", help="Folders of `m2l-bench train`.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUNS...", help="Folders that `m2l-bench train` wrote.")],
     out: OutOption,
 ) -> None:
-    """Loss and held-out figures of training runs, from their log.jsonl.
+    """Draw the loss and the held-out scores of training runs, from their log.jsonl.
 
     Examples:
 
@@ -139,7 +146,7 @@ def training(
 
 
 def confusion(out: OutOption, runs: RunsArgument = None, task: TaskOption = None, models: ModelsOption = "") -> None:
-    """Which classes probes take for which: confusion matrices on the test clips, the mean over seeds.
+    """Draw confusion matrices of probes: which classes they confuse on the test clips, as means over seeds.
 
     Examples:
 

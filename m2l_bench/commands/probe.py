@@ -13,7 +13,7 @@ from m2l_bench.errors import UserError
 
 
 class Classifier(str, Enum):
-    """What is trained on the features."""
+    """Classifiers that can be trained on the features."""
 
     mlp = "mlp"
     linear = "linear"
@@ -21,71 +21,79 @@ class Classifier(str, Enum):
 
 
 def probe(
-    task: Annotated[str, typer.Option(help="Name of a probing task's card; `m2l-bench tasks` lists them.")],
-    models: Annotated[str, typer.Option(help="Embeddings and codecs separated by commas, or `all`.")] = "all",
+    task: Annotated[str, typer.Option(metavar="NAME", help="Name of a probing task; `m2l-bench tasks` lists them.")],
+    models: Annotated[str, typer.Option(help="Embeddings and codecs, separated by commas, or `all`.")] = "all",
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the dataset lies; default: its folder in the cache.")
+        Path | None, typer.Option(metavar="DIR", help="Folder of the dataset; default: its folder in the cache.")
     ] = None,
-    probe: Annotated[Classifier, typer.Option(help="The paper's network, a linear one, or nearest neighbours.")] = (
-        Classifier.mlp
-    ),
-    seeds: Annotated[int | None, typer.Option(min=1, help="How many; default: as the task says.")] = None,
+    probe: Annotated[
+        Classifier, typer.Option(help="The paper's network, a linear classifier, or nearest neighbours.")
+    ] = (Classifier.mlp),
+    seeds: Annotated[int | None, typer.Option(min=1, metavar="N", help="Number of seeds; default: the task's.")] = None,
     train_fraction: Annotated[
-        str, typer.Option(metavar="F,F,...", help="Parts of the training clips, for learning curves.")
+        str, typer.Option(metavar="F,F,...", help="Fractions of the training clips, for learning curves.")
     ] = "1",
     device: DeviceOption = "auto",
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where runs are kept.")] = Path("runs"),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the runs.")] = Path("runs"),
     weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Train small classifiers on models' features, test them, print the table (Table 1 of the paper).
+    """Train small classifiers on the features of models, test them, and print Table 1 of the paper.
 
-    Interrupt it at any time: the same command goes on where it stopped. Features are kept in the cache.
+    Interrupt it at any time: the same command goes on where it stopped. Features are cached.
 
     Examples:
 
-        m2l-bench data make mini-tinysol && m2l-bench probe --task mini-tinysol-pitch
+        m2l-bench data make mini-tinysol
 
-        m2l-bench probe --task beatport --models music2latent,musicnn,chroma --data beatport_key
+        m2l-bench probe --task mini-tinysol-pitch
 
-        m2l-bench probe --task mini-beatport --models chroma --train-fraction 0.01,0.1,1
+        m2l-bench probe --task beatport --models musicnn,chroma --data beatport_key
+
+        m2l-bench probe --task mini-beatport --train-fraction 0.01,0.1,1
     """
     from m2l_bench.cards import load_cards
-    from m2l_bench.console import probes as probe_summaries
-    from m2l_bench.console import reconstruction as summaries
+    from m2l_bench.console.probes import print_outcomes, print_plan, probe_json
+    from m2l_bench.console.reconstruction import print_table
     from m2l_bench.console.terminal import ProgressBars, print_json
     from m2l_bench.probing import pipeline
     from m2l_bench.probing.models import models_to_probe
     from m2l_bench.tables.probes import load_probes, probe_table
 
     stdout, stderr = consoles()
-    found = load_cards(cards or ())
+    known_cards = load_cards(cards or ())
     names = [] if models == "all" else [name.strip() for name in models.split(",") if name.strip()]
     options = pipeline.ProbeOptions(out, probe.value, seeds, _fractions(train_fraction), device, weights_dir)
-    chosen = models_to_probe(found, names)
-    plan = pipeline.make_probe_plan(found.probe_task(task), chosen, data, options, skip_unavailable=models == "all")
-    probe_summaries.print_plan(stderr, plan)
+    plan = pipeline.make_probe_plan(
+        known_cards.probe_task(task),
+        models_to_probe(known_cards, names),
+        data,
+        options,
+        skip_unavailable=models == "all",
+    )
+    print_plan(stderr, plan)
     if not plan.available:
         raise UserError("none of these models can run here")
     outcomes = pipeline.probe(plan, options, ProgressBars(stderr))
     folders = {folder for outcome in outcomes for folder in outcome.folders}
-    result = probe_table(load_probes(out, lambda run: run.folder in folders)) if folders else None
+    table = probe_table(load_probes(out, lambda run: run.folder in folders)) if folders else None
     if json:
-        print_json(probe_summaries.probe_json(outcomes, plan, result))
+        print_json(probe_json(outcomes, plan, table))
     else:
-        if result:
-            summaries.print_table(stdout, result)
-        probe_summaries.print_outcomes(stderr, outcomes, plan, options)
+        if table:
+            print_table(stdout, table)
+        print_outcomes(stderr, outcomes, plan, options)
     if any(outcome.failed or outcome.problem for outcome in outcomes):
         raise typer.Exit(SOME_FAILED)
 
 
 def _fractions(text: str) -> tuple[float, ...]:
     try:
-        fractions = tuple(float(one) for one in text.split(","))
+        fractions = tuple(float(number) for number in text.split(","))
     except ValueError:
         fractions = ()
-    if not fractions or not all(0 < one <= 1 for one in fractions) or len(set(fractions)) < len(fractions):
-        raise UserError(f"--train-fraction {text}: say different numbers above 0 and up to 1, separated by commas")
+    in_range = all(0 < fraction <= 1 for fraction in fractions)
+    if not fractions or not in_range or len(set(fractions)) < len(fractions):
+        raise UserError(f"--train-fraction {text}: expected different numbers above 0 and up to 1, separated by commas")
     return fractions

@@ -1,4 +1,4 @@
-"""`m2l-bench reconstruct`."""
+"""`m2l-bench reconstruct` and `m2l-bench sweep`."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ if TYPE_CHECKING:
     from m2l_bench.cards import Cards, SystemCard
 
 
-TaskOption = Annotated[str, typer.Option(help="Name of a task card; `m2l-bench tasks` lists them.")]
-ModelsOption = Annotated[str, typer.Option(help="System cards separated by commas, or `all`.")]
-DataOption = Annotated[Path | None, typer.Option(metavar="DIR", help="Where the task's audio lies.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="Seed of generative decoders.")]
-LimitOption = Annotated[int | None, typer.Option(min=1, help="Only the first N clips.")]
-JobsOption = Annotated[int, typer.Option(min=0, help="Scoring processes; 0: one a core.")]
-OutOption = Annotated[Path, typer.Option(metavar="DIR", help="Where runs are kept.")]
+TaskOption = Annotated[str, typer.Option(metavar="NAME", help="Name of a task; `m2l-bench tasks` lists them.")]
+ModelsOption = Annotated[
+    str, typer.Option(metavar="NAMES", help="Systems, separated by commas, or `all`; `m2l-bench models` lists them.")
+]
+DataOption = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the task's audio.")]
+SeedOption = Annotated[int, typer.Option(min=0, metavar="N", help="Random seed of generative decoders.")]
+LimitOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Use only the first N clips.")]
+JobsOption = Annotated[int, typer.Option(min=0, metavar="N", help="Worker processes for scoring; 0: one per core.")]
+OutOption = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the runs.")]
 AudioOption = Annotated[
     bool | None,
-    typer.Option("--audio/--no-audio", help="Write reconstructions as FLAC; default: as the task says."),
+    typer.Option("--audio/--no-audio", help="Keep reconstructions as FLAC; default: the task decides."),
 ]
 
 
@@ -33,20 +35,24 @@ def reconstruct(
     data: DataOption = None,
     recorded: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=DIR", help="Reconstructions made elsewhere, named like the clips (repeatable)."),
+        typer.Option(
+            metavar="NAME=DIR", help="Folder of reconstructions made elsewhere, named like the clips (repeatable)."
+        ),
     ] = None,
     wrong_rate_label: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="This recorded system's files state a wrong sample rate: take the original's.",
+            help="Recorded system whose files state a wrong sample rate; the original's is used (repeatable).",
         ),
     ] = None,
     reference: Annotated[
         Path | None,
-        typer.Option(metavar="DIR|NPZ", help="Take Fréchet distances against this in place of the clips' originals."),
+        typer.Option(metavar="DIR|NPZ", help="Reference of the Fréchet distances; default: the clips' originals."),
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps, for systems that have any.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Number of denoising steps, for systems that have any.")
+    ] = None,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
     limit: LimitOption = None,
@@ -57,7 +63,7 @@ def reconstruct(
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Run systems over a task's clips, score them, print the table.
+    """Run systems over a task's clips, score the reconstructions, and print a table (Table 2 of the paper).
 
     Interrupt it at any time: the same command goes on where it stopped.
 
@@ -65,12 +71,12 @@ def reconstruct(
 
         m2l-bench reconstruct --models all
 
-        m2l-bench reconstruct --task folder --data my_music --models opus-12k,mp3-32k
+        m2l-bench reconstruct --task folder --data music --models opus-12k,mp3-32k
 
-        m2l-bench reconstruct --task folder --data originals --recorded mine=reconstructions
+        m2l-bench reconstruct --task folder --data music --recorded mine=outputs
     """
     from m2l_bench.cards import load_cards
-    from m2l_bench.console import reconstruction as summaries
+    from m2l_bench.console.reconstruction import print_outcomes, print_plan, print_table, reconstruct_json
     from m2l_bench.console.terminal import ProgressBars, print_json
     from m2l_bench.reconstruction import pipeline
     from m2l_bench.reconstruction.plan import Settings, make_plan
@@ -78,30 +84,39 @@ def reconstruct(
     from m2l_bench.tables.reconstruction import reconstruction_table
 
     stdout, stderr = consoles()
-    found = load_cards(cards or ())
-    systems, tolerant = _chosen_systems(found, models, recorded or [], wrong_rate_label or [])
+    known_cards = load_cards(cards or ())
+    systems, skip_unavailable = _named_systems(known_cards, models, recorded or [], wrong_rate_label or [])
     settings = Settings(out, seed, steps, device, jobs, limit, audio, weights_dir, reference)
-    plan = make_plan(found.task(task), systems, data, settings, skip_unavailable=tolerant, embeddings=found.embeddings)
-    summaries.print_plan(stderr, plan)
+    plan = make_plan(
+        known_cards.task(task),
+        systems,
+        data,
+        settings,
+        skip_unavailable=skip_unavailable,
+        embeddings=known_cards.embeddings,
+    )
+    print_plan(stderr, plan)
     if not plan.available:
         raise UserError("none of these systems can run here")
     outcomes = pipeline.reconstruct(plan, settings, ProgressBars(stderr))
     folders = {outcome.folder for outcome in outcomes if not outcome.problem}
-    against = reference.name if reference else ORIGINALS
-    result = reconstruction_table(out, plan.dataset.label, folders, against) if folders else None
+    reference_name = reference.name if reference else ORIGINALS
+    table = reconstruction_table(out, plan.dataset.label, folders, reference_name) if folders else None
     if json:
-        print_json(summaries.reconstruct_json(outcomes, plan, result))
+        print_json(reconstruct_json(outcomes, plan, table))
     else:
-        if result:
-            summaries.print_table(stdout, result)
-        summaries.print_outcomes(stderr, outcomes, plan, settings)
+        if table:
+            print_table(stdout, table)
+        print_outcomes(stderr, outcomes, plan, settings)
     if any(outcome.failed or outcome.problem for outcome in outcomes):
         raise typer.Exit(SOME_FAILED)
 
 
 def sweep(
     models: ModelsOption = "music2latent",
-    steps: Annotated[str, typer.Option(help="Numbers of denoising steps, separated by commas.")] = "1,2,4,8",
+    steps: Annotated[
+        str, typer.Option(metavar="N,N,...", help="Numbers of denoising steps, separated by commas.")
+    ] = "1,2,4,8",
     task: TaskOption = "bundled",
     data: DataOption = None,
     seed: SeedOption = 0,
@@ -109,15 +124,15 @@ def sweep(
     limit: LimitOption = None,
     jobs: JobsOption = 0,
     out: OutOption = Path("runs"),
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Where figure2.csv goes.")] = Path("results"),
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Folder for figure2.csv.")] = Path("results"),
     audio: AudioOption = None,
     weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Quality against denoising steps, Figure 2 of the paper: results/figure2.csv.
+    """Measure quality against the number of denoising steps (Figure 2 of the paper); writes results/figure2.csv.
 
-    Each number of steps is a run of its own: interrupt it at any time, add numbers later.
+    Each number of steps is a run of its own: you can interrupt it at any time, and add numbers later.
 
     Examples:
 
@@ -126,51 +141,62 @@ def sweep(
         m2l-bench sweep --task musiccaps --data clips --steps 1,2,3,5
     """
     from m2l_bench.cards import load_cards
-    from m2l_bench.console import reconstruction as summaries
+    from m2l_bench.console.reconstruction import print_outcomes, print_plan, print_table, reconstruct_json
     from m2l_bench.console.terminal import ProgressBars, print_json
-    from m2l_bench.reconstruction import sweep as denoising
+    from m2l_bench.reconstruction import sweep
     from m2l_bench.reconstruction.plan import Settings, make_plan
-    from m2l_bench.tables import formats as table_formats
+    from m2l_bench.tables import formats
 
     stdout, stderr = consoles()
     numbers = [int(number) if number.strip().isdigit() else 0 for number in steps.split(",")]
     if 0 in numbers or len(set(numbers)) < len(numbers):
-        raise UserError(f"--steps {steps}: say different whole numbers above zero, separated by commas")
-    found = load_cards(cards or ())
-    systems, tolerant = _chosen_systems(found, models, [], [])
+        raise UserError(f"--steps {steps}: expected different whole numbers above zero, separated by commas")
+    known_cards = load_cards(cards or ())
+    systems, skip_unavailable = _named_systems(known_cards, models, [], [])
     settings = Settings(out, seed, None, device, jobs, limit, audio, weights_dir)
-    plan = make_plan(found.task(task), systems, data, settings, skip_unavailable=tolerant, embeddings=found.embeddings)
-    summaries.print_plan(stderr, plan)
-    outcomes, result = denoising.sweep(plan, settings, numbers, ProgressBars(stderr))
-    paths = table_formats.write(result, results, "figure2")
+    plan = make_plan(
+        known_cards.task(task),
+        systems,
+        data,
+        settings,
+        skip_unavailable=skip_unavailable,
+        embeddings=known_cards.embeddings,
+    )
+    print_plan(stderr, plan)
+    outcomes, table = sweep.sweep(plan, settings, numbers, ProgressBars(stderr))
+    paths = formats.write(table, results, "figure2")
     if json:
-        print_json(summaries.reconstruct_json(outcomes, plan, result))
+        print_json(reconstruct_json(outcomes, plan, table))
     else:
-        summaries.print_table(stdout, result)
-        summaries.print_outcomes(stderr, outcomes, plan, settings)
+        print_table(stdout, table)
+        print_outcomes(stderr, outcomes, plan, settings)
     stderr.print(f"wrote {', '.join(map(str, paths))}", markup=False, soft_wrap=True)
     if any(outcome.failed or outcome.problem for outcome in outcomes):
         raise typer.Exit(SOME_FAILED)
 
 
-def _chosen_systems(
+def _named_systems(
     cards: Cards, models: str, recorded: list[str], wrong_rate_label: list[str]
 ) -> tuple[list[SystemCard], bool]:
-    """The cards a command names, and whether unavailable ones are passed over (only for `all`)."""
+    """Find the cards that a command names, and whether to skip unavailable ones (only for `all`).
+
+    Raises:
+        UserError: an option is not written as expected, there is no such system, or one is named twice.
+    """
     from m2l_bench.systems.loading import recorded_card
 
     pairs = []
     for item in recorded:
         name, equals, directory = item.partition("=")
         if not equals or not directory:
-            raise UserError(f"--recorded {item}: say NAME=DIR")
+            raise UserError(f"--recorded {item}: expected NAME=DIR")
         pairs.append((name, Path(directory)))
-    strange = set(wrong_rate_label) - {name for name, _ in pairs}
-    if strange:
-        raise UserError(f"--wrong-rate-label {min(strange)}: no --recorded {min(strange)}=DIR is given")
+    unrecorded = set(wrong_rate_label) - {name for name, _ in pairs}
+    if unrecorded:
+        raise UserError(f"--wrong-rate-label {min(unrecorded)}: no --recorded {min(unrecorded)}=DIR is given")
     systems = [recorded_card(cards, name, folder, name in wrong_rate_label) for name, folder in pairs]
-    tolerant = models == "all" or not (models or recorded)
-    if tolerant:
+    skip_unavailable = models == "all" or not (models or recorded)
+    if skip_unavailable:
         systems += [card for card in cards.systems.values() if card.name not in dict(pairs)]
     else:
         systems += [cards.system(name.strip()) for name in models.split(",") if name.strip()]
@@ -178,4 +204,4 @@ def _chosen_systems(
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise UserError(f"the system '{twice}' is named twice")
-    return systems, tolerant
+    return systems, skip_unavailable

@@ -7,29 +7,27 @@ from typing import Annotated
 
 import typer
 
-from m2l_bench.commands.common import consoles
+from m2l_bench.commands.common import ReferenceOption, consoles
 from m2l_bench.errors import UserError
 
 
 def report(
-    runs: Annotated[Path, typer.Argument(help="Folder that holds the runs.")] = Path("runs"),
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="HTML", help="The file to write.")] = Path("report.html"),
-    task: Annotated[str | None, typer.Option(help="Only this dataset's runs, or this probing task's.")] = None,
-    reference: Annotated[
-        str, typer.Option(help="What Fréchet distances are against: `originals`, or a name given as --reference.")
-    ] = "originals",
-    title: Annotated[str, typer.Option(help="The page's heading.")] = "Benchmark report",
+    runs: Annotated[Path, typer.Argument(help="Folder of the runs.")] = Path("runs"),
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="HTML", help="HTML file to write.")] = Path("report.html"),
+    task: Annotated[str | None, typer.Option(help="Use only runs of this dataset or probing task.")] = None,
+    reference: ReferenceOption = "originals",
+    title: Annotated[str, typer.Option(help="Heading of the page.")] = "Benchmark report",
 ) -> None:
-    """Write one HTML file with everything that runs tell: tables beside the paper's figures, which differences are
+    """Write a report of all runs as one HTML file: tables beside the paper's numbers, which differences are
     significant, figures, and where each number comes from.
 
-    The file needs no network and no other file: pass it on as it is.
+    The file needs no network and no other file: send it as it is.
 
     Examples:
 
         m2l-bench report
 
-        m2l-bench report runs --task musiccaps -o musiccaps.html --title "Our codec on MusicCaps"
+        m2l-bench report runs --task musiccaps -o musiccaps.html --title "Our codec"
     """
     from m2l_bench.console.terminal import ProgressBars
     from m2l_bench.report.gather import gather

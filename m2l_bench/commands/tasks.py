@@ -13,26 +13,35 @@ if TYPE_CHECKING:
 
 
 def tasks(
-    name: Annotated[str | None, typer.Argument(help="Show this task in full.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Name of a task to show in full.")] = None,
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List the tasks; with a name, all about one of them (for `bundled`, each clip's licence and author)."""
+    """List the tasks; with a name, show everything about that task.
+
+    For `bundled`, that includes the licence and author of each clip.
+
+    Examples:
+
+        m2l-bench tasks
+
+        m2l-bench tasks bundled
+    """
     from m2l_bench.cards import load_cards
     from m2l_bench.console.terminal import print_json, table
     from m2l_bench.datasets import bundled
 
     stdout, _ = consoles()
-    found = load_cards(cards or ())
-    every: list[TaskCard | ProbeTaskCard] = [*found.tasks.values(), *found.probes.values()]
+    known_cards = load_cards(cards or ())
+    task_cards: list[TaskCard | ProbeTaskCard] = [*known_cards.tasks.values(), *known_cards.probes.values()]
     if name is None:
         if json:
-            print_json([card.model_dump(mode="json") for card in every])
+            print_json([card.model_dump(mode="json") for card in task_cards])
             return
-        rows = [[card.name, card.title, ", ".join(card.metrics)] for card in every]
+        rows = [[card.name, card.title, ", ".join(card.metrics)] for card in task_cards]
         stdout.print(table("", ["Name", "Task", "Metrics"], rows))
         return
-    card = found.task_of_any_kind(name)
+    card = known_cards.task_of_any_kind(name)
     clips = bundled.manifest() if name == "bundled" else []
     if json:
         print_json({**card.model_dump(mode="json"), "clips": clips})

@@ -12,25 +12,32 @@ from m2l_bench.music2latent.config import PRESETS
 
 PRESET_NAMES = ", ".join(f"`{name}`" for name in PRESETS)
 DataOption = Annotated[
-    list[str], typer.Option(metavar="DIR[=WEIGHT]", help="Packed corpus (repeatable); drawn by weight, equal ones.")
+    list[str],
+    typer.Option(
+        metavar="DIR[=WEIGHT]",
+        help="Packed corpus (repeatable); WEIGHT: its share of the crops, default: 1.",
+    ),
 ]
 PrecisionOption = Annotated[
-    str, typer.Option(help="`32-true`, `bf16-mixed`, `16-mixed`, or `auto`: bf16 on a GPU that has it.")
+    str,
+    typer.Option(metavar="TYPE", help="`32-true`, `bf16-mixed`, `16-mixed`, or `auto`: bf16 on GPUs that support it."),
 ]
-CompileOption = Annotated[bool, typer.Option("--compile", help="Compile the networks: minutes once, faster after.")]
+CompileOption = Annotated[
+    bool, typer.Option("--compile", help="Compile the networks: takes minutes at the start, then is faster.")
+]
 HeldOutOption = Annotated[Path | None, typer.Option(help="Folder of held-out audio; default: the bundled clips.")]
 
 
 def pack(
-    source: Annotated[Path, typer.Argument(help="A folder of audio: WAV, FLAC, OGG, Opus, MP3, AIFF.")],
+    source: Annotated[Path, typer.Argument(help="Folder of audio: WAV, FLAC, OGG, Opus, MP3 or AIFF.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the packed corpus.")],
     manifest: Annotated[
-        Path | None, typer.Option(help="CSV with columns file, licence, source; default: SOURCE/manifest.csv.")
+        Path | None, typer.Option(help="CSV with columns file, licence and source; default: SOURCE/manifest.csv.")
     ] = None,
 ) -> None:
-    """Decode a folder of audio once, into shards that training draws from without waiting.
+    """Decode a folder of audio once, into shards that training can read without waiting.
 
-    Files that cannot be read are named and left out. Run it again to go on where it stopped, or after adding files.
+    Files that cannot be read are named and left out. Run it again to resume, or after adding files.
 
     Examples:
 
@@ -55,45 +62,61 @@ def pack(
 
 def train(
     data: DataOption,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; go on with it if it is there.")],
-    preset: Annotated[str, typer.Option(help=f"Networks: {PRESET_NAMES}.")] = "small",
-    recipe: Annotated[str, typer.Option(help="`paper`, or `fast` for hours instead of weeks.")] = "fast",
-    max_minutes: Annotated[float | None, typer.Option(min=0.0, help="End cleanly after so many.")] = None,
-    resume: Annotated[
-        Path | None, typer.Option(help="Begin with the weights of this run, compact checkpoint or model.")
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; an existing run goes on.")],
+    preset: Annotated[str, typer.Option(help=f"Size of the networks: {PRESET_NAMES}.")] = "small",
+    recipe: Annotated[
+        str, typer.Option(help="Schedule and optimiser: `paper`, or `fast` for hours instead of weeks.")
+    ] = "fast",
+    max_minutes: Annotated[
+        float | None, typer.Option(min=0.0, metavar="MIN", help="Stop cleanly after this many minutes.")
     ] = None,
-    iterations: Annotated[int | None, typer.Option(min=1, help="Length of the whole schedule.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Crops a step, on all devices together.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="At its highest.")] = None,
-    optimiser: Annotated[str | None, typer.Option(help="`radam`, `adam` or `muon`.")] = None,
-    accumulate: Annotated[int, typer.Option(min=1, help="Passes a step: less memory, the same result.")] = 1,
+    resume: Annotated[
+        Path | None, typer.Option(help="Start from the weights of this run, compact checkpoint or model.")
+    ] = None,
+    iterations: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Number of iterations of the whole schedule.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Crops per step, over all devices.")
+    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0.0, metavar="RATE", help="Peak learning rate.")] = None,
+    optimiser: Annotated[str | None, typer.Option(help="Optimiser: `radam`, `adam` or `muon`.")] = None,
+    accumulate: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Gradient-accumulation steps (less memory, same result).")
+    ] = 1,
     precision: PrecisionOption = "auto",
     device: DeviceOption = "auto",
     compile: CompileOption = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, crops and noise.")] = 0,
-    interval_minutes: Annotated[float, typer.Option(min=0.0, help="Between checkpoints.")] = 10.0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Random seed for weights, crops and noise.")] = 0,
+    interval_minutes: Annotated[
+        float, typer.Option(min=0.0, metavar="MIN", help="Minutes between checkpoints.")
+    ] = 10.0,
     validate_on: HeldOutOption = None,
     compact: Annotated[
-        Path | None, typer.Option(help="At the end also write half-precision weights here, in parts.")
+        Path | None, typer.Option(help="At the end also write half-precision weights to this folder, in parts.")
     ] = None,
-    part_megabytes: Annotated[int, typer.Option(min=1, help="Largest size of such a part.")] = 45,
-    no_attention: Annotated[bool, typer.Option("--no-attention", help="Table 3: no frequency-wise attention.")] = False,
+    part_megabytes: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Largest size of a part of --compact, in MB.")
+    ] = 45,
+    no_attention: Annotated[
+        bool, typer.Option("--no-attention", help="Train without frequency-wise attention (Table 3).")
+    ] = False,
     no_frequency_scaling: Annotated[
-        bool, typer.Option("--no-frequency-scaling", help="Table 3: no adaptive frequency scaling.")
+        bool, typer.Option("--no-frequency-scaling", help="Train without adaptive frequency scaling (Table 3).")
     ] = False,
 ) -> None:
     """Train Music2Latent on packed music. Interrupt it at any time: the same command goes on.
 
-    OUT/model is ready for `m2l-bench encode --weights`, OUT/log.jsonl has the losses, OUT/tensorboard those and sound.
-    Many GPUs or machines: the same command under `torchrun` or `srun`.
+    OUT/model can be used with `m2l-bench encode --weights`. OUT/log.jsonl has the losses; OUT/tensorboard has the
+    losses and audio. For several GPUs or machines, run the same command under `torchrun` or `srun`.
 
     Examples:
 
         m2l-bench train --preset tiny --data corpus --out runs/tiny --max-minutes 5
 
-        m2l-bench train --preset paper --recipe paper --data music --data speech --out runs/paper --compile
+        m2l-bench train --preset paper --recipe paper --data corpus --out runs/paper
 
-        torchrun --nproc-per-node 8 -m m2l_bench train --preset paper --data corpus --out runs/paper
+        torchrun --nproc-per-node 8 -m m2l_bench train --data corpus --out runs/a
     """
     from m2l_bench.jobs import training
 
@@ -128,23 +151,26 @@ def train(
 
 def ablate(
     data: DataOption,
-    iterations: Annotated[int, typer.Option(min=1, help="Of each training.")],
+    iterations: Annotated[int, typer.Option(min=1, metavar="N", help="Number of iterations of each training.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the runs.")] = Path("runs/ablation"),
-    preset: Annotated[str, typer.Option(help=f"Networks: {PRESET_NAMES}.")] = "small",
-    recipe: Annotated[str, typer.Option(help="`paper` or `fast`.")] = "fast",
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Crops a step.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each model.")] = 1,
+    preset: Annotated[str, typer.Option(help=f"Size of the networks: {PRESET_NAMES}.")] = "small",
+    recipe: Annotated[str, typer.Option(help="Schedule and optimiser: `paper` or `fast`.")] = "fast",
+    batch_size: Annotated[int | None, typer.Option(min=1, metavar="N", help="Crops per step.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Number of trainings of each model.")] = 1,
     max_minutes: Annotated[
-        float | None, typer.Option(min=0.0, help="End cleanly after so many; the same command goes on.")
+        float | None,
+        typer.Option(min=0.0, metavar="MIN", help="Stop cleanly after this many minutes; the same command goes on."),
     ] = None,
     precision: PrecisionOption = "auto",
     device: DeviceOption = "auto",
     compile: CompileOption = False,
     validate_on: HeldOutOption = None,
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Where table3.csv goes.")] = Path("results"),
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Folder for table3.csv.")] = Path("results"),
     json: JsonOption = False,
 ) -> None:
-    """Table 3: train the base model, with attention, and with frequency scaling, on the same crops; score all three.
+    """Measure Table 3: train the base model, add attention, then frequency scaling, and score all three models.
+
+    All three are trained on the same crops. Interrupt it at any time: the same command goes on.
 
     Examples:
 

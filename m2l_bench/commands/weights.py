@@ -15,31 +15,40 @@ if TYPE_CHECKING:
 
 
 def list_weights(weights_dir: WeightsDirOption = None, cards: CardsOption = None, json: JsonOption = False) -> None:
-    """List the networks that make vectors, and the systems: their weights' size, licence, and whether they are here."""
+    """List embeddings and systems with weights: size, licence, and whether the weights are on this machine.
+
+    Examples:
+
+        m2l-bench weights list
+    """
     from m2l_bench.cards import load_cards
     from m2l_bench.console.terminal import print_json, table
 
     stdout, _ = consoles()
-    described = [_described(card, weights_dir) for card in _with_weights(load_cards(cards or ()))]
+    networks = [_describe(card, weights_dir) for card in _cards_with_weights(load_cards(cards or ()))]
     if json:
-        print_json(described)
+        print_json(networks)
         return
     rows = []
-    for one in described:
-        size = f"{one['megabytes']:,.0f} MB" if one["megabytes"] >= 10 else f"{one['megabytes']:.1f} MB"
-        rows.append([one["name"], one["title"], size, one["licence"], one["state"]])
+    for network in networks:
+        size = f"{network['megabytes']:,.0f} MB" if network["megabytes"] >= 10 else f"{network['megabytes']:.1f} MB"
+        rows.append([network["name"], network["title"], size, network["licence"], network["state"]])
     stdout.print(table("", ["Name", "Network", "Size", "Licence", "State"], rows))
-    for one in described:
-        if one["command"]:
-            stdout.print(f"{one['name']}: {one['command']}", markup=False, soft_wrap=True)
+    for network in networks:
+        if network["command"]:
+            stdout.print(f"{network['name']}: {network['command']}", markup=False, soft_wrap=True)
 
 
 def get(
-    names: Annotated[list[str], typer.Argument(help="Names that `weights list` shows.")],
+    names: Annotated[
+        list[str], typer.Argument(help="Names of embeddings or systems; `m2l-bench weights list` shows them.")
+    ],
     weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,
 ) -> None:
-    """Fetch weights; run it again to resume. With --weights-dir into that folder, else into the hub's or the own cache.
+    """Download weights. Run it again to resume.
+
+    They go into --weights-dir if it is given, otherwise into the cache of the Hugging Face hub or of m2l-bench.
 
     Examples:
 
@@ -52,57 +61,57 @@ def get(
     from m2l_bench.weights.locate import fetch
 
     stdout, stderr = consoles()
-    found = load_cards(cards or ())
+    known_cards = load_cards(cards or ())
     problems = []
-    for card in [card for name in names for card in _called(found, name)]:
+    for card in [card for name in names for card in _cards_named(known_cards, name)]:
         try:
             for file in card.weights.values():
                 with DownloadBar(stderr, file.name) as bar:
                     path = fetch(file, weights_dir, bar.advance)
                 stdout.print(str(path), markup=False, soft_wrap=True)
-        except UserError as error:  # a licence not accepted, say: the others are fetched nevertheless
+        except UserError as error:  # for example a licence that was not accepted: the others are still fetched
             problems.append(str(error))
     if problems:
         raise UserError("; ".join(problems))
 
 
-def _with_weights(cards: Cards) -> list[AdapterCard]:
+def _cards_with_weights(cards: Cards) -> list[AdapterCard]:
     systems = [card for card in cards.systems.values() if card.weights]
     return [*cards.embeddings.values(), *systems]
 
 
-def _called(cards: Cards, name: str) -> list[AdapterCard]:
-    """The embedding of this name, the system, or both.
+def _cards_named(cards: Cards, name: str) -> list[AdapterCard]:
+    """Find the embedding of this name, the system, or both.
 
     Raises:
-        UserError: there is neither, or nothing to fetch for it.
+        UserError: there is neither, or it has no weights to fetch.
     """
     from m2l_bench.cards import pick
 
-    found = _with_weights(cards)
-    if name in cards.systems and name not in {card.name for card in found}:
+    candidates = _cards_with_weights(cards)
+    if name in cards.systems and name not in {card.name for card in candidates}:
         raise UserError(f"no weights to fetch for '{name}': `m2l-bench models` says what runs here and what it needs")
-    pick({card.name: card for card in found}, name, "network", "m2l-bench weights list")
-    return [card for card in found if card.name == name]
+    pick({card.name: card for card in candidates}, name, "network", "m2l-bench weights list")
+    return [card for card in candidates if card.name == name]
 
 
-def _described(card: AdapterCard, weights_dir: Path | None) -> dict[str, Any]:
+def _describe(card: AdapterCard, weights_dir: Path | None) -> dict[str, Any]:
     from m2l_bench.systems.adapters import adapter_availability
     from m2l_bench.weights.locate import find
 
     files = card.weights.values()
-    there = [find(file, weights_dir) for file in files]
+    paths = [find(file, weights_dir) for file in files]
     state = adapter_availability(card, weights_dir)
     return {
         "name": card.name,
         "title": card.title,
         "megabytes": sum(file.megabytes for file in files),
         "licence": card.licence.weights,
-        "present": None not in there,
+        "present": None not in paths,
         "available": bool(state),
         "state": ("shipped" if all(file.shipped for file in files) else "present") if state else state.reason,
         "command": state.command,
         "files": [
-            {**file.model_dump(), "path": str(path) if path else None} for file, path in zip(files, there, strict=True)
+            {**file.model_dump(), "path": str(path) if path else None} for file, path in zip(files, paths, strict=True)
         ],
     }

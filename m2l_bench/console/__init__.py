@@ -1,1 +1,1 @@
-"""What a person sees in a terminal, and a program with --json."""
+"""Output of the commands: text and tables in a terminal, JSON with --json."""

@@ -1,4 +1,4 @@
-"""What `probe` tells a person before and after the work, and `probe --json` a program."""
+"""Output of `probe` before and after the work, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from m2l_bench.probing.pipeline import ProbeOptions, ProbeOutcome, ProbePlan
 from m2l_bench.tables.formats import Table, to_json
 
 SHOWN = 5
-"""Bad clips of a model in the text; --json has them all."""
+"""Number of a model's failed clips that are listed as text; --json lists all."""
 
 
 def print_plan(console: Console, plan: ProbePlan) -> None:
-    """What is going to be probed, what cannot, and the command that changes that."""
+    """Print what is going to be probed, what is not available, and the command that makes it available."""
     data = plan.dataset
     splits = ", ".join(f"{count} {split}" for split, count in Counter(clip.split for clip in data.clips).items())
     lines = [f"{plan.task.title}: {len(data.clips)} clips ({splits}), {len(data.classes)} labels"]
@@ -34,12 +34,12 @@ def print_plan(console: Console, plan: ProbePlan) -> None:
 
 
 def print_outcomes(console: Console, outcomes: list[ProbeOutcome], plan: ProbePlan, options: ProbeOptions) -> None:
-    """What failed, and where everything lies."""
+    """Print what failed, and the folder of the results."""
     for outcome in outcomes:
-        bad = list(outcome.failed.items())
-        lines = [f"{outcome.model}: {id!r} left out: {reason}" for id, reason in bad[:SHOWN]]
-        if len(bad) > SHOWN:
-            lines.append(f"{outcome.model}: and {len(bad) - SHOWN} more")
+        failures = list(outcome.failed.items())
+        lines = [f"{outcome.model}: {id!r} left out: {reason}" for id, reason in failures[:SHOWN]]
+        if len(failures) > SHOWN:
+            lines.append(f"{outcome.model}: and {len(failures) - SHOWN} more")
         if outcome.problem:
             lines.append(f"{outcome.model} was not probed: {outcome.problem}")
         for line in lines:
@@ -50,8 +50,8 @@ def print_outcomes(console: Console, outcomes: list[ProbeOutcome], plan: ProbePl
     )
 
 
-def probe_json(outcomes: list[ProbeOutcome], plan: ProbePlan, result: Table | None) -> dict[str, Any]:
-    """The outcome of a command for programs."""
+def probe_json(outcomes: list[ProbeOutcome], plan: ProbePlan, table: Table | None) -> dict[str, Any]:
+    """Make the JSON output of `probe`."""
     return {
         "models": [
             {
@@ -67,5 +67,5 @@ def probe_json(outcomes: list[ProbeOutcome], plan: ProbePlan, result: Table | No
         },
         "missing_clips": list(plan.dataset.missing),
         "unlabelled_clips": list(plan.dataset.unlabelled),
-        "table": to_json(result) if result else None,
+        "table": to_json(table) if table else None,
     }

@@ -1,4 +1,4 @@
-"""What `reconstruct` and `tables` tell a person before and after the work, and `reconstruct --json` a program."""
+"""Output of `reconstruct`, `sweep`, `tables` and `fad`, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from m2l_bench.tables.formats import Table, text_rows, to_json
 
 
 def print_plan(console: Console, plan: Plan) -> None:
-    """What is going to run, what cannot, and the command that changes that."""
+    """Print what is going to run, what is not available, and the command that makes it available."""
     dataset = plan.dataset
     console.print(f"{plan.task.title}: {len(dataset.clips)} clips", markup=False, soft_wrap=True)
     if dataset.missing:
@@ -29,17 +29,17 @@ def print_plan(console: Console, plan: Plan) -> None:
         soft_wrap=True,
     )
     unavailable = group_by_reason((card.name, state) for card, state in plan.unavailable)
-    for what, groups in (("available", unavailable), ("measured", group_by_reason(plan.not_measured.items()))):
+    for state_name, groups in (("available", unavailable), ("measured", group_by_reason(plan.not_measured.items()))):
         for names, state in groups:
             console.print(
-                f"  not {what}: {', '.join(names)}: {state.reason}: {state.command}", markup=False, soft_wrap=True
+                f"  not {state_name}: {', '.join(names)}: {state.reason}: {state.command}", markup=False, soft_wrap=True
             )
     for note in plan.notes:
         console.print(f"  note: {note}", markup=False, soft_wrap=True)
 
 
 def print_table(console: Console, result: Table) -> None:
-    """The table with its caption and notes."""
+    """Print a table with its caption and notes."""
     head, rows = text_rows(result)
     console.print(table("", head, rows))
     console.print(result.caption, markup=False)
@@ -48,7 +48,7 @@ def print_table(console: Console, result: Table) -> None:
 
 
 def print_outcomes(console: Console, outcomes: list[Outcome], plan: Plan, settings: Settings) -> None:
-    """What failed, and where everything lies."""
+    """Print what failed, which runs are new ones beside earlier runs, and the folder of the results."""
     for outcome in outcomes:
         if outcome.problem:
             console.print(
@@ -73,8 +73,8 @@ def print_outcomes(console: Console, outcomes: list[Outcome], plan: Plan, settin
     )
 
 
-def reconstruct_json(outcomes: list[Outcome], plan: Plan, result: Table | None) -> dict[str, Any]:
-    """The outcome of a command for programs: systems, gaps, and the table."""
+def reconstruct_json(outcomes: list[Outcome], plan: Plan, table: Table | None) -> dict[str, Any]:
+    """Make the JSON output of `reconstruct` and `sweep`: systems, missing clips, and the table."""
     return {
         "systems": [
             {
@@ -91,12 +91,12 @@ def reconstruct_json(outcomes: list[Outcome], plan: Plan, result: Table | None) 
             card.name: {"reason": state.reason, "command": state.command} for card, state in plan.unavailable
         },
         "missing_clips": list(plan.dataset.missing),
-        "table": to_json(result) if result else None,
+        "table": to_json(table) if table else None,
     }
 
 
 def print_comparisons(console: Console, comparisons: list[Comparison]) -> None:
-    """Distances by each embedding, and what must be known of them."""
+    """Print the distances by each embedding, with notes."""
     rows = []
     for comparison in comparisons:
         distance = comparison.distance
@@ -112,21 +112,21 @@ def print_comparisons(console: Console, comparisons: list[Comparison]) -> None:
             ]
         )
     console.print(table("", ["Embedding", "FAD ↓", "95 %", "FAD∞ ↓", "KAD ↓", "Clips", "Vectors"], rows))
-    console.print("clips and vectors: of the reference, of the evaluated set", markup=False)
+    console.print("clips and vectors: in the reference, in the evaluated set", markup=False)
     for comparison in comparisons:
         for note in comparison.notes:
             console.print(f"- {comparison.embedding}: {note}", markup=False)
 
 
 def print_upstream_scores(console: Console, scores: list[UpstreamScore]) -> None:
-    """What the package frechet-audio-distance says."""
+    """Print the scores of the package frechet-audio-distance."""
     rows = [[score.embedding, f"{score.score:.4g}", ", ".join(map(str, score.clips))] for score in scores]
     console.print(table("", ["Embedding", "FAD ↓ (frechet-audio-distance)", "Clips"], rows))
 
 
-def print_left_out(console: Console, comparisons: list[Comparison], absent: dict[str, str]) -> None:
-    """Embeddings that are not available here, and files without vectors."""
-    for name, reason in absent.items():
+def print_left_out(console: Console, comparisons: list[Comparison], unavailable: dict[str, str]) -> None:
+    """Print which embeddings are not available and which files have no vectors, with the reasons."""
+    for name, reason in unavailable.items():
         console.print(f"{name} not measured: {reason}", style="red", markup=False, soft_wrap=True)
     for comparison in comparisons:
         for id, reason in comparison.failed.items():
@@ -135,8 +135,8 @@ def print_left_out(console: Console, comparisons: list[Comparison], absent: dict
             )
 
 
-def comparisons_json(comparisons: list[Comparison], absent: dict[str, str]) -> dict[str, Any]:
-    """The outcome of `fad` for programs."""
+def comparisons_json(comparisons: list[Comparison], unavailable: dict[str, str]) -> dict[str, Any]:
+    """Make the JSON output of `fad`."""
     return {
         "comparisons": [
             {
@@ -148,5 +148,5 @@ def comparisons_json(comparisons: list[Comparison], absent: dict[str, str]) -> d
             }
             for comparison in comparisons
         ],
-        "not_measured": absent,
+        "not_measured": unavailable,
     }

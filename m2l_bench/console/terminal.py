@@ -1,4 +1,4 @@
-"""What a person sees: results on stdout, the rest on stderr, and nothing that moves when it is not a terminal."""
+"""Consoles, tables and progress bars. Results go to stdout, the rest to stderr; bars move only in a terminal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["ProgressBars", "TrainingBar", "escape", "lines", "make_consoles", "p
 
 
 def make_consoles(color: bool) -> tuple[Console, Console]:
-    """Console for results (stdout) and for messages (stderr). NO_COLOR is honoured as well."""
+    """Make the consoles for results (stdout) and for messages (stderr). NO_COLOR switches colours off as well."""
     return (
         Console(no_color=not color or None, highlight=False),
         Console(no_color=not color or None, highlight=False, stderr=True),
@@ -37,13 +37,13 @@ def make_consoles(color: bool) -> tuple[Console, Console]:
 
 
 def table(title: str, head: list[str], rows: list[list[str]]) -> Table:
-    """A table of plain text: nothing in it is taken for markup. Numbers stand right.
+    """Make a table of plain text, in which nothing is interpreted as markup; columns of numbers are right-aligned.
 
-    Where it is too narrow the other columns wrap: names, in the first, stay whole, and nothing is cut.
+    Where the terminal is too narrow, cells wrap and nothing is cut; names, in the first column, never wrap.
     """
     result = Table(title=escape(title) if title else None, title_justify="left")
     for i, name in enumerate(head):
-        justify: Literal["left", "right"] = "right" if _is_of_numbers(i, rows) else "left"
+        justify: Literal["left", "right"] = "right" if _has_only_numbers(i, rows) else "left"
         result.add_column(escape(name), justify=justify, no_wrap=i == 0, overflow="fold")
     for row in rows:
         result.add_row(*map(escape, row))
@@ -51,31 +51,37 @@ def table(title: str, head: list[str], rows: list[list[str]]) -> Table:
 
 
 def lines(title: str, head: list[str], rows: list[list[str]]) -> str:
-    """A table as lines without a frame, a line a row, as wide as its content: for many columns, and for `grep`."""
+    """Write a table without a frame, one line per row, as wide as its content: for many columns, and for `grep`."""
     widths = [max(cell_len(row[i]) for row in (head, *rows)) for i in range(len(head))]
-    right = [_is_of_numbers(i, rows) for i in range(len(head))]
+    right_aligned = [_has_only_numbers(i, rows) for i in range(len(head))]
 
     def line(row: list[str]) -> str:
         spaces = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
         cells = [
-            space + cell if of_numbers else cell + space
-            for cell, space, of_numbers in zip(row, spaces, right, strict=True)
+            space + cell if right else cell + space
+            for cell, space, right in zip(row, spaces, right_aligned, strict=True)
         ]
         return "  ".join(cells).rstrip()
 
     return "\n".join([title, *map(line, (head, *rows))])
 
 
-def _is_of_numbers(column: int, rows: list[list[str]]) -> bool:
+def _has_only_numbers(column: int, rows: list[list[str]]) -> bool:
+    """Whether a column other than the first holds only numbers and empty cells."""
     return column > 0 and all(not row[column] or row[column][0] in "0123456789-∞" for row in rows)
 
 
 def print_json(content: Any) -> None:
+    """Print JSON on stdout.
+
+    Raises:
+        ValueError: the content has NaN or infinity, which JSON does not know.
+    """
     print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 class ProgressBars:
-    """A bar a system: clips done, time spent, time left. Silent when stderr is not a terminal."""
+    """One bar per system: clips done, time spent, time left. Prints nothing if stderr is not a terminal."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -96,7 +102,7 @@ class ProgressBars:
 
 
 class DownloadBar:
-    """Bytes of one file had so far. Silent when stderr is not a terminal."""
+    """Downloaded bytes of one file. Prints nothing if stderr is not a terminal."""
 
     def __init__(self, console: Console, name: str) -> None:
         self.progress = Progress(
@@ -121,15 +127,16 @@ class DownloadBar:
     ) -> None:
         self.progress.stop()
 
-    def advance(self, got: int, total: int | None) -> None:
-        self.progress.update(self.task, completed=got, total=total)
+    def advance(self, downloaded: int, total: int | None) -> None:
+        """Show this many bytes of `total`, which is None if the size is unknown."""
+        self.progress.update(self.task, completed=downloaded, total=total)
 
 
 class TrainingBar:
-    """Iterations, loss, speed and time left of a training run; its messages stand as lines above.
+    """Iterations, loss, speed and time left of a training run; messages are printed as lines above the bar.
 
     Args:
-        visible: whether this process is the one that shows anything.
+        visible: whether this process prints at all; in a training of several processes only one does.
     """
 
     def __init__(self, console: Console, visible: bool = True) -> None:
@@ -158,6 +165,7 @@ class TrainingBar:
         self.progress.stop()
 
     def status(self, status: Status) -> None:
+        """Show the state of the training."""
         self.progress.update(
             self.task,
             completed=status.iteration,
@@ -167,5 +175,6 @@ class TrainingBar:
         )
 
     def message(self, text: str) -> None:
+        """Print a line above the bar."""
         if self.visible:
             self.console.print(text, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Dataset loaders, one per file. Each has `load(data, **options)`, which a task card names by its short name here."""
+"""Dataset loaders `load(data, **options)`, one per file. A task card names a loader by its short name in this table."""
 
 LOADERS = {
     "beatport_key": "m2l_bench.datasets.beatport_key:load",

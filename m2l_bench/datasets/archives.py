@@ -1,7 +1,7 @@
-"""Archives from elsewhere: unpacked so that no member leaves its folder, within limits, each file whole or not there.
+"""Safe unpacking of archives: no member leaves the folder, sizes are limited, and no file is left incomplete.
 
-Zip, also in parts that follow one another (`mp3.zip.001`, `.002`, ...), and tar with any compression that Python's
-tarfile knows. All members are looked at before the first is written.
+The formats are zip, also split into parts (`mp3.zip.001`, `.002`, ...), and tar with any compression that Python's
+tarfile supports. All members are checked before the first one is written.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ from m2l_bench.errors import UserError
 from m2l_bench.text import one_line
 
 BLOCK = 1 << 20
+"""Bytes that are copied at once."""
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 """What Python's readers raise on a damaged, encrypted or unknown archive."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may unpack to. The largest that this package fetches has 26,000 files in 3 GB."""
+    """The most that an archive may unpack to. The largest one that this package fetches has 26,000 files in 3 GB."""
 
     files: int = 100_000
     gigabytes: float = 30.0
@@ -42,7 +43,7 @@ class _Member:
     name: str
     size: int
     kind: str
-    """`file`, `folder`, or what else it is."""
+    """`file`, `folder`, `link` or `device`."""
     open: Callable[[], IO[bytes] | None]
 
 
@@ -51,19 +52,19 @@ def extract(
 ) -> int:
     """Unpack an archive into `folder`, which may hold other files already.
 
-    A file that is there in full size is kept, so that a second call goes on where the first was interrupted. What
-    macOS adds (`__MACOSX`, `._*`, `.DS_Store`) is left out.
+    A file that is already there in its full size is kept, so a second call continues where the first was interrupted.
+    Files that macOS adds (`__MACOSX`, `._*`, `.DS_Store`) are left out.
 
     Args:
-        parts: the files whose bytes, joined, are the archive; nearly always one.
+        parts: the files whose joined bytes are the archive; nearly always one.
         on_file: called after each file.
 
     Returns:
-        files in the archive.
+        The number of files in the archive.
 
     Raises:
-        UserError: a member would leave the folder, or is a link or device; more than the limits or the disk allow; a
-            broken archive; nowhere to write. The first three leave nothing behind.
+        UserError: a member would leave the folder, or is a link or a device; the archive is larger than the limits or
+            the disk allow (in these cases nothing was written); the archive is broken; or a file cannot be written.
     """
     archive = parts[0]
     try:
@@ -84,12 +85,16 @@ def extract(
                     _write(member, target)
                     on_file()
     except BROKEN as error:
-        raise UserError(f"{archive}: a broken archive ({one_line(error)}); delete it and fetch it again") from error
+        raise UserError(f"{archive}: broken archive ({one_line(error)}); delete it and fetch it again") from error
     return files
 
 
 def _target(archive: Path, folder: Path, member: _Member) -> Path | None:
-    """Where the member goes; None: nowhere."""
+    """Compute the path of a member below `folder`; None if the member is left out.
+
+    Raises:
+        UserError: the member would leave the folder, or is a link or a device.
+    """
     path = PurePosixPath(member.name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", member.name):
         raise UserError(f"{archive}: its member '{member.name}' would leave the folder; nothing was unpacked")
@@ -150,19 +155,20 @@ def _zip_member(zipped: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
 def _tar_members(tar: tarfile.TarFile) -> Iterator[_Member]:
     for info in tar:
         yield _tar_member(tar, info)
-    # tarfile takes damage between members for the end; the compression's checksum stands at the real end.
+    # tarfile takes damage between members for the end of the archive. Reading on to the real end checks the checksum of
+    # the compression, which is there.
     while tar.fileobj is not None and tar.fileobj.read(BLOCK):
         pass
 
 
 def _tar_member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> _Member:
     kinds = (("file", info.isfile()), ("folder", info.isdir()), ("link", info.issym() or info.islnk()))
-    kind = next((kind for kind, holds in kinds if holds), "device")
+    kind = next((kind for kind, is_kind in kinds if is_kind), "device")
     return _Member(info.name, info.size, kind, lambda: tar.extractfile(info))
 
 
 class _Joined(io.RawIOBase):
-    """Files read as one, without copying them together."""
+    """Several files that are read as one, without a joined copy."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.files = [path.open("rb") for path in paths]

@@ -1,4 +1,4 @@
-"""What a dataset loader gives."""
+"""What a dataset loader returns."""
 
 from __future__ import annotations
 
@@ -17,33 +17,36 @@ class Clip:
     id: str
     path: Path
     start_seconds: float = 0.0
+    """Start of the section in the file."""
     duration_seconds: float | None = None
     """Length of the section; None: to the end of the file."""
     problem: str = ""
-    """Why the clip cannot be used, when the loader already knows."""
+    """Reason why the clip cannot be used, if the loader already knows; empty: none known."""
     caption: str = ""
-    """What the dataset says of it, for people: a description, the author and licence."""
+    """Text about the clip for people: a description, or the author and the licence."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The clips of a task that are on this machine, and what is known of the rest."""
+    """The clips of a task that are on this machine, and the ids of those that are not."""
 
     clips: tuple[Clip, ...]
     label: str
-    """Name of the run folder: equal labels hold runs over the same kind of data."""
+    """Name of the run folder: runs with equal labels are over the same kind of data."""
     root: str = ""
-    """Where the data lies, when that is what tells one dataset from another."""
+    """Folder of the data, where only the folder distinguishes one dataset from another."""
     missing: tuple[str, ...] = ()
-    """Ids the dataset lists but that are not on this machine."""
+    """Ids that the dataset lists but that are not on this machine."""
     notes: tuple[str, ...] = ()
+    """Remarks for the user, one line each."""
 
 
 def loader(version: str) -> Callable[[Loader], Loader]:
-    """Mark a function as a loader: (data, **options) -> the dataset of a task.
+    """Mark a function that maps (data, **options) to the dataset of a task as a loader.
 
     Args:
-        version: raise it when the same data and options begin to give other clips: runs are not continued then.
+        version: raise it when the same data and options begin to give other clips: runs of another version are not
+            continued.
     """
 
     def mark(function: Loader) -> Loader:

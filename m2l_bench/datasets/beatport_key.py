@@ -1,9 +1,10 @@
 """Beatport EDM Key (Faraldo 2018): 1,486 two-minute excerpts with the key that an expert heard.
 
-On disk as mirdata 1.0.0 leaves it: `keys/<track>.txt` (one line, several keys separated by `|`), `audio/<track>.mp3`
-and `meta/<track>.json`, which is not read. The layout is read directly because mirdata would bring 600 MB of packages
-for one-line files, and its wheel has no index; a test holds the keys against mirdata's own tracks. Items stand in the
-order of the files' names, which is that of mirdata's index 1.0.0. Some 1,272 tracks have one usable key: 24 classes.
+The layout on disk is that of mirdata 1.0.0: `keys/<track>.txt` (one line, several keys separated by `|`),
+`audio/<track>.mp3` and `meta/<track>.json`, which is not read. The files are read directly because mirdata would
+install 600 MB of packages to read one-line files, and its wheel has no index; a test compares the keys with mirdata's
+own tracks. Items are in the order of the files' names, which is that of mirdata's index 1.0.0. Of the tracks, 1,272
+have one usable key, which makes 24 classes.
 """
 
 from __future__ import annotations
@@ -18,48 +19,48 @@ from m2l_bench.datasets.tinysol import PITCH_CLASSES
 from m2l_bench.errors import UserError
 
 SHARP_OF = {"Db": "C#", "Eb": "D#", "Gb": "F#", "Ab": "G#", "Bb": "A#", "F#_": "F#"}
-"""mir_ref's spelling of tonics; the last mends a slip in the annotations."""
+"""mir_ref's spelling of tonics; the last entry corrects an error in the annotations."""
 KEYS = tuple(f"{tonic} {mode}" for mode in ("major", "minor") for tonic in PITCH_CLASSES)
 
 
 @loader(version="1")
 def load(data: Path | None = None, *, name: str = "beatport_key") -> LabelledDataset:
-    """The tracks with exactly one key of a tonic and a mode, written as mir_eval.key reads it: `C# minor`.
+    """Load the tracks with exactly one key of a tonic and a mode, written as mir_eval.key reads it: `C# minor`.
 
     Args:
         name: `beatport_key`, or `mini-beatport` for the rendered set in the same layout.
 
     Raises:
-        UserError: the folder holds no keys, a key file is unreadable, or a key is too rare to be split.
+        UserError: the folder holds no keys, a key file is not readable, or a key is too rare to be split.
     """
     root = existing_folder(name, data)
     if not (root / "keys").is_dir():
-        raise UserError(f"{root}: no folder 'keys' in it: not {name}'s layout")
+        raise UserError(f"{root}: it has no folder 'keys', so it is not in the layout of {name}")
     audio = {path.stem: path for path in sorted((root / "audio").glob("*")) if path.suffix.lower() in EXTENSIONS}
-    texts = sorted(path for path in (root / "keys").glob("*.txt") if not path.name.startswith("."))
-    listed, left_out = [], 0
-    for path in texts:
+    key_paths = sorted(path for path in (root / "keys").glob("*.txt") if not path.name.startswith("."))
+    listed, unusable = [], 0
+    for path in key_paths:
         key = read_key(path)
         if key is None:
-            left_out += 1
+            unusable += 1
         else:
             listed.append(Listed(path.stem, audio.get(path.stem, root / "audio" / f"{path.stem}.mp3"), (key,)))
-    present = {clip.labels[0] for clip in listed}
-    notes = [f"{left_out} tracks have no single key of a tonic and a mode: left out, as in mir_ref"] if left_out else []
+    present_keys = {clip.labels[0] for clip in listed}
+    notes = [f"{unusable} tracks have no single key of a tonic and a mode: left out, as in mir_ref"] if unusable else []
     return assemble(
         name,
         root,
         listed,
-        [key for key in KEYS if key in present],
-        unlabelled=sorted(audio.keys() - {path.stem for path in texts}),
+        [key for key in KEYS if key in present_keys],
+        unlabelled=sorted(audio.keys() - {path.stem for path in key_paths}),
         notes=notes,
     )
 
 
 def read_key(path: Path) -> str | None:
-    """The key in a file of `keys/`, with sharps only; None when there is not exactly one of a tonic and a mode.
+    """Read the key in a file of `keys/`, spelt with sharps; None if the file has not exactly one tonic and mode.
 
-    mir_ref keeps keys of two words without "other"; what else is no tonic and mode could not be scored either.
+    mir_ref keeps keys of two words without "other". Any other key that is not a tonic and a mode could not be scored.
 
     Raises:
         UserError: the file is not readable as text.

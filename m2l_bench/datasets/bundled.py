@@ -1,4 +1,4 @@
-"""The thirty free clips inside the package: an evaluation that runs offline at once."""
+"""The thirty free clips inside the package, for an evaluation without any download."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ FOLDER = Path(__file__).resolve().parent / "bundled_clips"
 
 
 def manifest() -> list[dict[str, str]]:
-    """A row a clip: id, genre, licence, attribution, source, start_s, duration_s."""
+    """Read the manifest, one row per clip: id, genre, licence, attribution, source, start_s, duration_s."""
     with (FOLDER / "manifest.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 @loader(version="1")
 def load(data: Path | None = None) -> Dataset:
-    """The bundled clips, in the order of the manifest."""
+    """Load the bundled clips, in the order of the manifest.
+
+    Raises:
+        UserError: `data` is given.
+    """
     if data is not None:
-        raise UserError("the task 'bundled' brings its own clips: use --task folder --data DIR for yours")
+        raise UserError("the task 'bundled' has its own clips: use --task folder --data DIR for yours")
     clips = tuple(
         Clip(
             row["id"],

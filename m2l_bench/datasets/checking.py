@@ -1,4 +1,4 @@
-"""Looks through a dataset on this machine: what is there, what is missing, what cannot be read."""
+"""A check of a dataset on this machine: what is there, what is missing, and what cannot be read."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ NAMES = ("tinysol", "beatport_key", "magnatagatune", "mini-tinysol", "mini-beatp
 
 @dataclass(frozen=True)
 class Report:
-    """Attributes:
-    datasets: the dataset as each of its tasks sees it, by task; the files are the same.
-    unreadable: reasons by id.
+    """The result of a check.
+
+    Attributes:
+        name: name of the dataset.
+        datasets: for each task, the dataset as this task loads it; the files are the same for all tasks.
+        unreadable: the reason for each clip that cannot be read, by id.
     """
 
     name: str
@@ -33,13 +36,13 @@ class Report:
         return not self.unreadable and not any(data.missing or data.unlabelled for data in self.datasets.values())
 
     def counts(self, task: str) -> dict[str, dict[str, int]]:
-        """Clips on this machine a class and split."""
+        """Count the clips on this machine per class and split."""
         data = self.datasets[task]
-        held = Counter((label, clip.split) for clip in data.clips for label in clip.labels)
-        return {label: {split: held[label, split] for split in SPLITS} for label in data.classes}
+        counts = Counter((label, clip.split) for clip in data.clips for label in clip.labels)
+        return {label: {split: counts[label, split] for split in SPLITS} for label in data.classes}
 
     def summary(self) -> dict[str, Any]:
-        """All of it, ready for JSON."""
+        """Summarise the report as values that JSON can hold."""
         first = next(iter(self.datasets.values()))
         return {
             "name": self.name,
@@ -55,10 +58,13 @@ class Report:
 
 
 def check(name: str, folder: Path | None, progress: Progress) -> Report:
-    """Read the header of every file.
+    """Check a dataset by reading the header of every file.
+
+    Args:
+        folder: the dataset's folder; None: the default one.
 
     Raises:
-        UserError: the dataset is not there or its lists are not readable.
+        UserError: the dataset is not there, or its lists are not readable.
     """
     datasets = load_tasks(name, folder)
     clips = next(iter(datasets.values())).clips
@@ -75,11 +81,15 @@ def check(name: str, folder: Path | None, progress: Progress) -> Report:
 
 
 def load_tasks(name: str, folder: Path | None) -> dict[str, LabelledDataset]:
-    """The dataset as each of its tasks sees it."""
+    """Load a dataset once for each of its tasks.
+
+    Raises:
+        UserError: there is no such dataset, it is not there, or its lists are not readable.
+    """
     if name.endswith("tinysol"):
         return {target: tinysol.load(folder, name=name, target=target) for target in tinysol.TARGETS}
     if name in ("beatport_key", "mini-beatport"):
         return {"key": beatport_key.load(folder, name=name)}
     if name.endswith("magnatagatune"):
         return {"tags": magnatagatune.load(folder, name=name)}
-    raise UserError(f"no dataset called '{name}': {', '.join(NAMES)}")
+    raise UserError(f"no dataset called '{name}': expected one of {', '.join(NAMES)}")

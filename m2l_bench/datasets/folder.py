@@ -12,16 +12,16 @@ from m2l_bench.errors import UserError
 
 
 def audio_files(folder: Path) -> list[Path]:
-    """Files below `folder` with an audio extension, sorted; hidden ones are left out."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    """List the files below `folder` with an audio extension, sorted; hidden ones are left out."""
+    paths = (path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+    return sorted(path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
 @loader(version="1")
 def load(data: Path | None = None) -> Dataset:
-    """A clip a file. The id is the path below the folder without its extension.
+    """Load one clip per file. The id is the path below the folder without its extension.
 
-    Files that differ in the extension only (`a.wav`, `a.mp3`) keep it in their ids.
+    Files that differ only in the extension (`a.wav`, `a.mp3`) keep it in their ids.
 
     Raises:
         UserError: no folder was given, it is not there, or it holds no audio file.

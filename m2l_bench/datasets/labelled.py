@@ -1,9 +1,9 @@
-"""Datasets with labels: what a probe learns from, split into train, validation and test.
+"""Datasets with labels for probes, split into train, validation and test.
 
-The splits are those of mir_ref (Plachouras et al. 2023), the library of the paper's Table 1: a dataset's own where it
-has them, else stratified 80/10/10 in two steps with scikit-learn. They are made from the dataset's whole list, so that
-they do not depend on which files are on this machine. A `splits.csv` in the dataset's folder (columns `id`, `split`
-and, if wanted, `group`) overrides them.
+The splits are those of mir_ref (Plachouras et al. 2023), the library of the paper's Table 1: a dataset's own splits
+where it has them, otherwise stratified 80/10/10 in two steps with scikit-learn. They are made from the dataset's whole
+list, so they do not depend on which files are on this machine. A `splits.csv` in the dataset's folder (columns `id`,
+`split` and optionally `group`) replaces them.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 SPLITS_CSV = "splits.csv"
 SEED = 42
-"""mir_ref's."""
+"""Random seed of the splits, the same as in mir_ref."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledClip(Clip):
-    """A clip, what is true of it, and what it serves for."""
+    """A clip with its labels and its split."""
 
     labels: tuple[str, ...]
-    """The class, or all tags that hold."""
+    """The class of the clip, or all of its tags."""
     split: Split
     group: str = ""
-    """The piece or artist it comes from, where that is known: clips of one group share a split."""
+    """The piece or artist that the clip comes from, where it is known: clips of one group share a split."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledDataset(Dataset):
-    """The labelled clips that are on this machine, and what is known of the rest."""
+    """The labelled clips that are on this machine, and the ids of those that are not."""
 
     clips: tuple[LabelledClip, ...]
     classes: tuple[str, ...]
@@ -70,35 +70,44 @@ def assemble(
     unlabelled: Iterable[str] = (),
     notes: Iterable[str] = (),
 ) -> LabelledDataset:
-    """A dataset from its list: clips are split, those without a file become `missing`.
+    """Make a dataset from its list: clips are split, and those without a file become `missing`.
 
     Args:
-        splits: the dataset's own, by id; None: stratified.
+        name: name of the dataset, which becomes its label.
+        root: folder of the dataset.
+        listed: every clip that the dataset lists.
+        classes: every class or tag.
+        splits: the dataset's own split of each id; None: stratified splits. A `splits.csv` in `root` comes first.
+        multilabel: whether a clip can have several labels.
+        unlabelled: ids that the dataset lists without a label.
+        notes: remarks for the user.
 
     Raises:
-        UserError: nothing is listed or none of it is there, a split cannot be made, or it leaves a class empty.
+        UserError: nothing is listed, no file is there, the clips cannot be split, or a split lacks a class.
     """
     if not listed:
-        raise UserError(f"{root}: no labelled clip of {name} in it; `{command_for(name, root)}` brings them")
+        raise UserError(f"{root}: no labelled clip of {name} in it; `{command_for(name, root)}` gets them")
     groups: dict[str, str] = {}
     if (root / SPLITS_CSV).is_file():
         splits, groups = read_splits(root / SPLITS_CSV)
     elif splits is None:
-        made = stratified_splits([clip.labels[0] for clip in listed], where=str(root))
-        splits = {clip.id: split for clip, split in zip(listed, made, strict=True)}
+        split_list = stratified_splits([clip.labels[0] for clip in listed], where=str(root))
+        splits = {clip.id: split for clip, split in zip(listed, split_list, strict=True)}
     unsplit = [clip.id for clip in listed if clip.id not in splits]
     if unsplit:
         raise UserError(f"{root / SPLITS_CSV}: no row for '{unsplit[0]}' ({len(unsplit)} clips have none)")
-    every = [
+    all_clips = [
         LabelledClip(clip.id, clip.path, labels=clip.labels, split=splits[clip.id], group=groups.get(clip.id, ""))
         for clip in listed
     ]
-    empty = empty_classes(every, classes)
+    empty = empty_classes(all_clips, classes)
     if empty:
-        raise UserError(f"{root}: no clip of '{empty[0][0]}' in the {empty[0][1]} split; every class must be in all")
-    clips = tuple(clip for clip in every if clip.path.is_file())
+        label, split = empty[0]
+        raise UserError(f"{root}: no clip of '{label}' in the {split} split; every split needs clips of every class")
+    clips = tuple(clip for clip in all_clips if clip.path.is_file())
     if not clips:
-        raise UserError(f"{root}: none of the {len(every)} files that {name} lists is there (first: {every[0].path})")
+        first = all_clips[0].path
+        raise UserError(f"{root}: none of the {len(all_clips)} files that {name} lists is there (first: {first})")
     gaps = [f"no file of '{label}' in the {split} split" for label, split in empty_classes(clips, classes)]
     return LabelledDataset(
         clips=clips,
@@ -106,20 +115,25 @@ def assemble(
         multilabel=multilabel,
         label=name,
         root=str(root),
-        missing=tuple(clip.id for clip in every if not clip.path.is_file()),
+        missing=tuple(clip.id for clip in all_clips if not clip.path.is_file()),
         unlabelled=tuple(unlabelled),
         notes=(*notes, *gaps),
     )
 
 
 def stratified_splits(labels: Sequence[str], seed: int = SEED, where: str = "the dataset") -> list[Split]:
-    """A split for each item, 80/10/10, with the classes' shares in each.
+    """Split items 80/10/10 so that every split has about the same shares of the classes.
 
-    mir_ref's two steps: `train_test_split(test_size=1 - 0.8)` takes the training items out, then one of the rest with
-    `test_size=0.1 / (0.1 + 0.1)` makes validation and test, both stratified, both with `random_state=seed`.
+    As in mir_ref there are two steps: `train_test_split(test_size=1 - 0.8)` selects the training items, and a second
+    call with `test_size=0.1 / (0.1 + 0.1)` splits the rest into validation and test. Both are stratified and use
+    `random_state=seed`.
 
     Args:
-        labels: one class an item, in the order of the dataset's list: the order decides who goes where.
+        labels: one class per item, in the order of the dataset's list, which decides the result.
+        where: what is split, for the message.
+
+    Returns:
+        The split of each item.
 
     Raises:
         UserError: a class is too small to be in all three splits.
@@ -129,7 +143,7 @@ def stratified_splits(labels: Sequence[str], seed: int = SEED, where: str = "the
     count = Counter(labels)
     rarest = min(count, key=lambda label: count[label])
     if count[rarest] < 2:
-        raise UserError(f"{where}: the class '{rarest}' has one member; it takes one for each split: leave it out")
+        raise UserError(f"{where}: the class '{rarest}' has only one member, but each split needs one; leave it out")
     try:
         _, rest, _, rest_labels = train_test_split(
             range(len(labels)), labels, test_size=1 - 0.8, random_state=seed, stratify=labels
@@ -149,33 +163,34 @@ def stratified_splits(labels: Sequence[str], seed: int = SEED, where: str = "the
 
 
 def empty_classes(clips: Iterable[LabelledClip], classes: Sequence[str]) -> list[tuple[str, Split]]:
-    """The classes and the splits that hold none of them."""
-    held = {(label, clip.split) for clip in clips for label in clip.labels}
-    return [(label, split) for label in classes for split in SPLITS if (label, split) not in held]
+    """List each class with each split that has no clip of it."""
+    present = {(label, clip.split) for clip in clips for label in clip.labels}
+    return [(label, split) for label in classes for split in SPLITS if (label, split) not in present]
 
 
 def read_splits(path: Path) -> tuple[dict[str, Split], dict[str, str]]:
-    """Split and group of each id in a `splits.csv`.
+    """Read the split and the group of each id from a `splits.csv`.
 
     Raises:
-        UserError: the file is unreadable, lacks a column, or names another split than train, validation and test.
+        UserError: the file is not readable, lacks a column, or names a split other than train, validation and test.
     """
     splits: dict[str, Split] = {}
     groups: dict[str, str] = {}
     for row in read_rows(path, ("id", "split")):
-        named = [split for split in SPLITS if split == row["split"]]
-        if not named:
+        split = next((split for split in SPLITS if split == row["split"]), None)
+        if split is None:
             raise UserError(f"{path}: '{row['id']}' has the split '{row['split']}', not one of {', '.join(SPLITS)}")
-        splits[row["id"]] = named[0]
+        splits[row["id"]] = split
         groups[row["id"]] = row.get("group") or ""
     return splits, groups
 
 
 def read_rows(path: Path, columns: Sequence[str], delimiter: str = ",") -> list[dict[str, str]]:
-    """The rows of a CSV file that has at least these columns.
+    """Read the rows of a CSV file that has at least these columns.
 
     Raises:
-        UserError: the file is missing or unreadable, a column is missing, or a row has not as many fields as the head.
+        UserError: the file is missing or not readable, a column is missing, or a row and the header have different
+            numbers of fields.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -188,5 +203,7 @@ def read_rows(path: Path, columns: Sequence[str], delimiter: str = ",") -> list[
         raise UserError(f"{path}: column '{absent[0]}' is missing")
     for number, row in enumerate(rows, start=2):
         if None in row or None in row.values():
-            raise UserError(f"{path}: line {number} has not as many fields as the head; the file may be cut short")
+            raise UserError(
+                f"{path}: line {number} has more or fewer fields than the header; the file may be incomplete"
+            )
     return rows

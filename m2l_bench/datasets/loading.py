@@ -1,4 +1,4 @@
-"""From a task card to its dataset."""
+"""Loading of the dataset that a task card names."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ def load_dataset(card: TaskCard | ProbeTaskCard, data: Path | None) -> Any:
     """Load the clips of a task: a `Dataset`, or a `LabelledDataset` for a probing task.
 
     Args:
-        data: where the audio is; None: where the loader looks by itself.
+        data: the folder of the audio; None: the place where the loader looks by itself.
 
     Raises:
-        UserError: the loader cannot be imported, or the data is not there or not what it should be.
+        UserError: the loader cannot be imported, or the data is not there or not in the expected layout.
     """
     return import_named(card.dataset, LOADERS, card.path)(data, **card.options)
 
 
 def loader_version(card: TaskCard | ProbeTaskCard) -> str:
-    """Version of the card's loader; "1" for one that states none."""
+    """Return the version of the card's loader; "1" for a loader that states none.
+
+    Raises:
+        UserError: the loader cannot be imported.
+    """
     return str(getattr(import_named(card.dataset, LOADERS, card.path), "version", "1"))

@@ -1,9 +1,9 @@
 """MagnaTagATune (Law et al. 2009): 29-second clips with the 50 most frequent tags, in the splits of Won et al. 2020.
 
-On disk as mir_ref leaves it: `metadata/` with `annotations_final.csv` (tab-separated, a column a tag) and the arrays
-`train.npy`, `valid.npy`, `test.npy` (texts `<number>\\t<path>`) and `tags.npy` of
-github.com/minzwon/sota-music-tagging-models; `audio/` with the folders 0 to f. Both may also be the dataset's folder
-itself. The arrays are plain texts, so they are read without pickle.
+The layout on disk is that of mir_ref: `metadata/` with `annotations_final.csv` (tab-separated, one column per tag) and
+the arrays `train.npy`, `valid.npy`, `test.npy` (strings `<number>\\t<path>`) and `tags.npy` of
+github.com/minzwon/sota-music-tagging-models; and `audio/` with the folders 0 to f. The dataset's folder itself may take
+the place of either. The arrays hold plain strings, so they are read without pickle.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ CORRUPT = frozenset(("35644", "55753", "57881"))
 
 @loader(version="1")
 def load(data: Path | None = None, *, name: str = "magnatagatune") -> LabelledDataset:
-    """The clips of the three arrays with those of the 50 tags that hold; the id is the clip's number.
+    """Load the clips of the three arrays with those of the 50 tags that they have; the id is the clip's number.
 
     Args:
         name: `magnatagatune`, or `mini-magnatagatune` for the rendered set in the same layout.
 
     Raises:
-        UserError: a file of the metadata is not there or not what it should be.
+        UserError: a file of the metadata is not there or not in the expected form.
     """
     root = existing_folder(name, data)
     metadata = root / "metadata" if (root / "metadata").is_dir() else root
@@ -59,16 +59,16 @@ def load(data: Path | None = None, *, name: str = "magnatagatune") -> LabelledDa
 
 
 def read_texts(path: Path) -> list[str]:
-    """The texts of a one-dimensional array in a .npy file, never unpickled.
+    """Read the strings of a one-dimensional array in a .npy file, without pickle.
 
     Raises:
-        UserError: the file is missing, or holds anything else.
+        UserError: the file is missing, or holds something else.
     """
     try:
         array: Any = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or "not an array of plain texts"
+        reason = getattr(error, "strerror", None) or "not an array of plain strings"
         raise UserError(f"{path}: cannot be read ({reason})") from error
     if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype.kind != "U":
-        raise UserError(f"{path}: not a one-dimensional array of texts")
+        raise UserError(f"{path}: not a one-dimensional array of strings")
     return [str(text) for text in array]

@@ -1,7 +1,7 @@
 """MusicCaps (Agostinelli et al. 2023, arXiv:2301.11325): 5,521 ten-second sections of YouTube videos.
 
 The audio is not distributed with the list. The loader takes Google's CSV (`musiccaps-public.csv` on the Hugging Face
-hub, `google/MusicCaps`) and a directory of `<ytid>.wav|flac|mp3|opus|...`, either already cut or whole videos.
+hub, `google/MusicCaps`) and a directory of `<ytid>.wav|flac|mp3|opus|...`, which hold the sections or whole videos.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from m2l_bench.errors import BadClip, UserError
 CSV_NAME = "musiccaps-public.csv"
 COLUMNS = ("ytid", "start_s", "end_s")
 SLACK_SECONDS = 1.0
-"""Downloaded sections are cut at packet boundaries: lengths within a second of the section's count as cut."""
+"""Downloaded sections are cut at packet boundaries: a file whose length differs by at most this much is a section."""
 
 
 def read_list(path: Path) -> list[dict[str, str]]:
-    """The rows of Google's CSV, each id once.
+    """Read the rows of Google's CSV, each id once.
 
     Raises:
         UserError: the file is missing or lacks one of the columns ytid, start_s, end_s.
@@ -42,10 +42,13 @@ def read_list(path: Path) -> list[dict[str, str]]:
 
 @loader(version="1")
 def load(data: Path | None = None) -> Dataset:
-    """Sections whose audio is in `data`, a directory that also holds `musiccaps-public.csv`; absent ids as `missing`.
+    """Load the sections whose audio is in `data`; ids without audio become `missing`.
+
+    Args:
+        data: a directory that holds the audio and `musiccaps-public.csv`.
 
     Raises:
-        UserError: no directory, no CSV in it, or none of the listed ids has a file.
+        UserError: no directory is given, it holds no CSV, or none of the listed ids has a file.
     """
     if data is None:
         raise UserError("the task 'musiccaps' needs its audio: --data DIR (`m2l-bench data musiccaps DIR` gets it)")
@@ -65,7 +68,7 @@ def load(data: Path | None = None) -> Dataset:
 
 
 def _section(path: Path, row: dict[str, str]) -> Clip:
-    """Where in the file the section lies: the whole of a cut file, start_s to end_s of a whole video."""
+    """Locate the section in a file: all of a file that was cut, `start_s` to `end_s` of a whole video."""
     try:
         start, end = float(row["start_s"]), float(row["end_s"])
         length = audio.duration_seconds(path)

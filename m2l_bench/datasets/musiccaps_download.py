@@ -1,4 +1,4 @@
-"""Fetches MusicCaps' sections from YouTube with yt-dlp, resumes, and records what is gone."""
+"""Download of MusicCaps' sections from YouTube with yt-dlp, which can be resumed and records what is gone."""
 
 from __future__ import annotations
 
@@ -26,22 +26,27 @@ GONE_SIGNS = (
     "video is not available",
     "copyright",
 )
-"""What yt-dlp says of a video that another attempt will not bring back; other failures are tried again next time."""
+"""Parts of yt-dlp's messages about videos that are gone for good; after any other failure the next run tries again."""
 PATIENCE = 5
-"""Failures in a row that are not the videos' fault, after which asking on only makes it worse."""
+"""Number of failures in a row, for reasons other than gone videos, after which the download stops."""
 
 
 def download(
     folder: Path, list_path: Path | None, limit: int | None, retry_gone: bool, progress: Progress
 ) -> dict[str, Any]:
-    """Bring what is missing into `folder` as `<ytid>.wav`, already cut to its section.
+    """Download what is missing into `folder` as `<ytid>.wav`, cut to its section.
+
+    Args:
+        list_path: Google's CSV; None: the one in `folder`, or the one on the hub.
+        limit: number of rows of the list to use; None: all.
+        retry_gone: whether to try videos again that were gone in an earlier run.
 
     Returns:
-        counts: listed, present, fetched (now), gone.
+        Counts: listed, present, fetched (in this call), gone.
 
     Raises:
-        UserError: yt-dlp or ffmpeg is not installed, the list cannot be had, the folder cannot be written, or YouTube
-            refuses several clips in a row for a reason that is not the clips'.
+        UserError: yt-dlp or ffmpeg is not installed, the list is not available, the folder cannot be written, or
+            several downloads in a row fail for reasons other than gone videos.
     """
     for program, command in (("yt-dlp", "pip install 'm2l-bench[youtube]'"), ("ffmpeg", "install ffmpeg")):
         if shutil.which(program) is None:
@@ -50,22 +55,22 @@ def download(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot write there ({error.strerror})") from error
-    rows = read_list(_list_in(folder, list_path))[:limit]
+    rows = read_list(_copy_list(folder, list_path))[:limit]
     present = {path.stem for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS}
     gone = {} if retry_gone else _read_gone(folder)
-    wanted = [row for row in rows if row["ytid"] not in present and row["ytid"] not in gone]
-    fetched = refused = 0
-    with progress.start("musiccaps", len(rows), len(rows) - len(wanted)) as advance:
-        for row in wanted:
+    missing = [row for row in rows if row["ytid"] not in present and row["ytid"] not in gone]
+    fetched = failures = 0
+    with progress.start("musiccaps", len(rows), len(rows) - len(missing)) as advance:
+        for row in missing:
             reason = _fetch(folder, row)
             if not reason:
-                fetched, refused = fetched + 1, 0
+                fetched, failures = fetched + 1, 0
             elif any(sign in reason.lower() for sign in GONE_SIGNS):
                 _record_gone(folder, row["ytid"], reason)
-                gone[row["ytid"]], refused = reason, 0
+                gone[row["ytid"]], failures = reason, 0
             else:
-                refused += 1
-                if refused == PATIENCE:
+                failures += 1
+                if failures == PATIENCE:
                     raise UserError(f"yt-dlp failed {PATIENCE} times in a row ({reason}); run the command again later")
             advance()
     ids = {row["ytid"] for row in rows}
@@ -77,8 +82,8 @@ def download(
     }
 
 
-def _list_in(folder: Path, list_path: Path | None) -> Path:
-    """The list beside the audio, where the loader looks for it: copied from `list_path` or fetched from the hub."""
+def _copy_list(folder: Path, list_path: Path | None) -> Path:
+    """Put the list beside the audio, where the loader looks for it: a copy of `list_path` or of the hub's file."""
     target = folder / CSV_NAME
     if list_path is None and target.is_file():
         return target
@@ -90,7 +95,7 @@ def _list_in(folder: Path, list_path: Path | None) -> Path:
         except Exception as error:
             raise UserError(
                 f"cannot fetch {CSV_NAME} from the hub ({one_line(error)}); "
-                f"get it from https://huggingface.co/datasets/{HUB_REPOSITORY} and give it with --csv"
+                f"get it from https://huggingface.co/datasets/{HUB_REPOSITORY} and pass it with --csv"
             ) from error
     read_list(list_path)
     if list_path.resolve() != target.resolve():
@@ -99,7 +104,7 @@ def _list_in(folder: Path, list_path: Path | None) -> Path:
 
 
 def _fetch(folder: Path, row: dict[str, str]) -> str:
-    """Fetch one section; returns why that failed, empty when it did not."""
+    """Fetch one section; return the reason of a failure, or an empty string."""
     ytid, partial = row["ytid"], folder / f".partial-{row['ytid']}"
     command = [
         "yt-dlp", "--quiet", "--no-warnings", "--no-progress", "--no-playlist",
@@ -108,9 +113,9 @@ def _fetch(folder: Path, row: dict[str, str]) -> str:
         "--output", f"{partial}.%(ext)s", "--", f"https://www.youtube.com/watch?v={ytid}",
     ]  # fmt: skip
     result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-    made = Path(f"{partial}.wav")
-    if result.returncode == 0 and made.is_file():
-        made.replace(folder / f"{ytid}.wav")
+    section = Path(f"{partial}.wav")
+    if result.returncode == 0 and section.is_file():
+        section.replace(folder / f"{ytid}.wav")
         return ""
     for leftover in folder.glob(f"{partial.name}.*"):
         leftover.unlink()
@@ -128,9 +133,9 @@ def _read_gone(folder: Path) -> dict[str, str]:
 
 def _record_gone(folder: Path, ytid: str, reason: str) -> None:
     path = folder / "gone.csv"
-    new = not path.exists()
+    is_new = not path.exists()
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        if new:
+        if is_new:
             writer.writerow(["ytid", "reason", "date"])
         writer.writerow([ytid, " ".join(reason.split()), date.today().isoformat()])

@@ -1,4 +1,4 @@
-"""Where datasets lie on this machine, and how a folder says that it is not complete."""
+"""Folders of datasets on this machine, and the marker of a folder that is not complete."""
 
 from __future__ import annotations
 
@@ -12,40 +12,43 @@ from m2l_bench.errors import UserError
 from m2l_bench.weights.locate import cache_folder
 
 MARKER = ".unfinished"
-"""In a folder that is being filled: the command that goes on with it. Loaders refuse such a folder."""
+"""Name of a file in a folder that is not complete. It holds the command that continues; loaders refuse the folder."""
 
 
 def default_folder(name: str) -> Path:
-    """Where `m2l-bench data get NAME` and `data make NAME` put a dataset, and where its loader looks."""
+    """Return the folder where `m2l-bench data get` and `data make` put a dataset, and where its loader looks."""
     return cache_folder() / "datasets" / name
 
 
 def command_for(name: str, folder: Path | None = None) -> str:
-    """The command that brings a dataset, or makes it if it is one of the rendered ones."""
+    """Return the command that downloads a dataset, or renders it if it is one of the rendered ones."""
     verb = "make" if name.startswith("mini-") else "get"
-    at = f" {folder}" if folder is not None and folder != default_folder(name) else ""
-    return f"m2l-bench data {verb} {name}{at}"
+    argument = f" {folder}" if folder is not None and folder != default_folder(name) else ""
+    return f"m2l-bench data {verb} {name}{argument}"
 
 
 def existing_folder(name: str, data: Path | None) -> Path:
-    """`data`, or the default folder of the dataset.
+    """Return `data`, or the default folder of the dataset, after a check that it is complete.
 
     Raises:
-        UserError: it is not there, or is not finished.
+        UserError: the folder is not there, or is not complete.
     """
     folder = data or default_folder(name)
     if not folder.is_dir():
-        own = "" if data else ", or name your copy: --data DIR"
-        raise UserError(f"{folder}: no {name} there; `{command_for(name, data)}` brings it{own}")
+        alternative = "" if data else ", or pass the folder of your copy with --data DIR"
+        raise UserError(f"{folder}: no {name} there; `{command_for(name, data)}` gets it{alternative}")
     marker = folder / MARKER
     if marker.exists():
-        raise UserError(f"{folder}: not finished; `{marker.read_text(encoding='utf-8').strip()}` goes on with it")
+        raise UserError(f"{folder}: not complete; `{marker.read_text(encoding='utf-8').strip()}` continues")
     return folder
 
 
 @contextmanager
 def filling(folder: Path, command: str) -> Iterator[None]:
-    """Marks `folder` as unfinished until the block ends without an error. One process at a time may fill it.
+    """Mark `folder` as not complete until the block ends without an error. Only one process at a time may fill it.
+
+    Args:
+        command: the command that continues, which the marker holds.
 
     Raises:
         UserError: the folder cannot be written, or another process is filling it.
@@ -60,4 +63,4 @@ def filling(folder: Path, command: str) -> Iterator[None]:
             yield
             (folder / MARKER).unlink(missing_ok=True)
     except Timeout as error:
-        raise UserError(f"{folder}: another m2l-bench is filling this folder; wait for it to end") from error
+        raise UserError(f"{folder}: another m2l-bench is filling this folder; wait until it ends") from error

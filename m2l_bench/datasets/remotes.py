@@ -1,7 +1,8 @@
-"""Where the recorded datasets are on the web, and how they get into a folder in the layout that their loaders read.
+"""Download of the recorded datasets into the layout that their loaders read.
 
-Addresses and MD5 sums of TinySOL and Beatport are those of mirdata 1.0.0, addresses of MagnaTagATune those of mir_ref.
-For MagnaTagATune no sums are published: its zip holds a checksum of each file, its arrays are checked by the loader.
+Addresses and MD5 sums of TinySOL and Beatport are those of mirdata 1.0.0; addresses of MagnaTagATune are those of
+mir_ref. No sums are published for MagnaTagATune, but its zip holds a checksum of each file, and the loader checks its
+arrays.
 """
 
 from __future__ import annotations
@@ -21,17 +22,19 @@ ZENODO = "https://zenodo.org/record"
 CITY = "https://mirg.city.ac.uk/datasets/magnatagatune"
 WON = "https://github.com/minzwon/sota-music-tagging-models/raw/master/split/mtat"
 UNPACKED = ".unpacked"
-"""In the dataset's folder: archives that were unpacked to the end, a line each."""
+"""Name of a file in the dataset's folder that lists, one per line, the archives that were unpacked completely."""
 MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A file, or an archive in one or several parts.
+    """A file on the web, or an archive in one or several parts.
 
     Attributes:
-        into: folder below the dataset's.
-        md5: empty where none is published.
+        urls: the address of each part.
+        into: the target folder, below the dataset's folder.
+        md5: the MD5 sum; empty where none is published.
+        archive: whether it is unpacked.
     """
 
     urls: tuple[str, ...]
@@ -66,59 +69,62 @@ REMOTES: Mapping[str, Sequence[Remote]] = {
 
 
 def get(name: str, folder: Path, progress: Progress, remotes: Sequence[Remote] | None = None) -> dict[str, int]:
-    """Fetch and unpack what is missing; archives are deleted once they are unpacked. A second call goes on.
+    """Download and unpack what is missing; archives are deleted after they are unpacked. A second call continues.
 
     Args:
-        remotes: None: those of `REMOTES`.
+        name: name of the dataset.
+        folder: the dataset's folder.
+        remotes: the files to get; None: those in `REMOTES`.
 
     Returns:
-        counts: remotes, fetched (now).
+        Counts: remotes, fetched (in this call).
 
     Raises:
         UserError: see `download`, `extract` and `filling`.
     """
-    wanted = [remote for remote in remotes or REMOTES[name] if not _is_there(remote, folder)]
-    if wanted:
+    missing = [remote for remote in remotes or REMOTES[name] if not _is_complete(remote, folder)]
+    if missing:
         with filling(folder, command_for(name, folder)):
-            for remote in wanted:
-                _get(remote, folder, progress)
-    return {"remotes": len(remotes or REMOTES[name]), "fetched": len(wanted)}
+            for remote in missing:
+                _get_remote(remote, folder, progress)
+    return {"remotes": len(remotes or REMOTES[name]), "fetched": len(missing)}
 
 
-def _is_there(remote: Remote, folder: Path) -> bool:
+def _is_complete(remote: Remote, folder: Path) -> bool:
     if remote.archive:
         record = folder / UNPACKED
         return record.is_file() and remote.names[0] in record.read_text(encoding="utf-8").splitlines()
     return (folder / remote.into / remote.names[0]).is_file()
 
 
-def _get(remote: Remote, folder: Path, progress: Progress) -> None:
-    place = folder / ".downloads" if remote.archive else folder / remote.into
-    parts = [place / name for name in remote.names]
+def _get_remote(remote: Remote, folder: Path, progress: Progress) -> None:
+    target = folder / ".downloads" if remote.archive else folder / remote.into
+    parts = [target / name for name in remote.names]
     for url, part in zip(remote.urls, parts, strict=True):
         if not part.is_file():
             with ExitStack() as stack:
-                download(url, part, remote.md5, "md5", on_bytes=_megabytes(f"{part.name} (MB)", stack, progress))
+                on_bytes = _megabyte_progress(f"{part.name} (MB)", stack, progress)
+                download(url, part, remote.md5, "md5", on_bytes=on_bytes)
     if remote.archive:
         extract(parts, folder / remote.into)
         with (folder / UNPACKED).open("a", encoding="utf-8") as record:
             record.write(f"{remote.names[0]}\n")
         for part in parts:
             part.unlink()
-        place.rmdir()
+        target.rmdir()
 
 
-def _megabytes(label: str, stack: ExitStack, progress: Progress) -> Callable[[int, int | None], None]:
-    """Shows a download on a bar that counts megabytes; it begins when the size is known."""
+def _megabyte_progress(label: str, stack: ExitStack, progress: Progress) -> Callable[[int, int | None], None]:
+    """Make a callback that shows a download in megabytes; the progress starts with the first bytes."""
     advance: list[Callable[[], None]] = []
     shown = 0
 
-    def on_bytes(got: int, total: int | None) -> None:
+    def on_bytes(received: int, total: int | None) -> None:
         nonlocal shown
         if not advance:
-            shown = got // MEGABYTE
-            advance.append(stack.enter_context(progress.start(label, (total or got) // MEGABYTE, shown)))
-        while shown < got // MEGABYTE:
+            shown = received // MEGABYTE
+            advance.append(stack.enter_context(progress.start(label, (total or received) // MEGABYTE, shown)))
+        while shown < received // MEGABYTE:
             advance[0]()
             shown += 1
 

@@ -1,11 +1,12 @@
 """TinySOL (Cella et al. 2020): 2,913 single notes of 14 instruments, labelled with pitch class or instrument.
 
-On disk as mirdata 1.0.0 leaves it: `annotation/TinySOL_metadata.csv` and `audio/<its column Path>`. The layout is read
-directly because mirdata would bring 600 MB of packages for one CSV file, and its wheel has no index; a test holds the
-labels against mirdata's own tracks. Items stand in the order of the CSV, which is that of mirdata's index 6.0.
+The layout on disk is that of mirdata 1.0.0: `annotation/TinySOL_metadata.csv` and `audio/<its column Path>`. The files
+are read directly because mirdata would install 600 MB of packages to read one CSV file, and its wheel has no index; a
+test compares the labels with mirdata's own tracks. Items are in the order of the CSV, which is that of mirdata's index
+6.0.
 
-mir_ref, with the mirdata it was written for, takes TinySOL's official folds as its single split (validation 0, test 1,
-training 2 to 4). `splits="folds"` gives those; the default is the 80/10/10 of the other datasets.
+mir_ref, with the mirdata that it was written for, uses TinySOL's official folds as its single split (validation 0, test
+1, training 2 to 4). `splits="folds"` gives this split; the default is 80/10/10, as for the other datasets.
 """
 
 from __future__ import annotations
@@ -33,17 +34,18 @@ def load(
     name: str = "tinysol",
     splits: Literal["stratified", "folds"] = "stratified",
 ) -> LabelledDataset:
-    """The notes with one label each; the id is the file's name without extension, as in mirdata.
+    """Load the notes with one label each; the id is the file's name without extension, as in mirdata.
 
     Args:
-        target: `pitch_class` (the pitch without its octave, 12 classes) or `instrument` (its English name, 14).
+        target: `pitch_class` (the pitch without its octave, 12 classes) or `instrument` (its English name, 14 classes).
         name: `tinysol`, or `mini-tinysol` for the rendered set in the same layout.
+        splits: `stratified` (80/10/10) or `folds` (the official ones).
 
     Raises:
-        UserError: the folder or its CSV is not there or not TinySOL's, a note has no label, or a class is too small.
+        UserError: the folder or its CSV is not there or not TinySOL's, a label is wrong, or a class is too small.
     """
     if target not in TARGETS:
-        raise UserError(f"{name}: no target '{target}': {' or '.join(TARGETS)}")
+        raise UserError(f"{name}: no target '{target}': expected {' or '.join(TARGETS)}")
     root = existing_folder(name, data)
     path = root / METADATA
     column = "Pitch" if target == "pitch_class" else "Instrument (in full)"
@@ -57,18 +59,17 @@ def load(
             unlabelled.append(id)
             continue
         if target == "pitch_class" and label not in PITCH_CLASSES:
-            raise UserError(f"{path}: '{id}' has the pitch '{row[column]}', not one like C#4")
+            raise UserError(f"{path}: '{id}' has the pitch '{row[column]}'; expected one like C#4")
         listed.append(Listed(id, root / "audio" / row["Path"], (label,)))
         folds[id] = row["Fold"]
     present = {clip.labels[0] for clip in listed}
     classes = [label for label in PITCH_CLASSES if label in present] if target == "pitch_class" else sorted(present)
-    return assemble(
-        name, root, listed, classes, splits=_official(path, folds) if splits == "folds" else None, unlabelled=unlabelled
-    )
+    official_splits = _splits_from_folds(path, folds) if splits == "folds" else None
+    return assemble(name, root, listed, classes, splits=official_splits, unlabelled=unlabelled)
 
 
-def _official(path: Path, folds: dict[str, str]) -> dict[str, Split]:
-    strange = [id for id, fold in folds.items() if fold not in SPLIT_OF_FOLD]
-    if strange:
-        raise UserError(f"{path}: '{strange[0]}' has the fold '{folds[strange[0]]}', not 0 to 4")
+def _splits_from_folds(path: Path, folds: dict[str, str]) -> dict[str, Split]:
+    unknown = [id for id, fold in folds.items() if fold not in SPLIT_OF_FOLD]
+    if unknown:
+        raise UserError(f"{path}: '{unknown[0]}' has the fold '{folds[unknown[0]]}'; expected 0 to 4")
     return {id: SPLIT_OF_FOLD[fold] for id, fold in folds.items()}

@@ -27,7 +27,7 @@ class Options:
 
 
 @dataclass
-class Done:
+class FileResults:
     """What became of the files."""
 
     written: list[Path] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Done:
         }
 
 
-def encode(source: Path, out: Path | None, weights: str, options: Options, progress: Progress) -> Done:
+def encode(source: Path, out: Path | None, weights: str, options: Options, progress: Progress) -> FileResults:
     """Audio files -> latents files.
 
     Raises:
@@ -62,7 +62,7 @@ def encode(source: Path, out: Path | None, weights: str, options: Options, progr
 
 def decode(
     source: Path, out: Path | None, weights: str | None, steps: int, seed: int, options: Options, progress: Progress
-) -> Done:
+) -> FileResults:
     """Latents files -> audio files, by the weights that each was made with.
 
     Raises:
@@ -140,10 +140,10 @@ def load_model(weights: str, options: Options, latent_scale: float = 1.0) -> Mus
         raise UserError(str(error)) from error
 
 
-def _split(pairs: Sequence[tuple[Path, Path]], keep_present: bool) -> tuple[Done, list[tuple[Path, Path]]]:
+def _split(pairs: Sequence[tuple[Path, Path]], keep_present: bool) -> tuple[FileResults, list[tuple[Path, Path]]]:
     """Outputs that are there already and stay, and what is left to do."""
     present = [target for _, target in pairs if keep_present and target.exists()]
-    return Done(present=present), [pair for pair in pairs if pair[1] not in present]
+    return FileResults(present=present), [pair for pair in pairs if pair[1] not in present]
 
 
 def _run(
@@ -151,9 +151,9 @@ def _run(
     todo: Sequence[tuple[Path, Path]],
     seconds: Callable[[Path], float],
     one: Callable[[Path, Path, Callable[[float], None]], None],
-    done: Done,
+    done: FileResults,
     progress: Progress,
-) -> Done:
+) -> FileResults:
     """Do files one by one; what cannot be done is told and passed over. Progress counts whole seconds of audio."""
     usable = {}
     for file, _ in todo:

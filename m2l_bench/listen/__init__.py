@@ -1,6 +1,6 @@
-"""Runs on disk -> one static page to hear and compare; reads files, never runs a model.
+"""The listening page: one static page from runs on disk. These modules read files and never run a model.
 
-gather.py finds the audio of runs and of their originals, stimulus.py turns each piece into what a browser loads
-(loudness.py, picture.py), writer.py makes the folder; `page/` is the page itself, as it is copied. answers.py reads
-what the page's blind tests gave, statistics.py and summary.py sum it up.
+`gather` finds the audio of runs and of their originals; `stimulus` converts each piece to the files that a browser
+loads, with `loudness` and `picture`; `writer` writes the folder. `page/` holds the page itself, which is copied.
+`answers` reads the answers of the page's blind tests; `statistics` and `summary` summarise them.
 """

@@ -1,4 +1,4 @@
-"""Files of answers, as the page's blind tests give them: a row a trial of ABX, a row a rating of MUSHRA."""
+"""Answers of the page's blind tests, read from CSV files: one row per trial (ABX) or per rating (MUSHRA)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TypeVar
 from m2l_bench.errors import UserError
 
 SESSION = ("test", "page", "listener", "seed", "started")
-"""Columns of both tests that together name a session."""
+"""Columns that both tests have and that together identify a session."""
 ABX = (*SESSION, "trial", "trials", "clip", "a", "b", "x", "answer")
 MUSHRA = (*SESSION, "trial", "trials", "clip", "position", "system", "role", "score")
 HIDDEN_REFERENCE, ANCHOR, SYSTEM = "hidden reference", "anchor", "system"
@@ -30,12 +30,12 @@ class AbxTrial:
     pair: tuple[str, str]
     correct: bool
     planned: int
-    """Trials the session was to have."""
+    """Number of trials that the session was planned to have."""
 
 
 @dataclass(frozen=True)
 class Rating:
-    """What a listener gave one system on one clip, 0 to 100."""
+    """A listener's score of one system on one clip, 0 to 100."""
 
     session: tuple[str, ...]
     listener: str
@@ -47,7 +47,7 @@ class Rating:
 
 @dataclass(frozen=True)
 class Answers:
-    """All that was answered."""
+    """All answers, and notes on their files."""
 
     abx: tuple[AbxTrial, ...]
     mushra: tuple[Rating, ...]
@@ -58,7 +58,7 @@ def read_answers(paths: Iterable[Path]) -> Answers:
     """Read files of either test; a session that is in several files counts once.
 
     Raises:
-        UserError: a file is not one of these, or a row in it cannot be; names file and line.
+        UserError: a file holds no answers, or a row is wrong; the message names file and line.
     """
     abx: dict[tuple[str, ...], list[AbxTrial]] = {}
     mushra: dict[tuple[str, ...], list[Rating]] = {}
@@ -66,9 +66,9 @@ def read_answers(paths: Iterable[Path]) -> Answers:
     for path in paths:
         trials, ratings = _read(path)
         for session, rows in trials.items():
-            _add(abx, session, rows, path, notes)
+            _add_session(abx, session, rows, path, notes)
         for session, scores in ratings.items():
-            _add(mushra, session, scores, path, notes)
+            _add_session(mushra, session, scores, path, notes)
     pages = {session[SESSION.index("page")] for session in (*abx, *mushra)}
     if len(pages) > 1:
         notes.append(f"answers of several pages are taken together: {', '.join(sorted(pages))}")
@@ -79,13 +79,14 @@ def read_answers(paths: Iterable[Path]) -> Answers:
     )
 
 
-def _add(
-    known: dict[tuple[str, ...], list[Row]], session: tuple[str, ...], rows: list[Row], path: Path, notes: list[str]
+def _add_session(
+    sessions: dict[tuple[str, ...], list[Row]], session: tuple[str, ...], rows: list[Row], path: Path, notes: list[str]
 ) -> None:
-    if session not in known:
-        known[session] = rows
-    elif len(rows) > len(known[session]):
-        known[session] = rows
+    """Add a session, or replace it if this file has more of its rows."""
+    if session not in sessions:
+        sessions[session] = rows
+    elif len(rows) > len(sessions[session]):
+        sessions[session] = rows
         notes.append(f"{path}: goes on with a session of an earlier file, which is not counted")
     else:
         notes.append(f"{path}: a session that an earlier file has, too, counted once")
@@ -97,8 +98,8 @@ def _read(path: Path) -> tuple[dict[tuple[str, ...], list[AbxTrial]], dict[tuple
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
-            found = set(reader.fieldnames or ())
-            if not (found >= set(ABX) or found >= set(MUSHRA)):
+            columns = set(reader.fieldnames or ())
+            if not (columns >= set(ABX) or columns >= set(MUSHRA)):
                 raise UserError(f"{path}: not answers of a listening page: its first line names other columns")
             for row in reader:
                 session = tuple(row[name] for name in SESSION)

@@ -1,4 +1,4 @@
-"""What a page shows: the clips of runs, where their originals and reconstructions lie, and what was measured."""
+"""The content of a page: clips of runs, the paths of their originals and reconstructions, and their metrics."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from m2l_bench.runs.schema import Row
 KINDS = ("neural", "classical", "anchor")
 """The order of systems on the page."""
 ORIGINAL_AGAIN = "hidden-reference"
-"""Adapter that only repeats the original: on the page that is the original itself, hidden in blind tests."""
+"""Adapter that only repeats the original; the page uses the original itself, which it hides in blind tests."""
 
 
 @dataclass(frozen=True)
@@ -29,22 +29,22 @@ class ListeningClip:
 
     clip: Clip
     caption: str
-    made: dict[str, Path]
-    """Reconstructions by system."""
+    reconstructions: dict[str, Path]
+    """Files by system."""
     values: dict[str, dict[str, float]]
-    """Metrics by system and name; absent where there is no value."""
+    """Metrics by system and name; a metric without a value is left out."""
 
 
 @dataclass(frozen=True)
 class Collection:
-    """Everything a page is made from."""
+    """Everything that a page shows."""
 
     dataset: str
     systems: tuple[MeasuredRun, ...]
     metrics: tuple[PairedMetric, ...]
     clips: tuple[ListeningClip, ...]
     notes: tuple[str, ...]
-    """What is not on the page, and why."""
+    """What is not on the page, with the reasons."""
 
 
 def gather(
@@ -58,90 +58,92 @@ def gather(
     """Find the audio of the newest run of each system over one dataset.
 
     Args:
-        runs: the folder that holds runs, or a dataset's folder in it.
-        dataset: which one, where there are several.
-        data: where the originals lie now, for datasets that are not in this package and whose folder is not known.
-        cards: folders of further cards, for datasets of others.
+        runs: folder of runs, or one dataset's folder in it.
+        dataset: name of the dataset; needed where there are several.
+        data: folder of the originals; needed if the run does not know it or it was moved.
+        cards: folders of further cards, for tasks that are not in this package.
         captions: CSV with the columns `id` (or `ytid`) and `caption`.
-        limit: only the first clips.
+        limit: use only this many clips, the first ones.
 
     Raises:
-        UserError: no runs, several datasets and none named, originals that cannot be found, or no audio in the runs.
+        UserError: there are no runs, several datasets and none is named, the originals cannot be found, or the runs
+            kept no audio.
     """
     if dataset is None and not find_runs(runs) and any(runs.glob("*/manifest.json")):
         runs, dataset = runs.resolve().parent, runs.resolve().name
-    found = measured_runs(runs, dataset)
-    systems = [run for run in found.runs if run.manifest.card.adapter != ORIGINAL_AGAIN]
+    newest = measured_runs(runs, dataset)
+    systems = [run for run in newest.runs if run.manifest.card.adapter != ORIGINAL_AGAIN]
     systems.sort(key=lambda run: (KINDS.index(run.manifest.card.kind), run.title))
-    notes = list(found.notes)
-    silent = [run.name for run in systems if not any(row.audio for row in run.measured)]
-    systems = [run for run in systems if run.name not in silent]
+    notes = list(newest.notes)
+    without_audio = [run.name for run in systems if not any(row.audio for row in run.measured)]
+    systems = [run for run in systems if run.name not in without_audio]
     if not systems:
         raise UserError(
-            f"{runs / found.dataset}: these runs kept no reconstructions to hear: "
+            f"{runs / newest.dataset}: these runs kept no reconstructions to hear: "
             "run `m2l-bench reconstruct` again with --audio and another --out"
         )
-    notes += [f"{name}: not on the page, its run kept no audio (--no-audio)" for name in silent]
-    written = _read_captions(captions) if captions else {}
-    by_clip: dict[str, dict[str, Row]] = {}
+    notes += [f"{name}: not on the page, its run kept no audio (--no-audio)" for name in without_audio]
+    caption_by_id = _read_captions(captions) if captions else {}
+    rows_by_id: dict[str, dict[str, Row]] = {}
     for run in systems:
         for row in run.measured:
-            by_clip.setdefault(row.id, {})[run.name] = row
+            rows_by_id.setdefault(row.id, {})[run.name] = row
     clips_by_id = originals(systems[0], data, cards)
-    gone = by_clip.keys() - clips_by_id.keys()
-    if gone:
-        notes.append(f"left out: {len(gone)} clips that are no longer in the dataset, such as {min(gone)!r}")
+    removed = rows_by_id.keys() - clips_by_id.keys()
+    if removed:
+        notes.append(f"left out: {len(removed)} clips that are no longer in the dataset, such as {min(removed)!r}")
     clips: list[ListeningClip] = []
     for clip in clips_by_id.values():
         if len(clips) == limit:
             break
-        rows = by_clip.get(clip.id, {})
-        made, problem = _reconstructions(clip, systems, rows)
+        rows = rows_by_id.get(clip.id, {})
+        reconstructions, problem = _find_reconstructions(clip, systems, rows)
         if problem:
             notes.append(problem)
-        elif made:
+        elif reconstructions:
             values = {
                 name: {metric: value for metric in PAIRED if (value := rows[name].value(metric)) is not None}
-                for name in made
+                for name in reconstructions
             }
-            clips.append(ListeningClip(clip, written.get(clip.id, clip.caption), made, values))
+            caption = caption_by_id.get(clip.id, clip.caption)
+            clips.append(ListeningClip(clip, caption, reconstructions, values))
     if not clips:
-        raise UserError(f"{runs / found.dataset}: none of its clips can be shown: {notes[-1]}")
+        raise UserError(f"{runs / newest.dataset}: none of its clips can be shown: {notes[-1]}")
     metrics = tuple(
         metric
         for name, metric in PAIRED.items()
         if any(name in values for clip in clips for values in clip.values.values())
     )
-    return Collection(found.dataset, tuple(systems), metrics, tuple(clips), tuple(notes))
+    return Collection(newest.dataset, tuple(systems), metrics, tuple(clips), tuple(notes))
 
 
-def _reconstructions(clip: Clip, systems: list[MeasuredRun], rows: dict[str, Row]) -> tuple[dict[str, Path], str]:
-    """Files by system, and why the clip cannot be shown."""
-    made = {}
+def _find_reconstructions(clip: Clip, systems: list[MeasuredRun], rows: dict[str, Row]) -> tuple[dict[str, Path], str]:
+    """Find a clip's files by system; if it cannot be shown, there are none, and the second value is the reason."""
+    paths = {}
     for run in systems:
         row = rows.get(run.name)
         if row and row.audio:
             path = run.folder / row.audio
             if not path.is_file():
                 return {}, f"{clip.id!r}: left out: {path} is gone"
-            made[run.name] = path
-    if not made:
+            paths[run.name] = path
+    if not paths:
         return {}, ""
     if not clip.path.is_file():
         return {}, f"{clip.id!r}: left out: its original {clip.path} is gone"
-    if any(rows[name].source_sha256 != file_checksum(clip.path) for name in made):
+    if any(rows[name].source_sha256 != file_checksum(clip.path) for name in paths):
         return {}, f"{clip.id!r}: left out: its original {clip.path} is not the file that was measured"
-    return made, ""
+    return paths, ""
 
 
 def _read_captions(path: Path) -> dict[str, str]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
-            names = reader.fieldnames or ()
-            id = next((name for name in ("id", "ytid") if name in names), None)
-            if id is None or "caption" not in names:
+            columns = reader.fieldnames or ()
+            id_column = next((name for name in ("id", "ytid") if name in columns), None)
+            if id_column is None or "caption" not in columns:
                 raise UserError(f"{path}: needs the columns id (or ytid) and caption")
-            return {row[id]: row["caption"] or "" for row in reader}
+            return {row[id_column]: row["caption"] or "" for row in reader}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: not readable as CSV ({error})") from error

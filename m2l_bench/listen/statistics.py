@@ -1,4 +1,4 @@
-"""What answers of blind tests say: ABX by the binomial test, MUSHRA by means of the listeners that BS.1534 keeps."""
+"""Statistics of blind tests: binomial tests for ABX; means over the listeners that BS.1534 accepts for MUSHRA."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import numpy as np
 from m2l_bench.listen.answers import HIDDEN_REFERENCE, AbxTrial, Rating
 
 RECOGNISED = 90.0
-"""The hidden reference is to be rated at least so (ITU-R BS.1534-3, post-screening of assessors)."""
+"""Lowest score that recognises the hidden reference (ITU-R BS.1534-3, post-screening of assessors)."""
 LARGEST_SHARE = 0.15
-"""Of items on which a listener may miss that and still count."""
+"""Largest share of items on which an accepted listener may rate the hidden reference lower."""
 EVERYBODY = "all listeners"
 
 
 @dataclass(frozen=True)
 class AbxResult:
-    """How often X was told right, and how often guessing would do as well or better."""
+    """Number of correct answers, and the probability that guessing gives as many or more."""
 
     pair: tuple[str, str]
     listener: str
     correct: int
     trials: int
     p: float
-    """One-sided binomial test against guessing."""
+    """p value of a one-sided binomial test against guessing."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,16 @@ class MushraResult:
 
 
 def abx_results(trials: Sequence[AbxTrial]) -> list[AbxResult]:
-    """A row a pair and listener, and one for all listeners where there are several."""
+    """Count correct answers, one result per pair and listener, and one for all listeners where there are several."""
     from scipy.stats import binomtest
 
     results = []
     for pair in dict.fromkeys(trial.pair for trial in trials):
-        mine = [trial for trial in trials if trial.pair == pair]
-        listeners = list(dict.fromkeys(trial.listener for trial in mine))
-        groups = [(listener, [trial for trial in mine if trial.listener == listener]) for listener in listeners]
+        pair_trials = [trial for trial in trials if trial.pair == pair]
+        listeners = list(dict.fromkeys(trial.listener for trial in pair_trials))
+        groups = [(listener, [trial for trial in pair_trials if trial.listener == listener]) for listener in listeners]
         if len(listeners) > 1:
-            groups.append((EVERYBODY, mine))
+            groups.append((EVERYBODY, pair_trials))
         for listener, group in groups:
             correct = sum(trial.correct for trial in group)
             p = float(binomtest(correct, len(group), 0.5, alternative="greater").pvalue)
@@ -61,37 +61,37 @@ def abx_results(trials: Sequence[AbxTrial]) -> list[AbxResult]:
 
 
 def unfinished(trials: Sequence[AbxTrial]) -> list[str]:
-    """Sessions that stopped early: a p-value holds only for a number of trials that was fixed beforehand."""
+    """Name sessions that stopped early: a p value is valid only if the number of trials was fixed beforehand."""
     done = Counter(trial.session for trial in trials)
-    planned = {trial.session: trial for trial in trials}
+    last_trial = {trial.session: trial for trial in trials}
     return [
         f"{trial.listener or 'a listener'}: stopped after {done[session]} of {trial.planned} trials: p is too small if "
         "the result was the reason"
-        for session, trial in planned.items()
+        for session, trial in last_trial.items()
         if done[session] < trial.planned
     ]
 
 
 def excluded_listeners(ratings: Sequence[Rating]) -> dict[str, str]:
-    """Listeners who rate the hidden reference below 90 on more than 15 % of the items, and how often they did."""
+    """Find listeners who rate the hidden reference below 90 on more than 15 % of the items, with the reason."""
     scores: dict[str, list[float]] = {}
     for rating in ratings:
         if rating.role == HIDDEN_REFERENCE:
             scores.setdefault(rating.listener, []).append(rating.score)
-    missed = {listener: sum(score < RECOGNISED for score in given) for listener, given in scores.items()}
+    missed = {listener: sum(score < RECOGNISED for score in own) for listener, own in scores.items()}
     return {
-        listener: f"rated the hidden reference below {RECOGNISED:g} on {missed[listener]} of {len(given)} items"
-        for listener, given in scores.items()
-        if missed[listener] > LARGEST_SHARE * len(given)
+        listener: f"rated the hidden reference below {RECOGNISED:g} on {missed[listener]} of {len(own)} items"
+        for listener, own in scores.items()
+        if missed[listener] > LARGEST_SHARE * len(own)
     }
 
 
 def mushra_results(ratings: Sequence[Rating], excluded: dict[str, str]) -> list[MushraResult]:
-    """Systems by mean score, the highest first, over the listeners that are not excluded."""
-    kept = [rating for rating in ratings if rating.listener not in excluded]
+    """Compute mean scores over the listeners that are not excluded, the highest first."""
+    accepted = [rating for rating in ratings if rating.listener not in excluded]
     results = []
-    for system, role in dict.fromkeys((rating.system, rating.role) for rating in kept):
-        scores = np.array([rating.score for rating in kept if (rating.system, rating.role) == (system, role)])
+    for system, role in dict.fromkeys((rating.system, rating.role) for rating in accepted):
+        scores = np.array([rating.score for rating in accepted if (rating.system, rating.role) == (system, role)])
         half = _half_width(scores)
         mean = float(scores.mean())
         results.append(MushraResult(system, role, len(scores), mean, mean - half, mean + half))
@@ -99,6 +99,7 @@ def mushra_results(ratings: Sequence[Rating], excluded: dict[str, str]) -> list[
 
 
 def _half_width(scores: np.ndarray) -> float:
+    """Half of the width of the 95 % interval; NaN for fewer than two scores."""
     if len(scores) < 2:
         return math.nan
     from scipy.stats import t

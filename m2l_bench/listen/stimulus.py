@@ -1,9 +1,9 @@
-"""One piece of audio -> what a browser loads: a script that hands over a FLAC file, and a spectrogram.
+"""The files that a browser loads for a piece of audio: a script that holds a FLAC file, and a spectrogram.
 
-A page opened from disk may load scripts but not read files, so audio travels as text in scripts, a script a piece,
-loaded when it is wanted. FLAC: every browser of the last years decodes it, to exactly the samples that were measured;
-a lossy format would add its own damage to what is compared. Files are named by their content, so a piece is written
-once, a second run writes only what is new, and names say nothing in a blind test.
+A page opened from disk may load scripts but not read files, so audio is stored as text in scripts, one per piece, which
+the page loads when it needs them. The format is FLAC because every recent browser decodes it, to exactly the samples
+that were measured; a lossy format would add errors of its own to what is compared. Files are named by their content,
+so a piece is written only once, a second run writes only new pieces, and the names reveal nothing in a blind test.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from m2l_bench.listen.loudness import Level
 from m2l_bench.runs.files import write_atomically
 
 VERSION = 1
-"""Of these files' content: another one writes all of them again."""
+"""Version of these files' content; a new version writes all of them again."""
 AUDIO, PICTURES = "audio", "pictures"
 ID = r"[0-9a-f]{20}"
 
 
 @dataclass(frozen=True)
 class Stimulus:
-    """A piece that is on the page."""
+    """A piece of audio on the page."""
 
     id: str
     level: Level
@@ -39,20 +39,22 @@ class Stimulus:
 
 @dataclass(frozen=True)
 class ClipStimuli:
-    """A clip's pieces: one length, one rate."""
+    """A clip's pieces, all of the same length and sample rate."""
 
     seconds: float
     original: Stimulus
-    made: dict[str, Stimulus]
+    reconstructions: dict[str, Stimulus]
+    """Pieces by system."""
 
 
 def prepare(clip: ListeningClip, page: Path, longest_seconds: float) -> ClipStimuli:
-    """Write what is not there yet of a clip's pieces.
+    """Write those pieces of a clip that are not on the page yet.
 
     Pieces are cut, or filled up with silence, to the original's length, so that all loop together.
 
     Args:
-        longest_seconds: where a clip is longer, its beginning is taken.
+        page: folder of the page.
+        longest_seconds: longer clips are cut to this length.
 
     Raises:
         BadClip: a file cannot be read.
@@ -61,16 +63,16 @@ def prepare(clip: ListeningClip, page: Path, longest_seconds: float) -> ClipStim
     seconds = min(longest_seconds, source.duration_seconds or longest_seconds)
     original, rate = audio_files.read(source.path, source.start_seconds, seconds)
     samples = original.shape[1]
-    made = {}
-    for name, path in clip.made.items():
+    reconstructions = {}
+    for name, path in clip.reconstructions.items():
         audio, _ = audio_files.read(path, 0.0, seconds)
-        made[name] = _write(audio_files.fit_length(audio, samples), rate, page)
-    return ClipStimuli(samples / rate, _write(original, rate, page), made)
+        reconstructions[name] = _write_piece(audio_files.fit_length(audio, samples), rate, page)
+    return ClipStimuli(samples / rate, _write_piece(original, rate, page), reconstructions)
 
 
-def _write(audio: Audio, rate: int, page: Path) -> Stimulus:
+def _write_piece(audio: Audio, rate: int, page: Path) -> Stimulus:
     audio = np.clip(audio if audio.shape[0] <= 2 else audio_files.to_mono(audio), -1.0, 1.0)
-    # Of the 16-bit samples: an original and an exact copy of it, read from FLAC, are one piece.
+    # The id depends on the 16-bit samples: an original and an exact copy of it, read from FLAC, are one piece.
     content = (audio * 32768).round().astype(np.int16)
     id = hashlib.sha256(f"{VERSION} {rate} {audio.shape}".encode() + content.tobytes()).hexdigest()[:20]
     script, image = page / AUDIO / f"{id}.js", page / PICTURES / f"{id}.webp"
@@ -88,7 +90,7 @@ def _first_line(level: Level) -> str:
 
 
 def _written_level(script: Path) -> Level | None:
-    """The level of a piece that is on the page already, from its script's first line."""
+    """Read the level of a piece from the first line of its script; None if the page does not have the piece."""
     try:
         with script.open(encoding="utf-8") as file:
             return Level(**json.loads(file.readline().removeprefix("//")))

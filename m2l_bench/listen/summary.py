@@ -1,4 +1,4 @@
-"""Answers of blind tests, summed up for a person or a program."""
+"""Summary of the answers of blind tests, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -24,17 +24,21 @@ from m2l_bench.listen.statistics import (
 
 @dataclass(frozen=True)
 class Summary:
-    """What files of answers come to."""
+    """Results of all answers."""
 
     abx: list[AbxResult]
     mushra: list[MushraResult]
     excluded: dict[str, str]
-    """Listeners of MUSHRA who do not count, and why."""
+    """Listeners of MUSHRA who do not count, with the reasons."""
     notes: list[str]
 
 
 def sum_up(paths: Iterable[Path]) -> Summary:
-    """Read and sum up; errors as of `read_answers`."""
+    """Read and summarise files of answers.
+
+    Raises:
+        UserError: as in `read_answers`.
+    """
     answers = read_answers(paths)
     excluded = excluded_listeners(answers.mushra)
     return Summary(
@@ -46,15 +50,19 @@ def sum_up(paths: Iterable[Path]) -> Summary:
 
 
 def print_summary(console: Console, summary: Summary) -> None:
-    """A table a test, and who was excluded."""
+    """Print one table per test, and the listeners who were excluded."""
     if summary.abx:
         rows = [
-            [" / ".join(one.pair), one.listener, f"{one.correct}/{one.trials}", f"{one.p:.3g}"] for one in summary.abx
+            [" / ".join(result.pair), result.listener, f"{result.correct}/{result.trials}", f"{result.p:.3g}"]
+            for result in summary.abx
         ]
-        title = "ABX: how often X was told right; p: chance of that or better by guessing"
+        title = "ABX: number of right answers; p: probability of as many or more by guessing"
         console.print(table(title, ["pair", "listener", "right", "p"], rows))
     if summary.mushra:
-        scores = [[one.system, one.role, str(one.ratings), f"{one.mean:.1f}", _interval(one)] for one in summary.mushra]
+        scores = [
+            [result.system, result.role, str(result.ratings), f"{result.mean:.1f}", _interval(result)]
+            for result in summary.mushra
+        ]
         title = "MUSHRA: mean score over listeners and clips"
         console.print(table(title, ["system", "role", "ratings", "mean", "95 % interval"], scores))
     for listener, reason in summary.excluded.items():
@@ -62,6 +70,7 @@ def print_summary(console: Console, summary: Summary) -> None:
 
 
 def summary_json(summary: Summary) -> dict[str, Any]:
+    """Make the JSON output; an unknown interval is null."""
     content = asdict(summary)
     for result in content["mushra"]:
         result |= {name: None for name in ("low", "high") if math.isnan(result[name])}

@@ -1,10 +1,10 @@
-"""The page's folder: what is in it, in which order it is written, and what is taken away again.
+"""The page's folder: its files, the order in which they are written, and the removal of old ones.
 
     index.html, page.css, *.js    the page, the same for every collection
     data.js                       clips, systems, metrics, gains
-    audio/, pictures/             a file a piece of audio, loaded when it is wanted
+    audio/, pictures/             one file per piece of audio, loaded when the page needs it
 
-`data.js` is written last: until then a page that was there before goes on working.
+`data.js` is written last: until then an earlier page in the same folder still works.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Page:
     clips: int
     megabytes: float
     left_out: dict[str, str]
-    """Clips whose audio could not be read, and why."""
+    """Clips whose audio could not be read, with the reasons."""
 
 
 def write_page(
@@ -47,24 +47,26 @@ def write_page(
     jobs: int = 0,
     progress: Progress | None = None,
 ) -> Page:
-    """Write the page, or bring it up to date: pieces that are there already are not made again.
+    """Write the page, or update it: pieces that exist are not written again.
 
     Args:
-        jobs: worker processes; 0: one a core.
+        out: folder of the page.
+        longest_seconds: longer clips are cut to this length.
+        jobs: worker processes; 0: one per core.
 
     Raises:
-        UserError: the folder holds something else, nothing can be written, or no clip can be read.
+        UserError: the folder holds something else or cannot be written, or no clip can be read.
     """
-    _open(out)
+    _make_folder(out)
     stimuli: dict[str, ClipStimuli] = {}
     left_out: dict[str, str] = {}
     tasks = ((clip, out, longest_seconds) for clip in collection.clips)
     with explain_write_errors(out), (progress or Quiet()).start("listening page", len(collection.clips), 0) as advance:
-        for id, made in map_unordered(_prepared, tasks, jobs or default_jobs()):
-            if isinstance(made, str):
-                left_out[id] = made
+        for id, result in map_unordered(_prepare_clip, tasks, jobs or default_jobs()):
+            if isinstance(result, str):
+                left_out[id] = result
             else:
-                stimuli[id] = made
+                stimuli[id] = result
             advance()
         if not stimuli:
             raise UserError(f"none of the clips can be read: {next(iter(left_out.values()))}")
@@ -73,21 +75,26 @@ def write_page(
             _clip_data(clip, stimuli[clip.clip.id], collection) for clip in collection.clips if clip.clip.id in stimuli
         ]
         write_atomically(out / "data.js", _script(_page_data(collection, title, clips)))
-        _remove_unused(out, {piece.id for made in stimuli.values() for piece in (made.original, *made.made.values())})
+        pieces = [piece for clip in stimuli.values() for piece in (clip.original, *clip.reconstructions.values())]
+        _remove_unused(out, {piece.id for piece in pieces})
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     return Page(out / "index.html", len(clips), size / 1e6, left_out)
 
 
-def _prepared(clip: ListeningClip, out: Path, longest_seconds: float) -> tuple[str, ClipStimuli | str]:
-    """Runs in a worker. Audio that cannot be read is this clip's failure, not the page's."""
+def _prepare_clip(clip: ListeningClip, out: Path, longest_seconds: float) -> tuple[str, ClipStimuli | str]:
+    """Prepare a clip in a worker; return its id and its pieces, or the reason why its audio cannot be read."""
     try:
         return clip.clip.id, prepare(clip, out, longest_seconds)
     except BadClip as error:
         return clip.clip.id, str(error)
 
 
-def _open(out: Path) -> None:
-    """Make the folder, or see that it is a page's."""
+def _make_folder(out: Path) -> None:
+    """Make the folder, or check that it is empty or holds a page.
+
+    Raises:
+        UserError: it holds something else, or cannot be written.
+    """
     folders = [out / AUDIO, out / PICTURES]
     if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or all(folder.is_dir() for folder in folders))):
         raise UserError(f"{out}: there is something else already; name a new folder with -o")
@@ -99,7 +106,7 @@ def _open(out: Path) -> None:
 
 
 def _remove_unused(out: Path, ids: set[str]) -> None:
-    """Take away pieces of an earlier page that this one does not have."""
+    """Remove pieces of an earlier page that are not in `ids`."""
     for path in [*(out / AUDIO).iterdir(), *(out / PICTURES).iterdir()]:
         if re.fullmatch(ID, path.stem) and path.stem not in ids:
             path.unlink()
@@ -139,8 +146,9 @@ def _page_data(collection: Collection, title: str, clips: list[dict[str, Any]]) 
 
 
 def _clip_data(clip: ListeningClip, stimuli: ClipStimuli, collection: Collection) -> dict[str, Any]:
-    """What the page knows of a clip. Gains are in dB, `headroom` is added to all of them."""
-    gains, headroom = matching_gains(stimuli.original.level, {name: made.level for name, made in stimuli.made.items()})
+    """Data of a clip for the page. Gains are in dB; the page adds `headroom` to all of them."""
+    levels = {name: stimulus.level for name, stimulus in stimuli.reconstructions.items()}
+    gains, headroom = matching_gains(stimuli.original.level, levels)
     return {
         "id": clip.clip.id,
         "caption": clip.caption,
@@ -149,7 +157,7 @@ def _clip_data(clip: ListeningClip, stimuli: ClipStimuli, collection: Collection
         "original": _piece(stimuli.original, 0.0 if stimuli.original.level.lufs is not None else None),
         "made": {
             name: _piece(stimulus, gains[name]) | {"values": _values(clip, name, collection)}
-            for name, stimulus in stimuli.made.items()
+            for name, stimulus in stimuli.reconstructions.items()
         },
     }
 
@@ -159,7 +167,7 @@ def _piece(stimulus: Stimulus, gain: float | None) -> dict[str, Any]:
 
 
 def _values(clip: ListeningClip, system: str, collection: Collection) -> list[float | None]:
-    """In the order of the page's metrics, with a digit more than is shown."""
+    """A system's values on a clip in the order of the page's metrics, with one digit more than is shown."""
     values = [clip.values[system].get(metric.name) for metric in collection.metrics]
     return [
         None if value is None or math.isnan(value) else round(value, metric.decimals + 1)
@@ -168,6 +176,6 @@ def _values(clip: ListeningClip, system: str, collection: Collection) -> list[fl
 
 
 def _script(data: dict[str, Any]) -> bytes:
-    """The data as a script. Infinity is a value there; `<` is escaped, so that it may stand inside HTML, too."""
+    """Write the data as a script. JavaScript knows Infinity; `<` is escaped, so the script is safe inside HTML too."""
     text = json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
     return f"const DATA = {text};\n".encode()

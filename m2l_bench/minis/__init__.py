@@ -1,7 +1,7 @@
-"""Small probing datasets rendered on this machine from a soundfont, in the layouts of the recorded ones they stand for.
+"""Small probing datasets that are rendered on this machine, in the layouts of the recorded ones that they imitate.
 
-Nothing of unclear licence is shipped: notes come from tables of ranges, from music21's corpus, or from free games' MIDI
-files; sound comes from a soundfont.
+Nothing of unclear licence is shipped: notes come from tables of ranges, from music21's corpus, or from MIDI files of
+free games, and the sound comes from a soundfont.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ def build(name: str, folder: Path, soundfont: Path | None, midi: Path | None, pr
     """Render one of `MINIS` into `folder`.
 
     Args:
-        soundfont: None: the default one.
-        midi: folder of MIDI files, for mini-magnatagatune only; None: the default ones.
+        name: one of `MINIS`.
+        folder: the dataset's folder.
+        soundfont: the soundfont; None: the default one.
+        midi: a folder of MIDI files, for mini-magnatagatune only; None: the default ones.
 
     Returns:
-        counts: files, rendered (now).
+        Counts: files, rendered (in this call).
 
     Raises:
         UserError: something is not installed or not there, or the folder holds something else.

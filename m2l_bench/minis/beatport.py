@@ -1,7 +1,7 @@
 """mini-beatport: the last ten seconds of Bach chorales in all 24 keys, for many instruments, half of them with drums.
 
-Chorales with one tune share a split. Each is transposed to several of the twelve tonics of its mode: four in major and
-six in minor, which the corpus has fewer of, so that all keys are about equally frequent.
+Chorales with the same tune share a split. Each chorale is transposed to several of the twelve tonics of its mode: four
+in major and six in minor, of which the corpus has fewer, so all keys are about equally frequent.
 """
 
 from __future__ import annotations
@@ -24,15 +24,18 @@ from m2l_bench.progress import Progress
 NAME = "mini-beatport"
 SECONDS = 10.0
 RELEASE_SECONDS = 0.5
+"""Time after the last chord in which it fades."""
 TRANSPOSITIONS = {"major": 4, "minor": 6}
+"""Number of keys to which each chorale is transposed, by mode."""
 LEAST_PER_SPLIT = 2
-"""Clips of every key in every split."""
+"""Minimum number of clips of every key in every split."""
 PALETTES = (
     (0,), (4,), (5,), (16,), (19,), (20,), (24,), (11,), (48,), (50,), (52,), (61,), (81,), (88,), (89,), (90,),
     (73, 68, 71, 70), (56, 60, 57, 58), (40, 40, 41, 42), (81, 89, 89, 38), (80, 4, 4, 33), (12, 0, 0, 38),
 )  # fmt: skip
-"""Programs of General MIDI for the voices, highest first; the last serves the voices below it as well."""
+"""General MIDI programs for the voices, highest first; the last one is also used for all voices below."""
 KICK, SNARE, CLOSED_HAT = 36, 38, 42
+"""MIDI pitches of General MIDI's drums."""
 
 
 def build(folder: Path, soundfont: Path | None, progress: Progress) -> dict[str, int]:
@@ -48,13 +51,19 @@ def build(folder: Path, soundfont: Path | None, progress: Progress) -> dict[str,
 
 
 def plan(render: Callable[..., Audio], scores: Sequence[Chorale], least: int = LEAST_PER_SPLIT) -> Plan:
-    """A file of audio, of key and of metadata for each chorale in each of its keys."""
+    """Plan the files of audio, key and metadata for each chorale in each of its keys.
+
+    Args:
+        render: a function that renders notes, such as `Synth.render`.
+        scores: the chorales.
+        least: minimum number of clips of every key in every split.
+    """
     jobs: list[Job] = []
     annotations: dict[str, bytes] = {}
     groups: dict[str, str] = {}
     keys_of_tune: dict[str, list[frozenset[str]]] = {}
-    for mode, times in TRANSPOSITIONS.items():
-        step = 12 // times
+    for mode, transpositions in TRANSPOSITIONS.items():
+        step = 12 // transpositions
         for i, score in enumerate(score for score in scores if score.mode == mode):
             for tonic in range(i % step, 12, step):
                 key = f"{PITCH_CLASSES[tonic]} {mode}"
@@ -74,7 +83,12 @@ def _clip(render: Callable[..., Audio], score: Chorale, id: str, tonic: int, bea
 
 
 def arrange(score: Chorale, tonic: int, beats_per_minute: int, random: np.random.Generator) -> list[Note]:
-    """The chorale's end, transposed by at most a tritone, for the clip's seconds."""
+    """Arrange the end of a chorale, transposed by at most a tritone, for the length of a clip.
+
+    Args:
+        tonic: pitch class of the new key, C is 0.
+        random: decides instruments, drums and velocities.
+    """
     shift = (tonic - score.tonic + 6) % 12 - 6
     quarter = 60.0 / beats_per_minute
     palette = PALETTES[random.integers(len(PALETTES))]
@@ -94,18 +108,23 @@ def arrange(score: Chorale, tonic: int, beats_per_minute: int, random: np.random
 
 
 def _beat(first: float, quarter: float) -> list[Note]:
-    """Kick on every beat, snare on every second, hi-hat between."""
+    """Write a kick on every beat, a snare on every second beat and a hi-hat between beats.
+
+    Args:
+        first: time of the first beat in seconds.
+        quarter: seconds between beats.
+    """
     notes = []
     for i, beat in enumerate(np.arange(first, SECONDS - RELEASE_SECONDS, quarter)):
         hits = [(beat, KICK, 96), (beat + quarter / 2, CLOSED_HAT, 70)]
         if i % 2:
             hits.append((beat, SNARE, 84))
-        notes += [Note(float(at), float(at) + 0.1, pitch, velocity, DRUMS) for at, pitch, velocity in hits]
+        notes += [Note(float(start), float(start) + 0.1, pitch, velocity, DRUMS) for start, pitch, velocity in hits]
     return notes
 
 
 def _metadata(score: Chorale, key: str, beats_per_minute: int) -> bytes:
-    """Those of Beatport's fields that mirdata reads."""
+    """Write the fields of Beatport's metadata that mirdata reads."""
     content = {
         "title": score.name,
         "artists": [{"name": "Johann Sebastian Bach"}],

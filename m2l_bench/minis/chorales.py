@@ -1,4 +1,4 @@
-"""Bach's chorales in music21's corpus, those whose key is beyond doubt."""
+"""Those of Bach's chorales in music21's corpus whose key is certain."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from m2l_bench.minis.synth import require
 from m2l_bench.progress import Progress
 
 TUNE_NOTES = 16
-"""One tune stands in several chorales: top voices that begin with so many equal steps are one tune."""
+"""Number of equal steps at the beginning of two top voices that make them the same tune, which several chorales can
+share."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """A note: start and end in quarter notes, MIDI pitch."""
+    """A note with its start and end in quarter notes and its MIDI pitch."""
 
     start: float
     end: float
@@ -24,37 +25,38 @@ class Event:
 
 @dataclass(frozen=True)
 class Chorale:
-    """The voices of a score, highest first, in the score's own key."""
+    """A score in its own key."""
 
     name: str
     tonic: int
-    """Pitch class, C is 0."""
+    """Pitch class of the key, C is 0."""
     mode: str
     """`major` or `minor`."""
     tune: str
     """Name of the first chorale with this tune."""
     voices: tuple[tuple[Event, ...], ...]
+    """Notes of each voice, highest voice first."""
 
     @property
     def end(self) -> float:
-        """In quarter notes."""
+        """End of the last note in quarter notes."""
         return max(event.end for voice in self.voices for event in voice)
 
 
 def chorales(progress: Progress) -> list[Chorale]:
-    """Those whose declared key, last bass note and Krumhansl-Schmuckler analysis agree, by name.
+    """List the chorales whose declared key, last bass note and Krumhansl-Schmuckler analysis agree, sorted by name.
 
     Raises:
         UserError: music21 is not installed.
     """
     corpus = require("music21.corpus")
-    # A few stand there in two formats: the first, .mxl, is taken.
+    # The corpus has a few chorales in two formats, of which the first, .mxl, is used.
     paths = {
         path.name.rpartition(".")[0]: path
         for path in sorted(corpus.getComposer("bach"), key=lambda path: str(path.name), reverse=True)
         if path.name.startswith("bwv")
     }
-    found: list[Chorale] = []
+    clear_chorales: list[Chorale] = []
     tunes: dict[tuple[int, ...], str] = {}
     with progress.start("chorales", len(paths), 0) as advance:
         for name, path in sorted(paths.items()):
@@ -64,9 +66,9 @@ def chorales(progress: Progress) -> list[Chorale]:
             if key is not None:
                 top = [event.pitch for event in voices[0][: TUNE_NOTES + 1]]
                 tune = tunes.setdefault(tuple(b - a for a, b in pairwise(top)), name)
-                found.append(Chorale(name, key.tonic.pitchClass, key.mode, tune, voices))
+                clear_chorales.append(Chorale(name, key.tonic.pitchClass, key.mode, tune, voices))
             advance()
-    return found
+    return clear_chorales
 
 
 def _voices(score: Any) -> tuple[tuple[Event, ...], ...]:
@@ -82,12 +84,12 @@ def _voices(score: Any) -> tuple[tuple[Event, ...], ...]:
 
 
 def _agreed_key(score: Any, voices: tuple[tuple[Event, ...], ...]) -> Any:
-    """The key of the score, None where its three signs do not agree or a voice is empty."""
+    """Find the key of a score; None if its three signs do not agree or a voice is empty."""
     declared = list(score.recurse().getElementsByClass("Key"))
     if not declared or not all(voices):
         return None
     analysed = score.analyze("key.krumhansl")
     last = max(event.end for voice in voices for event in voice)
     bass = min(event.pitch for voice in voices for event in voice if event.end == last)
-    same = (analysed.tonic.pitchClass, analysed.mode) == (declared[0].tonic.pitchClass, declared[0].mode)
-    return analysed if same and bass % 12 == analysed.tonic.pitchClass else None
+    agrees = (analysed.tonic.pitchClass, analysed.mode) == (declared[0].tonic.pitchClass, declared[0].mode)
+    return analysed if agrees and bass % 12 == analysed.tonic.pitchClass else None

@@ -1,4 +1,4 @@
-"""MIDI files in a folder, and inside the WAD files of Doom engines, as notes without their controllers."""
+"""Reading of MIDI files in a folder, and inside the WAD files of Doom engines, as notes without controllers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from m2l_bench.minis.synth import DRUMS, Note, require
 
 SUFFIXES = frozenset((".mid", ".midi"))
 DEBIAN_FOLDERS = (Path("/usr/share/games/doom"), Path("/usr/share/games/openttd/baseset/openmsx"))
-"""Where the packages freedoom (BSD) and openttd-openmsx (GPL 2) put their music."""
-GET = "apt-get install freedoom openttd-openmsx, or --midi DIR with multi-track MIDI files"
+"""Folders in which the packages freedoom (BSD) and openttd-openmsx (GPL 2) put their music."""
+GET = "run `apt-get install freedoom openttd-openmsx`, or pass --midi DIR with multi-track MIDI files"
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,11 @@ class Piece:
     """A MIDI file.
 
     Attributes:
-        tempi: from which second on, how many quarter notes a minute.
+        name: name of the file without its extension.
+        digest: SHA-256 of the file.
+        notes: all notes, with times in seconds.
+        tempi: each change of tempo, as its second and the new number of quarter notes per minute.
+        end: end of the piece in seconds.
     """
 
     name: str
@@ -35,26 +39,31 @@ class Piece:
 
 
 def midi_contents(folder: Path | None) -> dict[str, tuple[str, bytes]]:
-    """Name and content of every MIDI file below `folder`, or of the two Debian packages, by SHA-256: equal ones once.
+    """Read the name and the content of every MIDI file, by SHA-256; files with equal content are listed once.
+
+    Args:
+        folder: a folder that is searched recursively; None: the folders of the two Debian packages.
 
     Raises:
-        UserError: there are none.
+        UserError: there is no such folder, or no MIDI file.
     """
     if folder is not None and not folder.is_dir():
         raise UserError(f"--midi {folder}: no such folder")
-    found: dict[str, tuple[str, bytes]] = {}
+    contents: dict[str, tuple[str, bytes]] = {}
     for name, content in _contents([folder] if folder else DEBIAN_FOLDERS):
-        found.setdefault(hashlib.sha256(content).hexdigest(), (name, content))
-    if not found:
-        where = f"--midi {folder}: no MIDI file in it" if folder else "no MIDI files of the games Freedoom and OpenTTD"
-        raise UserError(f"{where}: {GET}")
-    return found
+        contents.setdefault(hashlib.sha256(content).hexdigest(), (name, content))
+    if not contents:
+        problem = (
+            f"--midi {folder}: no MIDI file in it" if folder else "no MIDI files of the games Freedoom and OpenTTD"
+        )
+        raise UserError(f"{problem}: {GET}")
+    return contents
 
 
 def read_pieces(contents: Mapping[str, tuple[str, bytes]]) -> list[Piece]:
-    """The pieces, by name; broken files are left out."""
-    read = (_read(name, digest, content) for digest, (name, content) in contents.items())
-    return sorted((piece for piece in read if piece), key=lambda piece: (piece.name, piece.digest))
+    """Parse MIDI files, sorted by name; broken files are left out."""
+    pieces = (_read(name, digest, content) for digest, (name, content) in contents.items())
+    return sorted((piece for piece in pieces if piece), key=lambda piece: (piece.name, piece.digest))
 
 
 def _contents(folders: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
@@ -67,10 +76,13 @@ def _contents(folders: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
 
 
 def wad_lumps(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each MIDI lump of a WAD: magic, count and offset of a directory of (offset, size, name).
+    """Yield the name and the content of each MIDI lump of a WAD file.
+
+    The file begins with a magic number and the count and offset of its directory, whose entries are (offset, size,
+    name).
 
     Raises:
-        UserError: the file is cut short or no WAD.
+        UserError: the file is incomplete or not a WAD file.
     """
     content = path.read_bytes()
     try:
@@ -91,7 +103,7 @@ def _read(name: str, digest: str, content: bytes) -> Piece | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             midi = pretty_midi.PrettyMIDI(io.BytesIO(content))
-    except Exception:  # whatever a broken file makes the reader stumble over
+    except Exception:  # a broken file can raise anything in the reader
         return None
     notes = tuple(
         Note(note.start, note.end, note.pitch, note.velocity, DRUMS if part.is_drum else int(part.program))

@@ -1,4 +1,4 @@
-"""Splits by group: a piece, and everything rendered from it, is in one split only."""
+"""Splits by group: everything that is rendered from one piece is in the same split."""
 
 from __future__ import annotations
 
@@ -12,48 +12,58 @@ from m2l_bench.minis.workshop import csv_bytes
 
 SHARES: dict[Split, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
 TRIES = 2_000
+"""Number of random splits of which the best is used."""
 
 
 def split_groups(labels: Mapping[str, Sequence[frozenset[str]]], least: int, seed: int = 42) -> dict[str, Split]:
-    """A split for each group, near 80/10/10 of the clips; of many random ones that where the rarest label fares best.
+    """Split groups so that about 80/10/10 of the clips are in train, validation and test.
+
+    Of many random splits, the best is the one in which the rarest label has the most clips in every split.
 
     Args:
-        labels: of each group's clips, the labels that hold.
-        least: clips that must have a label, and clips that must lack it, in every split.
+        labels: for each group, the labels of each of its clips.
+        least: minimum number of clips with a label, and of clips without it, in every split.
+
+    Returns:
+        The split of each group.
 
     Raises:
-        UserError: no split gives every label that many.
+        UserError: no split has at least this many clips.
     """
     groups = sorted(labels)
     names = sorted({label for clips in labels.values() for clip in clips for label in clip})
-    has = np.array([[sum(name in clip for clip in labels[group]) for name in names] for group in groups])
+    counts = np.array([[sum(name in clip for clip in labels[group]) for name in names] for group in groups])
     sizes = np.array([len(labels[group]) for group in groups])
     best: tuple[int, dict[str, Split]] | None = None
     for attempt in range(TRIES):
         order = np.random.default_rng([seed, attempt]).permutation(len(groups))
-        # A group goes where the middle of its clips falls on the line from 0 to 1.
+        # The groups are laid out in this order on the line from 0 to 1; the middle of a group decides its split.
         ends = np.cumsum(sizes[order])
         middle = (ends - sizes[order] / 2) / ends[-1]
-        part = np.empty(len(groups), int)
-        part[order] = np.searchsorted([SHARES["train"], SHARES["train"] + SHARES["validation"]], middle, side="right")
-        held = np.stack([has[part == i].sum(0) for i in range(3)])
-        clips = np.array([sizes[part == i].sum() for i in range(3)])
-        rarest = int(np.minimum(held, clips[:, None] - held).min())
+        split = np.empty(len(groups), int)
+        split[order] = np.searchsorted([SHARES["train"], SHARES["train"] + SHARES["validation"]], middle, side="right")
+        clips_with_label = np.stack([counts[split == i].sum(0) for i in range(3)])
+        clips = np.array([sizes[split == i].sum() for i in range(3)])
+        rarest = int(np.minimum(clips_with_label, clips[:, None] - clips_with_label).min())
         if best is None or rarest > best[0]:
-            best = rarest, {group: SPLITS[part[i]] for i, group in enumerate(groups)}
+            best = rarest, {group: SPLITS[split[i]] for i, group in enumerate(groups)}
     if best is None or best[0] < least:
         raise UserError(
             f"{len(groups)} pieces are too few: no split by piece has every label {least} times in train, "
-            "validation and test; give more MIDI files"
+            "validation and test; add more MIDI files"
         )
     return best[1]
 
 
 def splits_csv(groups: Mapping[str, str], split_of: Mapping[str, Split]) -> dict[str, bytes]:
-    """The file `splits.csv` that the loaders read.
+    """Write the file `splits.csv` that the loaders read.
 
     Args:
-        groups: of each clip's id, its group.
+        groups: the group of each clip, by id.
+        split_of: the split of each group.
+
+    Returns:
+        The content of the file, by its name.
     """
     rows = [(id, split_of[group], group) for id, group in groups.items()]
     return {SPLITS_CSV: csv_bytes(("id", "split", "group"), rows)}

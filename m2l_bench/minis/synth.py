@@ -1,4 +1,7 @@
-"""Notes to audio with a soundfont, through TinySoundFont. The same notes give the same samples on the same machine."""
+"""Rendering of notes with a soundfont, through TinySoundFont.
+
+The same notes give the same samples on the same machine.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,27 @@ from m2l_bench.errors import UserError
 from m2l_bench.music2latent.hashes import file_checksum
 
 RATE = 44_100
+"""Sample rate of the rendered audio in Hz."""
 DRUMS = -1
-"""As a program: General MIDI's drum kit."""
+"""Number that means General MIDI's drum kit in the place of a program."""
 FLUSH_SAMPLES = RATE // 4
-"""After `sounds_off` voices fade for a moment: that much is thrown away before the next notes."""
+"""Samples that are discarded after a clip, while voices fade after `sounds_off`."""
 INSTALL = "pip install 'm2l-bench[mini]' && pip install --no-deps tinysoundfont"
-"""TinySoundFont asks for PyAudio, which it needs only to play aloud and which seldom installs."""
+"""Commands that install the renderer. TinySoundFont requires PyAudio, which is hard to install and only needed for
+playback, so it is installed without its requirements."""
 
 
 @dataclass(frozen=True)
 class Note:
-    """Start and end in seconds, pitch and velocity as in MIDI, program of General MIDI counted from 0, or DRUMS."""
+    """A note of an instrument.
+
+    Attributes:
+        start: start in seconds.
+        end: end in seconds.
+        pitch: MIDI pitch.
+        velocity: MIDI velocity.
+        program: General MIDI program, counted from 0, or `DRUMS`.
+    """
 
     start: float
     end: float
@@ -37,7 +50,7 @@ class Note:
 
 
 class Synth:
-    """A soundfont, loaded once.
+    """A renderer with one soundfont.
 
     Args:
         soundfont: an .sf2 or .sf3 file; None: the one inside the package pretty_midi (TimGM6mb, 6 MB).
@@ -58,7 +71,7 @@ class Synth:
             raise UserError(f"--soundfont {self.path}: not readable as a soundfont (.sf2, .sf3)") from error
 
     def recipe(self) -> dict[str, str]:
-        """What the sound depends on."""
+        """List what the sound depends on."""
         return {
             "soundfont": self.path.name,
             "soundfont_sha256": file_checksum(self.path),
@@ -66,11 +79,11 @@ class Synth:
         }
 
     def render(self, notes: Sequence[Note], seconds: float, cents: float = 0.0) -> Audio:
-        """Mono audio (1, samples), at the soundfont's own level.
+        """Render notes to mono audio (1, samples), at the soundfont's own level.
 
         Args:
-            seconds: length; what still sounds then is cut off.
-            cents: by how much everything but the drums is out of tune.
+            seconds: length of the audio; notes that are still sounding then are cut off.
+            cents: detuning of everything but the drums.
         """
         programs = sorted({note.program for note in notes})
         for channel, program in enumerate(programs):
@@ -80,7 +93,7 @@ class Synth:
                 self.synth.program_select(channel, self.font, 0, program)
                 self.synth.set_tuning(channel, cents / 100)
         total = round(seconds * RATE)
-        # At one moment notes end before others start, so that a repeated pitch sounds again.
+        # At the same moment notes end before others start, so that a repeated pitch sounds again.
         events = sorted(
             (round(moment * RATE), starts, programs.index(note.program), note.pitch, note.velocity)
             for note in notes
@@ -88,17 +101,17 @@ class Synth:
         )
         audio = np.zeros((total, 2), np.float32)
         buffer = audio.data.cast("B")
-        done = 0
-        for at, starts, channel, pitch, velocity in events:
-            if done < min(at, total):
-                self.synth.generate(min(at, total) - done, buffer[8 * done : 8 * min(at, total)])
-                done = min(at, total)
+        rendered = 0
+        for sample, starts, channel, pitch, velocity in events:
+            if rendered < min(sample, total):
+                self.synth.generate(min(sample, total) - rendered, buffer[8 * rendered : 8 * min(sample, total)])
+                rendered = min(sample, total)
             if starts:
                 self.synth.noteon(channel, pitch, velocity)
             else:
                 self.synth.noteoff(channel, pitch)
-        if done < total:
-            self.synth.generate(total - done, buffer[8 * done :])
+        if rendered < total:
+            self.synth.generate(total - rendered, buffer[8 * rendered :])
         for channel in range(len(programs)):
             self.synth.sounds_off(channel)
             self.synth.set_tuning(channel, 0.0)
@@ -107,20 +120,24 @@ class Synth:
 
 
 def default_soundfont() -> Path:
-    """TimGM6mb (Tim Brechbill, GPL 2), which pretty_midi's wheel holds."""
+    """Find TimGM6mb (Tim Brechbill, GPL 2), which pretty_midi's wheel contains.
+
+    Raises:
+        UserError: pretty_midi is not installed.
+    """
     spec = find_spec("pretty_midi")
     if spec is None or spec.origin is None:
-        raise UserError(f"the rendered datasets need a soundfont: {INSTALL}, or --soundfont FILE.sf2")
+        raise UserError(f"the rendered datasets need a soundfont: run {INSTALL}, or pass --soundfont FILE.sf2")
     return Path(spec.origin).with_name("TimGM6mb.sf2")
 
 
 def require(module: str) -> Any:
-    """The module, or how to install it.
+    """Import a module that the rendered datasets need.
 
     Raises:
-        UserError: it is not installed.
+        UserError: it is not installed; the message tells how to install it.
     """
     try:
         return importlib.import_module(module)
     except (ImportError, PackageNotFoundError) as error:
-        raise UserError(f"the rendered datasets need the package {module}: {INSTALL}") from error
+        raise UserError(f"the rendered datasets need the package {module}: run {INSTALL}") from error

@@ -1,7 +1,7 @@
-"""mini-tinysol: 2,205 notes of TinySOL's 14 instruments over the ranges they have there, rendered from a soundfont.
+"""mini-tinysol: 2,205 notes of TinySOL's 14 instruments in their TinySOL ranges, rendered with a soundfont.
 
-Three dynamics (pp, mf, ff), and a fourth (p) for winds and brass. Each note is a little out of tune, of its own length
-and velocity, as played ones are. 3.2 s a note: long enough for every embedding's window.
+Each pitch has three dynamics (pp, mf, ff), and a fourth (p) for winds and brass. Each note is slightly out of tune and
+has its own length and velocity, like a played note. A clip lasts 3.2 s, long enough for the window of every embedding.
 """
 
 from __future__ import annotations
@@ -22,16 +22,20 @@ from m2l_bench.progress import Progress
 NAME = "mini-tinysol"
 SECONDS = 3.2
 SILENT = 1e-3
-"""Soundfonts have holes: a note that does not sound is its lower neighbour tuned up, as some of TinySOL's are."""
+"""Peak below which a note is missing in the soundfont; the next lower note is then tuned up, as some of TinySOL's
+notes are."""
 VELOCITY = {"pp": 40, "p": 62, "mf": 86, "ff": 116}
+"""MIDI velocity of each dynamic."""
 DYNAMICS_ID = {"pp": 0, "p": 1, "mf": 2, "ff": 4}
+"""TinySOL's number of each dynamic."""
 COLUMNS = (
     "Path", "Fold", "Family", "Instrument (abbr.)", "Instrument (in full)", "Technique (abbr.)", "Technique (in full)",
     "Pitch", "Pitch ID", "Dynamics", "Dynamics ID", "Instance ID", "String ID (if applicable)",
     "Needed digital retuning",
 )  # fmt: skip
 REED_ORGAN = 20
-"""For the accordion: free reeds too, and in tune, which the default soundfont's accordion is not by 70 cents."""
+"""General MIDI program for the accordion: a reed organ has free reeds too, and is in tune, while the accordion of the
+default soundfont is out of tune by 70 cents."""
 INSTRUMENTS = (
     ("Brass", "Bass_Tuba", "BTb", "Bass Tuba", 58, 30, 65),
     ("Brass", "Horn", "Hn", "French Horn", 60, 31, 77),
@@ -48,14 +52,14 @@ INSTRUMENTS = (
     ("Winds", "Flute", "Fl", "Flute", 73, 59, 98),
     ("Winds", "Oboe", "Ob", "Oboe", 68, 58, 93),
 )
-"""Family, folder, abbreviation, name, program of General MIDI, lowest and highest pitch in TinySOL (MIDI numbers)."""
+"""Family, folder, abbreviation, name, General MIDI program, lowest and highest MIDI pitch in TinySOL."""
 
 
 def build(folder: Path, soundfont: Path | None, progress: Progress, every: int = 1) -> dict[str, int]:
     """Render the set into `folder`.
 
     Args:
-        every: only each so-many-th pitch, for a smaller set.
+        every: distance between pitches in semitones; more than 1 makes a smaller set.
 
     Raises:
         UserError: see `Synth` and `make`.
@@ -66,13 +70,18 @@ def build(folder: Path, soundfont: Path | None, progress: Progress, every: int =
 
 
 def plan(render: Callable[..., Audio], every: int = 1) -> Plan:
-    """A row and a file a note, in TinySOL's order: instrument, dynamics, pitch."""
+    """Plan one row and one audio file per note, in TinySOL's order: instrument, dynamics, pitch.
+
+    Args:
+        render: a function that renders notes, such as `Synth.render`.
+        every: distance between pitches in semitones.
+    """
     jobs, rows = [], []
-    for family, place, short, instrument, program, lowest, highest in INSTRUMENTS:
+    for family, instrument_folder, short, instrument, program, lowest, highest in INSTRUMENTS:
         for dynamics in ("pp", "p", "mf", "ff") if family in ("Winds", "Brass") else ("pp", "mf", "ff"):
             for pitch in range(lowest, highest + 1, every):
                 name = f"{PITCH_CLASSES[pitch % 12]}{pitch // 12 - 1}"
-                path = f"{family}/{place}/ordinario/{short}-ord-{name}-{dynamics}-N-N.flac"
+                path = f"{family}/{instrument_folder}/ordinario/{short}-ord-{name}-{dynamics}-N-N.flac"
                 jobs.append(Job(f"audio/{path}", partial(_note, render, path, program, pitch, VELOCITY[dynamics])))
                 fold = int(random_for(NAME, "fold", path).integers(5))
                 rows.append(

@@ -1,4 +1,4 @@
-"""Fills a folder with rendered files: what is there is kept, what is half done does not look finished."""
+"""Rendering of a dataset into a folder: existing files are kept, and an incomplete folder is marked as such."""
 
 from __future__ import annotations
 
@@ -22,19 +22,22 @@ RECIPE = "recipe.json"
 
 @dataclass(frozen=True)
 class Job:
-    """A file of the dataset and how to render it: FLAC, 44.1 kHz, mono, 16 bit."""
+    """An audio file of the dataset: FLAC, 44.1 kHz, mono, 16 bit."""
 
     path: str
-    """Below the dataset's folder."""
+    """Path below the dataset's folder."""
     render: Callable[[], Audio]
+    """Function that renders the audio."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything in a dataset: audio, and the small files that describe it."""
+    """All files of a dataset."""
 
     jobs: Sequence[Job]
+    """The audio files."""
     annotations: Mapping[str, bytes]
+    """The content of each file that describes the audio, by path."""
 
 
 def make(
@@ -43,54 +46,56 @@ def make(
     """Render what is missing, then write the annotations.
 
     Args:
-        recipe: what the files depend on; a folder made by another recipe is refused.
-        plan: called only when something is missing.
+        name: name of the dataset.
+        folder: the dataset's folder.
+        recipe: everything that the files depend on; a folder with another recipe is refused.
+        plan: makes the plan; it is called only if a file is missing.
 
     Returns:
-        counts: files, rendered (now).
+        Counts: files, rendered (in this call).
 
     Raises:
-        UserError: the folder cannot be written or was made by another recipe.
+        UserError: the folder cannot be written, was made with another recipe, or holds something else.
     """
-    made = _read(folder / RECIPE)
-    if made is not None and made["recipe"] != recipe:
-        changed = [key for key in recipe if made["recipe"].get(key) != recipe[key]] or ["recipe"]
+    record = _read(folder / RECIPE)
+    if record is not None and record["recipe"] != recipe:
+        changed = [key for key in recipe if record["recipe"].get(key) != recipe[key]] or ["recipe"]
         raise UserError(f"{folder}: made with another {changed[0]}; delete that folder or name another one")
-    if made is None and folder.is_dir() and any(path for path in folder.iterdir() if not path.name.startswith(".")):
+    if record is None and folder.is_dir() and any(path for path in folder.iterdir() if not path.name.startswith(".")):
         raise UserError(f"{folder}: not empty and not made by this command; name an empty folder")
-    if made is not None and made["files"] and not (folder / MARKER).exists():
-        missing = [path for path in made["files"] if not (folder / path).is_file()]
+    if record is not None and record["files"] and not (folder / MARKER).exists():
+        missing = [path for path in record["files"] if not (folder / path).is_file()]
         if not missing:
-            return {"files": len(made["files"]), "rendered": 0}
-    planned = plan()
+            return {"files": len(record["files"]), "rendered": 0}
+    dataset = plan()
     with filling(folder, command_for(name, folder)):
         _write(folder / RECIPE, _json({"recipe": recipe, "files": []}))
-        todo = [job for job in planned.jobs if not (folder / job.path).is_file()]
-        with progress.start(name, len(planned.jobs), len(planned.jobs) - len(todo)) as advance:
-            for job in todo:
+        missing_jobs = [job for job in dataset.jobs if not (folder / job.path).is_file()]
+        with progress.start(name, len(dataset.jobs), len(dataset.jobs) - len(missing_jobs)) as advance:
+            for job in missing_jobs:
                 _write(folder / job.path, flac_bytes(job.render(), RATE))
                 advance()
-        for path, content in planned.annotations.items():
+        for path, content in dataset.annotations.items():
             _write(folder / path, content)
-        files = [*(job.path for job in planned.jobs), *planned.annotations]
+        files = [*(job.path for job in dataset.jobs), *dataset.annotations]
         _write(folder / RECIPE, _json({"recipe": recipe, "files": files}))
-    return {"files": len(files), "rendered": len(todo)}
+    return {"files": len(files), "rendered": len(missing_jobs)}
 
 
 def random_for(*names: str) -> np.random.Generator:
-    """A generator that depends on these names only, so that a clip comes out the same whatever is rendered before."""
+    """Make a generator that depends only on these names, so a clip does not depend on what was rendered before it."""
     digest = hashlib.sha256("\0".join(names).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:8], "little"))
 
 
 def level(audio: Audio, peak: float = 0.7) -> Audio:
-    """The audio scaled to this peak; silence stays silence."""
+    """Scale audio to this peak; silence stays silent."""
     highest = float(np.abs(audio).max())
     return audio if highest == 0.0 else audio * np.float32(peak / highest)
 
 
 def csv_bytes(head: Sequence[str], rows: Sequence[Sequence[object]], delimiter: str = ",") -> bytes:
-    """A CSV file as bytes; no field may need quotes."""
+    """Write a CSV file as bytes. No field may need quotes."""
     lines = [delimiter.join(map(str, row)) for row in (head, *rows)]
     return ("\n".join(lines) + "\n").encode()
 

@@ -1,5 +1,5 @@
-"""Runs on disk -> one HTML file: tables beside the paper, differences, figures, and where every number comes from.
+"""Reports: one HTML file from runs on disk, with tables beside the paper's, differences, figures, and provenance.
 
-`gather` reads runs and reuses what `tables`, `probe_tables`, `significance` and `plots` make of them; `cells`,
-`matrices` and `provenance` turn that into what a page shows; `page` fills `report.html.j2`. No model is ever run.
+`gather` reads runs and collects what `m2l_bench.tables` and `m2l_bench.plots` make from them; `cells`, `matrices` and
+`provenance` convert that to what a page shows; `page` fills the template `report.html.j2`. No model is ever run.
 """

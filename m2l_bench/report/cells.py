@@ -1,4 +1,4 @@
-"""Tables as a page shows them: text, exact figures beneath, and where a small drawing puts them."""
+"""Tables as a page shows them: text, the exact numbers behind it, and positions in a small drawing."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pandas as pd
 from m2l_bench.tables.formats import Column, Table, cell, paper_cell, shown_columns, to_csv
 
 EXACT = ".4f"
-"""As in the CSV files."""
+"""Number format of exact figures, the same as in the CSV files."""
 
 
 @dataclass(frozen=True)
 class Strip:
-    """Places of a figure, its interval and the paper's, in percent of the column's range."""
+    """Positions of a figure, its interval and the paper's figure, in percent of the column's range."""
 
     value: float
     low: float | None
@@ -28,7 +28,7 @@ class Strip:
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure: what is read, the CSV's number, and its difference from the paper's."""
+    """A figure: text and interval, the number of the CSV file, and the difference from the paper's figure."""
 
     text: str
     interval: str
@@ -40,16 +40,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Head:
-    """Of a column; beside published ones stands the paper's figure, and its difference where one was measured."""
+    """Head of a column."""
 
     title: str
     published: bool
+    """Whether the paper has figures for the column, which are shown beside it."""
     compared: bool
+    """Whether differences from the paper's figures are shown as well."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A row: title, name and counts of a system, and its cells."""
+    """Row of a table: title, name and counts of a system, and its cells."""
 
     title: str
     name: str
@@ -64,7 +66,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table of a page."""
+    """A table on a page."""
 
     caption: str
     head: tuple[str, ...]
@@ -76,23 +78,28 @@ class Sheet:
 
 
 def sheet(table: Table, csv_name: str) -> Sheet:
-    shown = shown_columns(table)
-    ranges = {column.name: _range(table.data, column.name) for column, _ in shown}
+    """Convert a table to what a page shows.
+
+    Args:
+        csv_name: file name under which readers can download the table.
+    """
+    columns = shown_columns(table)
+    ranges = {column.name: _range(table.data, column.name) for column, _ in columns}
     records: Iterable[dict[Any, Any]] = table.data.to_dict("records")
     lines = [
         Line(
             table.titles[record["system"]],
             record["system"],
             [f"{int(record[name]):,}" for name in table.counts],
-            [_cell(record, column, published, ranges[column.name]) for column, published in shown],
+            [_cell(record, column, published, ranges[column.name]) for column, published in columns],
         )
         for record in records
     ]
-    columns = [
-        Head(column.header, published, any(line.cells[place].delta for line in lines))
-        for place, (column, published) in enumerate(shown)
+    heads = [
+        Head(column.header, published, any(line.cells[position].delta for line in lines))
+        for position, (column, published) in enumerate(columns)
     ]
-    return Sheet(table.caption, table.head, columns, lines, table.notes, csv_name, to_csv(table))
+    return Sheet(table.caption, table.head, heads, lines, table.notes, csv_name, to_csv(table))
 
 
 def _cell(record: Mapping[str, Any], column: Column, published: bool, limits: tuple[float, float]) -> Cell:
@@ -109,23 +116,23 @@ def _strip(record: Mapping[str, Any], name: str, limits: tuple[float, float]) ->
     if not high > low or not np.isfinite(record[name]):
         return None
 
-    def place(suffix: str) -> float | None:
+    def position(suffix: str) -> float | None:
         value = record.get(f"{name}{suffix}")
         return None if value is None or not np.isfinite(value) else round(100 * (value - low) / (high - low), 2)
 
-    return Strip(place("") or 0.0, place("_low"), place("_high"), place("_paper"))
+    return Strip(position("") or 0.0, position("_low"), position("_high"), position("_paper"))
 
 
 def _range(data: pd.DataFrame, name: str) -> tuple[float, float]:
-    """Of all finite figures in a column, of intervals, and of the paper's for what was measured."""
-    present = [f"{name}{end}" for end in ("", "_low", "_high", "_paper") if f"{name}{end}" in data]
-    values = data.loc[data[name].notna(), present].to_numpy(float)
+    """Smallest and largest finite number in a column, including intervals and the paper's figures of measured rows."""
+    columns = [f"{name}{end}" for end in ("", "_low", "_high", "_paper") if f"{name}{end}" in data]
+    values = data.loc[data[name].notna(), columns].to_numpy(float)
     values = values[np.isfinite(values)]
     return (float(values.min()), float(values.max())) if len(values) else (math.nan, math.nan)
 
 
 def signed(value: float, decimals: int) -> str:
-    """ "+0.46", "-∞", or empty for NaN."""
+    """Format a number with its sign, such as "+0.46" or "-∞"; empty for NaN."""
     if not np.isfinite(value):
         return "" if np.isnan(value) else "+∞" if value > 0 else "-∞"
     return f"{round(value, decimals) + 0.0:+.{decimals}f}"  # the sum makes zero of minus zero

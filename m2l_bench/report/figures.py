@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Figure:
-    """An image, and in words what it shows."""
+    """An image, with a title and a description in words."""
 
     title: str
     description: str
@@ -26,15 +26,15 @@ class Figure:
     """SVG as a data URI."""
 
 
-def of_runs(runs: Sequence[MeasuredRun], swept: bool) -> list[Figure]:
-    """Of reconstructions over one dataset.
+def reconstruction_figures(runs: Sequence[MeasuredRun], swept: bool) -> list[Figure]:
+    """Draw the figures of reconstructions over one dataset.
 
     Args:
         swept: whether a system was run with several numbers of denoising steps.
     """
     from m2l_bench.plots import distribution, figure2, pareto
 
-    wanted: list[tuple[str, str, Callable[[], Drawing]]] = [
+    drawings: list[tuple[str, str, Callable[[], Drawing]]] = [
         (
             "Every clip",
             "Each point is a clip and a thin line joins its scores. Boxes are quartiles; the marker beside a box is "
@@ -48,42 +48,46 @@ def of_runs(runs: Sequence[MeasuredRun], swept: bool) -> list[Figure]:
         ),
     ]
     if swept:
-        wanted.append(
+        drawings.append(
             (
                 "Quality against denoising steps",
                 "Figure 2 of the paper. Bands are 95 % intervals.",
                 lambda: figure2.figure(runs),
             )
         )
-    return _drawn(wanted)
+    return _draw_all(drawings)
 
 
-def of_probes(runs: Sequence[ProbeRun]) -> list[Figure]:
-    """Confusion matrices of one task."""
+def probe_figures(runs: Sequence[ProbeRun]) -> list[Figure]:
+    """Draw the confusion matrices of one task."""
     from m2l_bench.plots import confusion
 
-    described = "Rows are true classes, columns predicted ones, in percent of the row; means over seeds."
-    return _drawn([("Confusions", described, lambda: confusion.figure(runs))])
+    description = "Rows are true classes, columns predicted classes, in percent of the row; means over seeds."
+    return _draw_all([("Confusions", description, lambda: confusion.figure(runs))])
 
 
-def of_trainings(folders: Sequence[Path]) -> list[Figure]:
-    """Curves of training runs."""
+def training_figures(folders: Sequence[Path]) -> list[Figure]:
+    """Draw the curves of training runs."""
     from m2l_bench.plots import training
 
-    described = "Loss, and figures of one-step reconstructions of held-out clips."
-    return _drawn([("Training", described, lambda: training.figure(training.read_logs(folders)))])
+    description = "Loss, and scores of one-step reconstructions of held-out clips."
+    return _draw_all([("Training", description, lambda: training.figure(training.read_logs(folders)))])
 
 
-def _drawn(wanted: Sequence[tuple[str, str, Callable[[], Drawing]]]) -> list[Figure]:
-    """Those that these runs have the figures for."""
+def _draw_all(drawings: Sequence[tuple[str, str, Callable[[], Drawing]]]) -> list[Figure]:
+    """Draw those figures that these runs have numbers for.
+
+    Args:
+        drawings: title, description and drawing function of each figure.
+    """
     from m2l_bench.plots import style
 
-    drawn = []
-    for title, description, draw in wanted:
+    figures = []
+    for title, description, draw in drawings:
         try:
             image = style.to_svg(draw())
         except UserError:  # a figure that has nothing to show, such as rates of anchors, is left out
             continue
         encoded = base64.b64encode(image.encode()).decode()
-        drawn.append(Figure(title, description, f"data:image/svg+xml;base64,{encoded}"))
-    return drawn
+        figures.append(Figure(title, description, f"data:image/svg+xml;base64,{encoded}"))
+    return figures

@@ -1,4 +1,4 @@
-"""A folder of runs -> what its report says: a section a dataset, a kind of probing tasks, and one for training."""
+"""The content of a report, from a folder of runs: sections for each dataset, for probes, and for training."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ from m2l_bench.report.provenance import Provenance
 from m2l_bench.runs.measured import MeasuredRun, measured_runs
 from m2l_bench.runs.probe import ProbeRun, find_probes
 from m2l_bench.runs.reconstruction import find_runs
-from m2l_bench.tables import ablation, significance
-from m2l_bench.tables import probes as probe_tables
+from m2l_bench.tables import ablation, probes, significance
 from m2l_bench.tables.formats import Column
 from m2l_bench.tables.reconstruction import in_table_order, table_of
 from m2l_bench.tables.steps import steps_table
 
 NOT_COMPARED = (
-    "not compared: measured on other clips or, if it is a distance, without resamples. Fewer than eight clips have "
-    "none, nor have runs of an earlier version until m2l-bench reconstruct is called on them again."
+    "not compared: measured on other clips or, for a distance, without resamples. Sets of fewer than eight clips have "
+    "no resamples, and neither have runs of an earlier version until m2l-bench reconstruct is run on them again."
 )
 
 
@@ -37,11 +36,11 @@ class Section:
 
     title: str
     kind: str
-    """reconstruction, probes or training: which words stand around the tables."""
+    """reconstruction, probes or training; decides which explanations the page has."""
     sheets: list[Sheet] = field(default_factory=list)
     matrices: list[Matrix] = field(default_factory=list)
     not_compared: list[str] = field(default_factory=list)
-    """Metrics and systems without differences, and why."""
+    """Metrics and systems without differences, with the reasons."""
     differences_csv: str = ""
     figures: list[Figure] = field(default_factory=list)
     provenance: list[Provenance] = field(default_factory=list)
@@ -53,114 +52,115 @@ class Report:
 
     sections: list[Section]
     newest: str
-    """When the last of the runs was made."""
+    """Time of the newest run, "2026-11-25 00:03 UTC"; empty if none is recorded."""
 
 
 def gather(out: Path, task: str | None, reference: str, progress: Progress) -> Report:
-    """All runs below `out`.
+    """Gather everything that the report of the runs below `out` shows.
 
     Args:
-        task: only of this dataset or probing task.
-        reference: what Fréchet distances are against; see `tables.reconstruction_table`.
+        task: use only runs of this dataset or probing task.
+        reference: reference of the Fréchet distances; see `tables.reconstruction.reconstruction_table`.
 
     Raises:
-        UserError: no runs there or none of this task, or one of them cannot be read.
+        UserError: there are no runs or none of this task, or one of them cannot be read.
     """
     datasets = sorted({folder.parent.name for folder in find_runs(out)})
-    probes = [run for run in find_probes(out) if task in (None, run.key.task)]
-    sections = [_reconstructions(out, name, reference, progress) for name in datasets if task in (None, name)]
-    for of_paper, title in ((True, "Probes: the paper's tasks"), (False, "Probes: other tasks")):
-        chosen = {run.folder for run in probes if probe_tables.has_paper_columns(run) == of_paper}
-        if chosen:
-            sections.append(_probes(out, chosen, title, "table1" if of_paper else "mini_table1"))
+    probe_runs = [run for run in find_probes(out) if task in (None, run.key.task)]
+    sections = [_reconstruction_section(out, name, reference, progress) for name in datasets if task in (None, name)]
+    for in_paper, title in ((True, "Probes: the paper's tasks"), (False, "Probes: other tasks")):
+        run_folders = {run.folder for run in probe_runs if probes.has_paper_columns(run) == in_paper}
+        if run_folders:
+            sections.append(_probe_section(out, run_folders, title, "table1" if in_paper else "mini_table1"))
     if task is None:
-        sections += _trainings(out)
+        sections += _training_sections(out)
     if not sections:
-        there = [*datasets, *sorted({run.key.task for run in find_probes(out)})]
-        hint = f"there are {', '.join(there)}" if there else "`m2l-bench reconstruct` makes them"
+        names = [*datasets, *sorted({run.key.task for run in find_probes(out)})]
+        hint = f"there are {', '.join(names)}" if names else "`m2l-bench reconstruct` makes them"
         raise UserError(f"{out}: no runs {'there' if task is None else f'over {task!r}'}; {hint}")
     times = [time for section in sections for time in _times(section)]
     return Report(sections, max(times, default=""))
 
 
-def _reconstructions(out: Path, dataset: str, reference: str, progress: Progress) -> Section:
+def _reconstruction_section(out: Path, dataset: str, reference: str, progress: Progress) -> Section:
     measured = measured_runs(out, dataset, reference=reference)
     table = table_of(measured, reference)
     runs = in_table_order(measured.runs, table)
     table.notes += [f"{run.name}: nothing measured yet; run the same command again" for run in runs if not run.rows]
     section = Section(f"Reconstruction of {dataset}", "reconstruction", [cells.sheet(table, "table2.csv")])
-    swept = _swept(runs)
+    swept = _swept_runs(runs)
     if swept:
         section.sheets.append(cells.sheet(steps_table(out, dataset, swept), "figure2.csv"))
     differences = significance.differences(runs, progress)
     order = list(table.data["system"])
     for column in table.columns:
-        of_metric = differences[differences["metric"] == column.name]
-        if len(of_metric):
-            section.matrices.append(matrices.matrix(of_metric, column, table.titles, order))
+        metric_rows = differences[differences["metric"] == column.name]
+        if len(metric_rows):
+            section.matrices.append(matrices.matrix(metric_rows, column, table.titles, order))
         systems = list(table.data["system"][table.data[column.name].notna()])
-        alone = [table.titles[name] for name in systems if name not in {*of_metric["first"], *of_metric["second"]}]
-        if alone and len(systems) > 1:
-            section.not_compared.append(f"{column.header}, {', '.join(alone)}: {NOT_COMPARED}")
+        compared = {*metric_rows["first"], *metric_rows["second"]}
+        not_compared = [table.titles[name] for name in systems if name not in compared]
+        if not_compared and len(systems) > 1:
+            section.not_compared.append(f"{column.header}, {', '.join(not_compared)}: {NOT_COMPARED}")
     section.differences_csv = differences.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    section.figures = figures.of_runs([run for run in runs if run.measured], bool(swept))
-    section.provenance = [provenance.of_runs(dataset, runs)]
+    section.figures = figures.reconstruction_figures([run for run in runs if run.measured], bool(swept))
+    section.provenance = [provenance.reconstruction_provenance(dataset, runs)]
     return section
 
 
-def _swept(runs: Sequence[MeasuredRun]) -> set[Path]:
-    """Runs of systems that were measured with several numbers of denoising steps."""
-    steps: dict[str, dict[int, Path]] = {}
+def _swept_runs(runs: Sequence[MeasuredRun]) -> set[Path]:
+    """Folders of runs of systems that were measured with several numbers of denoising steps."""
+    folders_by_system: dict[str, dict[int, Path]] = {}
     for run in runs:
         key = run.manifest.key
         if key.steps is not None and not key.seed:
-            steps.setdefault(key.system, {})[key.steps] = run.folder
-    return {folder for found in steps.values() if len(found) > 1 for folder in found.values()}
+            folders_by_system.setdefault(key.system, {})[key.steps] = run.folder
+    return {folder for folders in folders_by_system.values() if len(folders) > 1 for folder in folders.values()}
 
 
-def _probes(out: Path, chosen: set[Path], title: str, name: str) -> Section:
-    def whole(run: ProbeRun) -> bool:
-        return run.folder in chosen and run.is_whole
+def _probe_section(out: Path, run_folders: set[Path], title: str, name: str) -> Section:
+    def is_shown(run: ProbeRun) -> bool:
+        return run.folder in run_folders and run.is_whole
 
-    shown = probe_tables.load_probes(out, whole)
-    table = probe_tables.probe_table(shown)
+    shown = probes.load_probes(out, is_shown)
+    table = probes.probe_table(shown)
     section = Section(title, "probes", [cells.sheet(table, f"{name}.csv")])
-    headers = {column.name: column for column in table.columns}
+    columns = {column.name: column for column in table.columns}
     frames = []
-    differences = probe_tables.differences(shown)
-    for pair, found in differences.groupby(["task", "metric"], sort=False) if len(differences) else ():
+    differences = probes.differences(shown)
+    for pair, rows in differences.groupby(["task", "metric"], sort=False) if len(differences) else ():
         task, metric = map(str, pair)
-        decided = significance.decide(found, higher_is_better=True)
-        column = headers[probe_tables.column_name(shown.tasks[task], metric)]
-        titled = Column(column.name, f"{task}: {METRICS[metric].title} (percentage points) ↑", column.decimals)
-        section.matrices.append(matrices.matrix(decided, titled, table.titles, list(table.data["system"])))
+        decided = significance.decide(rows, higher_is_better=True)
+        column = columns[probes.column_name(shown.tasks[task], metric)]
+        renamed = Column(column.name, f"{task}: {METRICS[metric].title} (percentage points) ↑", column.decimals)
+        section.matrices.append(matrices.matrix(decided, renamed, table.titles, list(table.data["system"])))
         frames.append(decided)
     if frames:
-        every = pd.concat(frames)
-        section.differences_csv = every.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        section.differences_csv = pd.concat(frames).to_csv(index=False, float_format="%.6g", lineterminator="\n")
     for task, card in shown.tasks.items():
         runs = list(shown.runs_on(task).values())
-        confused = [run for run in runs if run.results.confusion]  # clips with several tags have none
-        section.figures += figures.of_probes(confused) if confused else []
-        section.provenance.append(provenance.of_probes(card, runs))
+        with_confusion = [run for run in runs if run.results.confusion]  # tasks with several tags per clip have none
+        section.figures += figures.probe_figures(with_confusion) if with_confusion else []
+        section.provenance.append(provenance.probe_provenance(card, runs))
     return section
 
 
-def _trainings(out: Path) -> list[Section]:
-    """Table 3 of ablations and curves of all trainings directly below `out`, or of an ablation there."""
+def _training_sections(out: Path) -> list[Section]:
+    """Gather Table 3 of ablations, and the curves of all trainings directly below `out` or in an ablation there."""
     tables = sorted(out.glob(f"*/{ablation.ROWS}"))
     logs = sorted(path.parent for path in [*out.glob("*/log.jsonl"), *out.glob("*/*/log.jsonl")])
     if not tables and not logs:
         return []
     sheets = [cells.sheet(ablation.read_ablation(path), "table3.csv") for path in tables]
-    return [Section("Training", "training", sheets, figures=figures.of_trainings(logs) if logs else [])]
+    return [Section("Training", "training", sheets, figures=figures.training_figures(logs) if logs else [])]
 
 
 def _times(section: Section) -> list[str]:
+    """Recorded start and end times of the section's runs."""
     return [
         time
-        for known in section.provenance
-        for system in known.systems
+        for entry in section.provenance
+        for system in entry.systems
         for time in (system.started, system.finished)
         if time not in ("", provenance.NOT_RECORDED)
     ]

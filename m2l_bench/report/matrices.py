@@ -1,4 +1,4 @@
-"""Differences of all pairs of systems as a page shows them: a square, and a list with p values."""
+"""Differences of all pairs of systems as a page shows them: a square matrix, and a list with p values."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from m2l_bench.tables.formats import Column
 
 @dataclass(frozen=True)
 class Difference:
-    """The row's system minus the column's."""
+    """A cell of the matrix: the row's system minus the column's."""
 
     text: str
     interval: str
     verdict: str
-    """better, worse, undecided; or none where the two cannot be compared."""
+    """better, worse or undecided; "none" where the two cannot be compared."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,17 @@ class Matrix:
     rows: list[list[Difference | None]]
     """None on the diagonal."""
     pairs: list[list[str]]
-    """Each pair once, in words and with p."""
+    """Each pair once: first, second, clips, difference, interval, p, corrected p, and the better one."""
 
 
 def matrix(differences: pd.DataFrame, column: Column, titles: Mapping[str, str], order: Sequence[str]) -> Matrix:
-    """Of the differences in one metric; systems in this order, those without any left out.
+    """Arrange the differences in one metric as a matrix.
 
     Args:
-        differences: as `significance.differences` gives them.
-        column: of the metric: its header and decimals.
+        differences: rows of one metric, as `significance.differences` returns them.
+        column: the metric's column, for its header and decimals.
+        titles: titles of the systems by name.
+        order: order of the systems by name; systems without differences are left out.
     """
     records: list[dict[Any, Any]] = differences.to_dict("records")
     by_pair = {(record["first"], record["second"]): record for record in records}
@@ -68,7 +70,7 @@ def matrix(differences: pd.DataFrame, column: Column, titles: Mapping[str, str],
 
 
 def _p_text(p: float) -> str:
-    """ "0.021", "< 0.001", or empty for a pair without a test."""
+    """Format a p value, such as "0.021" or "< 0.001"; empty for a pair without a test."""
     return "" if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 

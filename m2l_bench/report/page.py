@@ -1,4 +1,4 @@
-"""What a report says -> one HTML file that needs nothing else: styles, images and the CSV files are inside it."""
+"""A report as one HTML file that needs no other file: styles, images and CSV files are inside it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from m2l_bench.report.gather import Report
 
 
 def to_html(report: Report, title: str) -> str:
-    """The page. Whatever comes from runs is escaped."""
+    """Render the page. All text that comes from runs is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -30,10 +30,10 @@ def _csv_uri(text: str) -> str:
 
 
 def _anchor(text: str) -> str:
-    """An identifier made of a heading."""
+    """Make an identifier from a heading."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def _is_web_address(text: str) -> bool:
-    """Whether it may stand in a link: never a scheme that runs something."""
+    """Whether the text may be used as a link: never one whose scheme runs code."""
     return text.startswith(("https://", "http://"))

@@ -1,6 +1,6 @@
-"""Manifests -> where numbers come from: clips, weights, settings, versions of metrics and packages, machines.
+"""Provenance of numbers, from manifests: clips, weights, settings, versions of metrics and packages, machines.
 
-Names of machines and the paths of data are left out: a report is made to be passed on.
+Host names and paths of data are left out, because reports are shared with others.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NOT_RECORDED = "not recorded"
 
 @dataclass(frozen=True)
 class WeightsFact:
-    """A file of weights: where it is from, and its SHA-256."""
+    """A file of weights: its source, and its SHA-256."""
 
     source: str
     sha256: str
@@ -46,6 +46,8 @@ class SystemFact:
 
 @dataclass(frozen=True)
 class MetricFact:
+    """A metric and the version that was measured."""
+
     title: str
     name: str
     version: str
@@ -54,34 +56,34 @@ class MetricFact:
 
 @dataclass
 class Provenance:
-    """Of the runs over one dataset."""
+    """Provenance of the runs over one dataset."""
 
     data: dict[str, str]
     systems: list[SystemFact]
     metrics: list[MetricFact] = field(default_factory=list)
     machines: list[dict[str, str]] = field(default_factory=list)
-    """One for each different set of machine and packages."""
+    """One entry for each different combination of machine and packages."""
 
 
-def of_runs(dataset: str, runs: Sequence[MeasuredRun]) -> Provenance:
-    """Of reconstructions."""
+def reconstruction_provenance(dataset: str, runs: Sequence[MeasuredRun]) -> Provenance:
+    """Collect the provenance of reconstructions over one dataset."""
     measured: dict[str, Row] = {row.id: row for run in runs for row in run.measured}
     sessions = [session for run in runs for session in run.manifest.sessions]
     listed = max((session.clips for session in sessions), default=0)
     coverage = f"{len(measured)} measured on at least one system" + (f", of {listed} in the dataset" if listed else "")
     data = {"Dataset": dataset, "Clips": coverage}
-    audio = Counter(_audio(row) for row in measured.values() if row.sample_rate)
-    if audio:
-        data["Audio"] = "; ".join(f"{count} of {kind}" for kind, count in audio.most_common())
+    formats = Counter(_audio_format(row) for row in measured.values() if row.sample_rate)
+    if formats:
+        data["Audio"] = "; ".join(f"{count} of {kind}" for kind, count in formats.most_common())
         seconds = sum((row.reference_samples or 0) / (row.sample_rate or 1) for row in measured.values())
         data["Length"] = f"{seconds / 60:.1f} minutes"
     data["Fingerprint"] = fingerprint(measured.values())
     versions = {name: version for run in runs for name, version in run.manifest.metric_versions.items()}
-    return Provenance(data, [_system(run) for run in runs], _metrics(versions), _machines(sessions))
+    return Provenance(data, [_system_fact(run) for run in runs], _metric_facts(versions), _machines(sessions))
 
 
-def of_probes(task: StoredTaskCard, runs: Sequence[ProbeRun]) -> Provenance:
-    """Of probes of one task."""
+def probe_provenance(task: StoredTaskCard, runs: Sequence[ProbeRun]) -> Provenance:
+    """Collect the provenance of the probes of one task; the newest run is the first."""
     newest = runs[0]
     counts = newest.results.clips
     data = {
@@ -90,21 +92,22 @@ def of_probes(task: StoredTaskCard, runs: Sequence[ProbeRun]) -> Provenance:
         "Classifier": "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in newest.key.settings),
         "Fingerprint": newest.key.dataset,
     }
-    return Provenance(data, [_model(run) for run in runs], [], _machines([run.manifest.made for run in runs]))
+    return Provenance(data, [_model_fact(run) for run in runs], [], _machines([run.manifest.made for run in runs]))
 
 
 def fingerprint(rows: Iterable[Row]) -> str:
-    """SHA-256 of the clips' ids and the SHA-256 of their files: equal where the same audio was measured."""
+    """SHA-256 of the clips' ids and file hashes: equal for two reports where the same audio was measured."""
     clips = sorted([row.id, row.source_sha256] for row in rows)
     return hashlib.sha256(json.dumps(clips).encode()).hexdigest()
 
 
-def _audio(row: Row) -> str:
+def _audio_format(row: Row) -> str:
+    """Describe the original's sample rate and channels, such as "44.1 kHz stereo"."""
     channels = {1: "mono", 2: "stereo"}.get(row.channels or 0, f"{row.channels} channels")
     return f"{(row.sample_rate or 0) / 1000:g} kHz {channels}"
 
 
-def _system(run: MeasuredRun) -> SystemFact:
+def _system_fact(run: MeasuredRun) -> SystemFact:
     key, sessions = run.manifest.key, run.manifest.sessions
     counts = Counter(row.status for row in run.rows)
     settings = [f"seed {key.seed}"] + ([f"{key.steps} steps"] if key.steps else [])
@@ -122,7 +125,7 @@ def _system(run: MeasuredRun) -> SystemFact:
     )
 
 
-def _model(run: ProbeRun) -> SystemFact:
+def _model_fact(run: ProbeRun) -> SystemFact:
     key = run.key
     return _fact(
         run.manifest.card.title,
@@ -136,9 +139,12 @@ def _model(run: ProbeRun) -> SystemFact:
     )
 
 
-def _fact(title: str, name: str, card: AdapterCard, *, sha256: str, **known: str) -> SystemFact:
-    """Args:
-    sha256: of the weights that were really used, where there is one file of them.
+def _fact(title: str, name: str, card: AdapterCard, *, sha256: str, **fields: str) -> SystemFact:
+    """Make a fact from a card and the fields that only the run knows.
+
+    Args:
+        sha256: SHA-256 of the weights that were really used, if they are one file; otherwise empty.
+        fields: the other fields of `SystemFact`.
     """
     weights = [
         WeightsFact(_weights_source(file), file.sha256 or "not known when it was measured")
@@ -155,7 +161,7 @@ def _fact(title: str, name: str, card: AdapterCard, *, sha256: str, **known: str
         licences=", ".join(f"{part} {licence}" for part, licence in parts.items() if licence),
         source=recorded or card.source,
         citation=card.citation,
-        **known,
+        **fields,
     )
 
 
@@ -169,16 +175,16 @@ def _weights_source(file: WeightFile) -> str:
     return file.url or f"in this package: {file.shipped}"
 
 
-def _metrics(versions: Mapping[str, str]) -> list[MetricFact]:
+def _metric_facts(versions: Mapping[str, str]) -> list[MetricFact]:
     facts = []
     for name, version in sorted(versions.items()):
-        described = metric(name)
-        facts.append(MetricFact(described.title, name, version, described.citation))
+        definition = metric(name)
+        facts.append(MetricFact(definition.title, name, version, definition.citation))
     return facts
 
 
 def _machines(origins: Sequence[Origin]) -> list[dict[str, str]]:
-    """Each machine with its packages once, and how many runs or parts of runs it made."""
+    """List each machine with its packages once, with the number of sessions on it."""
     counts: Counter[tuple[tuple[str, str], ...]] = Counter()
     for origin in origins:
         packages = ", ".join(f"{name} {version}" for name, version in origin.packages.items())
@@ -193,5 +199,5 @@ def _machines(origins: Sequence[Origin]) -> list[dict[str, str]]:
 
 
 def _time(stamp: str) -> str:
-    """ "2026-11-25 00:03 UTC" of an ISO time."""
+    """Format an ISO time as "2026-11-25 00:03 UTC"."""
     return f"{stamp[:10]} {stamp[11:16]} UTC" if stamp else NOT_RECORDED

@@ -43,9 +43,7 @@ def test_check_names_what_is_bad_and_goes_on(tmp_path: Path) -> None:
 
 def test_datasets_lie_in_the_cache_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("M2L_BENCH_CACHE", str(tmp_path))
-    with pytest.raises(
-        UserError, match="no mini-beatport there; `m2l-bench data make mini-beatport` brings it, or name"
-    ):
+    with pytest.raises(UserError, match="no mini-beatport there; `m2l-bench data make mini-beatport` gets it, or pass"):
         checking.load_tasks("mini-beatport", None)
     beatport_tree(tmp_path / "datasets" / "mini-beatport", ["D minor", "F major"] * 10)
     assert len(checking.load_tasks("mini-beatport", None)["key"].clips) == 20

@@ -130,13 +130,13 @@ def hub() -> Iterator[str]:
             self.answer(True)
 
         def answer(self, send: bool) -> None:
-            found = self.path == f"/datasets/google/MusicCaps/resolve/main/{musiccaps.CSV_NAME}" or commit in self.path
-            self.send_response(200 if found else 404)
+            known = self.path == f"/datasets/google/MusicCaps/resolve/main/{musiccaps.CSV_NAME}" or commit in self.path
+            self.send_response(200 if known else 404)
             self.send_header("X-Repo-Commit", commit)
             self.send_header("ETag", '"abc"')
-            self.send_header("Content-Length", str(len(body) if found else 0))
+            self.send_header("Content-Length", str(len(body) if known else 0))
             self.end_headers()
-            if send and found:
+            if send and known:
                 self.wfile.write(body)
 
         def log_message(self, *arguments: object) -> None:
@@ -154,4 +154,4 @@ def test_the_list_comes_from_the_hub(tmp_path: Path, cli: Cli, fake_tools: dict[
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "clips" / musiccaps.CSV_NAME).read_text() == LIST
     offline = cli("data", "musiccaps", "other", **environment | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "x")})
-    assert offline.returncode == 1 and "give it with --csv" in offline.stderr
+    assert offline.returncode == 1 and "pass it with --csv" in offline.stderr

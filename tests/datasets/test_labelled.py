@@ -30,7 +30,7 @@ def test_splits_keep_the_classes_shares() -> None:
 
 
 def test_a_class_too_small_to_split_is_named() -> None:
-    with pytest.raises(UserError, match="the class 'rare' has one member"):
+    with pytest.raises(UserError, match="the class 'rare' has only one member"):
         stratified_splits(["a"] * 100 + ["rare"])
     with pytest.raises(UserError, match="the class 'rare' has 4 members, too few for validation and test"):
         stratified_splits(["a"] * 100 + ["rare"] * 4)
@@ -79,7 +79,7 @@ def test_a_table_that_was_cut_short_is_named(tmp_path: Path) -> None:
     root = tinysol_tree(tmp_path / "set")
     csv = root / tinysol.METADATA
     csv.write_text(csv.read_text()[:-20])
-    with pytest.raises(UserError, match="line 21 has not as many fields as the head"):
+    with pytest.raises(UserError, match="line 21 has more or fewer fields than the header"):
         tinysol.load(root)
     csv.write_text("a,b\n")
     with pytest.raises(UserError, match="column 'Path' is missing"):

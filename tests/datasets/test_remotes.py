@@ -28,14 +28,14 @@ class Server:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 name = self.path.partition("?")[0].strip("/")
-                wanted = self.headers.get("Range")
-                outer.asked.append((name, wanted))
+                range_header = self.headers.get("Range")
+                outer.asked.append((name, range_header))
                 body = outer.files.get(name)
                 if body is None:
                     self.send_error(404)
                     return
-                start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
-                self.send_response(206 if wanted else 200)
+                start = int(range_header.removeprefix("bytes=").rstrip("-")) if range_header else 0
+                self.send_response(206 if range_header else 200)
                 self.send_header("Content-Length", str(len(body) - start))
                 self.end_headers()
                 broken = name in outer.fragile
@@ -93,16 +93,16 @@ def test_a_download_that_broke_off_goes_on(tmp_path: Path, server: Server, tinys
         UserError, match=r"TinySOL\.tar\.gz.*cannot be fetched .*run the same command again to continue"
     ):
         get("tinysol", folder, Quiet(), tinysol_remotes)
-    with pytest.raises(UserError, match=r"not finished; `m2l-bench data get tinysol .*set` goes on with it"):
+    with pytest.raises(UserError, match=r"not complete; `m2l-bench data get tinysol .*set` continues"):
         tinysol.load(folder)
     assert get("tinysol", folder, Quiet(), tinysol_remotes) == {"remotes": 2, "fetched": 1}
     half = len(server.files["TinySOL.tar.gz"]) // 2
     assert server.asked[-1] == ("TinySOL.tar.gz", f"bytes={half}-")
     assert len(tinysol.load(folder).clips) == 20
     assert not (folder / ".downloads").exists()
-    asked = len(server.asked)
+    requests = len(server.asked)
     assert get("tinysol", folder, Quiet(), tinysol_remotes) == {"remotes": 2, "fetched": 0}
-    assert len(server.asked) == asked
+    assert len(server.asked) == requests
 
 
 def test_another_file_than_the_published_one_is_not_kept(

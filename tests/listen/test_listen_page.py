@@ -41,11 +41,11 @@ def test_the_page_holds_what_was_measured(folder: Path) -> None:
     assert [metric["name"] for metric in data["metrics"]] == ["si_sdr_db"]
     runs = {run.name: run for run in gather(folder / "runs").systems}
     for clip in data["clips"]:
-        for name, made in clip["made"].items():
+        for name, stimulus in clip["made"].items():
             (row,) = (row for row in runs[name].measured if row.id == clip["id"])
-            assert made["values"] == [pytest.approx(row.values["si_sdr_db"], abs=0.001)]
+            assert stimulus["values"] == [pytest.approx(row.values["si_sdr_db"], abs=0.001)]
             measured = soundfile.read(runs[name].folder / row.audio, dtype="int16")[0]
-            assert np.array_equal(flac_of(folder / "page", made["audio"]), measured)
+            assert np.array_equal(flac_of(folder / "page", stimulus["audio"]), measured)
         assert (folder / "page" / "pictures" / f"{clip['original']['audio']}.webp").is_file()
     assert data["clips"][0]["original"]["gain"] == 0.0
     assert data["clips"][0]["made"]["lowpass-3.5k"]["gain"] > 5, "a low-pass takes most of the loudness of noise"
@@ -80,9 +80,9 @@ def test_pieces_have_the_length_of_the_original(tmp_path: Path) -> None:
     (file,) = runs.glob("*/lowpass-7k/audio/*.flac")
     write(file, noise(0.5), RATE)  # as a codec that gives too little
     page = write_page(gather(runs), tmp_path / "page", "A page", 30.0, jobs=1).path.parent
-    made = flac_of(page, data_of(page)["clips"][0]["made"]["lowpass-7k"]["audio"])
-    assert len(made) == RATE
-    assert not made[RATE // 2 :].any()
+    stimulus = flac_of(page, data_of(page)["clips"][0]["made"]["lowpass-7k"]["audio"])
+    assert len(stimulus) == RATE
+    assert not stimulus[RATE // 2 :].any()
 
 
 def test_runs_without_audio_are_said_in_one_line(tmp_path: Path, cli: Cli) -> None:
@@ -101,7 +101,7 @@ def test_a_changed_original_is_left_out(tmp_path: Path) -> None:
     assert [clip.clip.id for clip in collection.clips] == ["one"]
     assert "'two': left out" in collection.notes[-1] and "not the file that was measured" in collection.notes[-1]
     shutil.move(tmp_path / "originals", tmp_path / "elsewhere")
-    with pytest.raises(UserError, match="say where with --data"):
+    with pytest.raises(UserError, match="name their folder with --data"):
         gather(runs)
     assert [clip.clip.id for clip in gather(runs, data=tmp_path / "elsewhere").clips] == ["one"]
     write(tmp_path / "others" / "three.wav", noise(1), RATE)

@@ -52,7 +52,7 @@ def test_mini_tinysol_is_read_by_tinysols_loader_and_comes_out_the_same(tmp_path
     done = mini_tinysol.build(tmp_path / "a", None, Quiet(), every=11)
     with pytest.raises(KeyboardInterrupt):
         mini_tinysol.build(tmp_path / "b", None, Interrupting(after=20), every=11)
-    with pytest.raises(UserError, match=r"not finished; `m2l-bench data make mini-tinysol .*b` goes on with it"):
+    with pytest.raises(UserError, match=r"not complete; `m2l-bench data make mini-tinysol .*b` continues"):
         tinysol.load(tmp_path / "b", name="mini-tinysol")
     resumed = mini_tinysol.build(tmp_path / "b", None, Quiet(), every=11)
     assert resumed == {"files": done["files"], "rendered": done["rendered"] - 20}
@@ -123,12 +123,12 @@ def test_chorales_whose_key_is_beyond_doubt(monkeypatch: pytest.MonkeyPatch) -> 
     names = ("bwv66.6", "bwv121.6", "bwv112.5", "bwv260")
     paths = [path for path in corpus.getComposer("bach") if path.name.rpartition(".")[0] in names]
     monkeypatch.setattr(corpus, "getComposer", lambda name: paths)
-    found = {score.name: score for score in chorales(Quiet())}
-    score = found["bwv66.6"]
+    scores = {score.name: score for score in chorales(Quiet())}
+    score = scores["bwv66.6"]
     assert (score.tonic, score.mode, len(score.voices), score.end) == (6, "minor", 4, 36.0)
     assert score.voices[0][0] == Event(0.0, 0.5, 73)
-    assert "bwv121.6" not in found  # in B minor by signature and analysis, it ends on F sharp
-    assert found["bwv260"].tune == "bwv112.5"
+    assert "bwv121.6" not in scores  # in B minor by signature and analysis, it ends on F sharp
+    assert scores["bwv260"].tune == "bwv112.5"
 
 
 def midi_file(path: Path, programs: list[int], beats_per_minute: float, seconds: float, velocity: int = 90) -> Path:
@@ -206,7 +206,7 @@ def test_music_in_a_wad(tmp_path: Path) -> None:
 
 def test_without_midi_files_it_says_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(midi_files, "DEBIAN_FOLDERS", ())
-    with pytest.raises(UserError, match="apt-get install freedoom openttd-openmsx, or --midi DIR"):
+    with pytest.raises(UserError, match="apt-get install freedoom openttd-openmsx`, or pass --midi DIR"):
         build("mini-magnatagatune", tmp_path / "set", None, None, Quiet())
     with pytest.raises(UserError, match="no such folder"):
         build("mini-magnatagatune", tmp_path / "set", None, tmp_path / "none", Quiet())
@@ -224,8 +224,8 @@ def test_too_few_pieces_to_split() -> None:
 def test_the_command_makes_a_set_from_a_folder_of_midi(tmp_path: Path, cli: Cli, midi_folder: Path) -> None:
     result = cli("data", "make", "mini-magnatagatune", "set", "--midi", midi_folder, "--json")
     assert result.returncode == 0, result.stderr
-    made = json.loads(result.stdout)
+    report = json.loads(result.stdout)
     dataset = magnatagatune.load(tmp_path / "set", name="mini-magnatagatune")
-    assert made["rendered"] == len(dataset.clips)
+    assert report["rendered"] == len(dataset.clips)
     sound, rate = audio.read(dataset.clips[0].path)
     assert sound.shape == (1, 10 * rate) and np.abs(sound).max() == pytest.approx(0.7, abs=1e-3)

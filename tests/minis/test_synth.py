@@ -35,7 +35,7 @@ def test_audio_is_mono_of_the_asked_length_and_begins_with_the_notes(player: Syn
 
 
 def frequency(audio: np.ndarray) -> float:
-    """Of the strongest partial, in Hz."""
+    """Frequency of the strongest partial, in Hz."""
     spectrum = np.abs(np.fft.rfft(audio[0] * np.hanning(audio.shape[1]), 1 << 19))
     return float(spectrum.argmax() * RATE / (1 << 19))
 
@@ -53,8 +53,8 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "text.sf2").write_text("no soundfont")
     with pytest.raises(UserError, match=r"--soundfont .*text\.sf2: not readable as a soundfont"):
         Synth(tmp_path / "text.sf2")
-    with pytest.raises(UserError, match=r"need the package nowhere: pip install 'm2l-bench\[mini\]' && pip install"):
+    with pytest.raises(UserError, match=r"need the package nowhere: run pip install 'm2l-bench\[mini\]' && pip install"):
         synth.require("nowhere")
     monkeypatch.setattr(synth, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match="need a soundfont: pip install"):
+    with pytest.raises(UserError, match="need a soundfont: run pip install"):
         Synth()
