@@ -34,6 +34,9 @@ class Listing:
             counts = first_of([f"{count} {extension}" for extension, count in self.other.most_common()], 8)
             help = ": install ffmpeg to read them" if self.other.keys() & ffmpeg.EXTENSIONS else ""
             notes.append(f"passed over, not read here: {counts}{help}")
+        if self.unusable:
+            files = first_of([f"{escape_name(path.name)!r}: {reason}" for path, reason in self.unusable.items()])
+            notes.append(f"not usable: {files}")
         return notes
 
 
@@ -64,14 +67,15 @@ def clip_ids(folder: Path, files: list[Path]) -> list[str]:
     UTF-8 are escaped. Files whose names would be equal keep their extension, and their form.
     """
     paths = [path.relative_to(folder) for path in files]
-    short = [_clip_id(path.with_suffix("")) for path in paths]
+    short = [clip_id(path.with_suffix("")) for path in paths]
     counts = Counter(short)
-    whole = [_clip_id(path) if counts[id] > 1 else id for path, id in zip(paths, short, strict=True)]
+    whole = [clip_id(path) if counts[id] > 1 else id for path, id in zip(paths, short, strict=True)]
     counts = Counter(whole)
     return [escape_name(path.as_posix()) if counts[id] > 1 else id for path, id in zip(paths, whole, strict=True)]
 
 
-def _clip_id(path: Path) -> str:
+def clip_id(path: Path) -> str:
+    """Name a path below a folder: in composed form, with bytes that are not UTF-8 escaped."""
     return unicodedata.normalize("NFC", escape_name(path.as_posix()))
 
 
