@@ -67,8 +67,10 @@ def _encodec(codec: Any) -> Upstream:
         encoded[:] = [codec.model.encode(clip, bandwidth=codec.kilobits)]
 
     def decode(_: Tensor) -> Any:
-        (made,) = encoded
-        return codec.model.decode(made.audio_codes, made.audio_scales, last_frame_pad_length=made.last_frame_pad_length)
+        (encoding,) = encoded
+        return codec.model.decode(
+            encoding.audio_codes, encoding.audio_scales, last_frame_pad_length=encoding.last_frame_pad_length
+        )
 
     return Upstream("transformers.EncodecModel", encode, decode)
 
@@ -103,17 +105,17 @@ UPSTREAM: dict[str, Callable[[Any], Upstream]] = {
     "oobleck": _oobleck,
     "music2latent": _music2latent,
 }
-"""By network; those that are not here are networks of this package, or call a library that has no networks."""
+"""Upstream calls by network; others are networks of this package, or call a library that has no networks."""
 
 
 def measure_all(names: str, seconds: float, rounds: int, device: str) -> list[dict[str, Any]]:
-    """A row a system, in the order of the cards; one that fails has the reason in `problem`."""
-    chosen = CODECS if names == "all" else names.split(",")
-    unknown = sorted(set(chosen) - set(CODECS))
+    """Measure each system; a row has the reason in `problem` where it fails. Rows are in the order of the cards."""
+    systems = CODECS if names == "all" else names.split(",")
+    unknown = sorted(set(systems) - set(CODECS))
     if unknown:
         raise SystemExit(f"no codec called {', '.join(unknown)}; there are {', '.join(CODECS)}")
     rows = []
-    for name in chosen:
+    for name in systems:
         with tempfile.TemporaryDirectory() as folder:
             published = network_of(CARDS[name]) in {*PUBLISHED, "music2latent", "musika", "lossy"}
             row: dict[str, Any] = {"system": name, "width": "published" if published else "narrow"}
@@ -138,7 +140,7 @@ def _in_a_process(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def measure(card: SystemCard, folder: Path, seconds: float, rounds: int, device: str) -> dict[str, Any]:
-    """Memory of the first pass, before upstream is there; then times, ours and theirs in turn."""
+    """Measure memory of the first pass, before upstream is there; then times, ours and theirs in turn."""
     torch.set_num_threads(1)
     runner = load_runner(card, device=device, weights_dir=folder)
     codec, clip = runner.codec, _clip(card, runner.codec, seconds).to(device)
@@ -156,10 +158,10 @@ def measure(card: SystemCard, folder: Path, seconds: float, rounds: int, device:
         upstream = make(codec) if make else None
         row["upstream"] = upstream.name if upstream else ""
         clock = time.process_time if device == "cpu" else time.perf_counter
-        for verb, ours, given in (("encode", codec.encode, clip), ("decode", decode, latents)):
-            calls: dict[str, Callable[[], Any]] = {"ours": partial(ours, given)}
+        for verb, ours, argument in (("encode", codec.encode, clip), ("decode", decode, latents)):
+            calls: dict[str, Callable[[], Any]] = {"ours": partial(ours, argument)}
             if upstream:
-                calls["theirs"] = partial(getattr(upstream, verb), given)
+                calls["theirs"] = partial(getattr(upstream, verb), argument)
             times = in_turn(calls, rounds, clock)
             row[f"{verb}_real_time_factor"] = row["clip_seconds"] / statistics.median(times["ours"])
             if upstream:

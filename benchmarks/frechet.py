@@ -62,10 +62,10 @@ def distances(dims: list[int], rounds: int) -> list[dict[str, Any]]:
     rows = []
     for dim in dims:
         sets = [rng.standard_normal((2 * dim, dim)) * np.exp(-3 * np.arange(dim) / dim) + shift for shift in (0.0, 0.1)]
-        moments = [frechet.statistics([one]) for one in sets]
+        moments = [frechet.statistics([moment_set]) for moment_set in sets]
         values: dict[str, float] = {}
 
-        pairs = [(one.mean, one.covariance) for one in moments]
+        pairs = [(moment_set.mean, moment_set.covariance) for moment_set in moments]
 
         def ours_once(pairs: Any, values: Any) -> None:
             values["ours"] = frechet.frechet_distance(*(frechet.GaussianStatistics(*pair) for pair in pairs))
@@ -95,8 +95,8 @@ def throughput(clips: int, rounds: int) -> dict[str, float]:
 
     from m2l_bench.embeddings.vggish import VGGish
 
-    chosen = [audio.read(clip.path) for clip in bundled.load().clips[:clips]]
-    total = sum(samples.shape[1] / rate for samples, rate in chosen)
+    clips_read = [audio.read(clip.path) for clip in bundled.load().clips[:clips]]
+    total = sum(samples.shape[1] / rate for samples, rate in clips_read)
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "vggish.pth"
         torch.save(VGG(make_layers(), postprocess=False).state_dict(), checkpoint)
@@ -104,7 +104,7 @@ def throughput(clips: int, rounds: int) -> dict[str, float]:
     runners = {"musicnn": load_embedding(load_cards().embedding("musicnn")), "vggish": vggish}
 
     def embed_all(runner: EmbeddingRunner) -> None:
-        for samples, rate in chosen:
+        for samples, rate in clips_read:
             runner.embed(samples, rate)
 
     for runner in runners.values():

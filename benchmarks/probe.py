@@ -117,8 +117,8 @@ def keras_as_mir_ref(train: Part, validation: Part, settings: ProbeSettings, fol
             return len(self.paths) // self.batch
 
         def __getitem__(self, index: int) -> tuple[Any, Any]:
-            chosen = slice(index * self.batch, (index + 1) * self.batch)
-            return np.stack([np.load(path).astype(float) for path in self.paths[chosen]]), self.labels[chosen]
+            rows = slice(index * self.batch, (index + 1) * self.batch)
+            return np.stack([np.load(path).astype(float) for path in self.paths[rows]]), self.labels[rows]
 
     class Clock(keras.callbacks.Callback):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -146,21 +146,21 @@ def _callbacks(settings: ProbeSettings, path: Path) -> list[Any]:
 
 def extraction(clips: int) -> dict[str, float]:
     """Seconds of audio turned into features in a second of this machine."""
-    chosen = [audio.read(clip.path) for clip in bundled.load().clips[:clips]]
-    total = sum(samples.shape[1] / rate for samples, rate in chosen)
-    found, cards = {}, load_cards()
+    recordings = [audio.read(clip.path) for clip in bundled.load().clips[:clips]]
+    total = sum(samples.shape[1] / rate for samples, rate in recordings)
+    speeds, cards = {}, load_cards()
     for name in SPEED_OF:
         runner = load_embedding(cards.embedding(name))
-        runner.embed(*chosen[0])
+        runner.embed(*recordings[0])
         started = time.perf_counter()
-        heard = [runner.prepare(samples, rate) for samples, rate in chosen]
-        for first in range(0, len(heard), runner.batch_size):
-            group = heard[first : first + runner.batch_size]
+        waveforms = [runner.prepare(samples, rate) for samples, rate in recordings]
+        for first in range(0, len(waveforms), runner.batch_size):
+            group = waveforms[first : first + runner.batch_size]
             equal = len({len(one) for one in group}) == 1
             for one in [group] if equal else [[single] for single in group]:
                 runner.embed_equal(one)
-        found[name] = total / (time.perf_counter() - started)
-    return found
+        speeds[name] = total / (time.perf_counter() - started)
+    return speeds
 
 
 def main() -> None:
@@ -194,9 +194,9 @@ def main() -> None:
         epoch = result["ours"]["epoch_seconds"]
         result["times_as_fast_as_keras"] = result["keras"]["epoch_seconds_of_all_seeds"] / epoch
         if not a.no_mir_ref:
-            one = keras_as_mir_ref(train, validation, settings, folder)
-            result["keras_mir_ref"] = {"epoch_seconds_of_all_seeds": a.seeds * one}
-            result["times_as_fast_as_mir_ref"] = a.seeds * one / epoch
+            epoch_of_one = keras_as_mir_ref(train, validation, settings, folder)
+            result["keras_mir_ref"] = {"epoch_seconds_of_all_seeds": a.seeds * epoch_of_one}
+            result["times_as_fast_as_mir_ref"] = a.seeds * epoch_of_one / epoch
     result["audio_seconds_per_second"] = extraction(a.clips)
     result["load_after"] = os.getloadavg()
     text = json.dumps(result, indent=2)

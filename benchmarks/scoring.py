@@ -25,9 +25,10 @@ from m2l_bench.codecs.anchors import LowPass
 from m2l_bench.datasets import bundled
 from m2l_bench.engine import default_jobs, map_unordered
 from m2l_bench.reconstruction.scoring import score
+from m2l_bench.runs.schema import Row
 from m2l_bench.systems.devices import MemoryMeter
 
-Task = tuple[Audio, Audio, int, tuple[str, ...]]
+Task = tuple[Row, Audio, Audio, int, tuple[str, ...]]
 METRICS = ("si_sdr_db", "visqol")
 
 
@@ -36,10 +37,11 @@ def tasks(count: int, metrics: tuple[str, ...]) -> Iterator[Task]:
     clips = bundled.load().clips
     for i in range(count):
         original, rate = audio.read(clips[i % len(clips)].path)
-        yield original, LowPass(7000).reconstruct("", original, rate), rate, metrics
+        yield Row(id=clips[i % len(clips)].id), original, LowPass(7000).reconstruct("", original, rate), rate, metrics
 
 
 def seconds(count: int, jobs: int, metrics: tuple[str, ...] = METRICS) -> float:
+    """Seconds to score `count` clips."""
     started = time.perf_counter()
     scored = sum(1 for _ in map_unordered(score, tasks(count, metrics), jobs))
     assert scored == count
@@ -47,7 +49,7 @@ def seconds(count: int, jobs: int, metrics: tuple[str, ...] = METRICS) -> float:
 
 
 def speed(clips: int, rounds: int) -> dict[str, Any]:
-    """One job and one a core in turn; the ratio is taken round by round."""
+    """Measure one job and one per core in turn; the ratio is taken round by round."""
     jobs = default_jobs()
     for warm in (1, jobs):
         seconds(2 * warm, warm)

@@ -11,13 +11,13 @@ import torch
 from safetensors.torch import save_file
 
 CHUNKS = {"chunk_size": 32, "chunk_midpoint_shift": True}
-"""As in SAME-S."""
+"""Options of SAME-S."""
 WINDOW = {"sliding_window": [1, 1]}
-"""As in SAME-L."""
+"""Options of SAME-L."""
 
 
 def config(small: bool, patch_size: int = 256, depth: int = 2) -> dict[str, Any]:
-    """A `model_config.json`."""
+    """Content of a `model_config.json`."""
     both = {
         "channels": 64,
         "c_mults": [2],
@@ -49,7 +49,7 @@ def config(small: bool, patch_size: int = 256, depth: int = 2) -> dict[str, Any]
 
 
 def config_of_published_size(small: bool) -> dict[str, Any]:
-    """That of SAME-S or SAME-L, as `diffusers` documents their sizes."""
+    """Content of that of SAME-S or SAME-L, as `diffusers` documents their sizes."""
     content = config(small)
     sizes = {"channels": 128, "transformer_depths": [6]} if small else {"channels": 256, "transformer_depths": [12]}
     for part in ("encoder", "decoder"):
@@ -58,7 +58,7 @@ def config_of_published_size(small: bool) -> dict[str, Any]:
 
 
 def published(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Names and order of `diffusers`' network, of one level, to those of the published file."""
+    """Rename and reorder tensors of `diffusers`' network, of one level, as in the published file."""
     result = {"bottleneck.noise_scaling_factor": torch.ones(1, 0, 1)}
     for name, tensor in tensors.items():
         if name.endswith("to_qkv.weight"):

@@ -1,4 +1,4 @@
-"""Fetch published weights and try them with real files: a line a system, and a line an embedding.
+"""Fetch published weights and try them with real files: one line per system, and one per embedding.
 
     pip install -e ".[test]"
     python scripts/check_published_weights.py                   # everything, about 5 GB
@@ -28,13 +28,15 @@ from m2l_bench import audio
 from m2l_bench.audio import Audio
 from m2l_bench.cards import AdapterCard, Cards, EmbeddingCard, SystemCard, load_cards
 from m2l_bench.datasets import bundled
-from m2l_bench.errors import UserError, one_line
+from m2l_bench.errors import UserError
 from m2l_bench.metrics.si_sdr import si_sdr
 from m2l_bench.music2latent import PUBLISHED_LATENT_SCALE, Music2Latent, checkpoint
 from m2l_bench.reconstruction.scoring import score
+from m2l_bench.runs.schema import Row
 from m2l_bench.shipped import shipped
 from m2l_bench.systems.embedding_runner import load_embedding
 from m2l_bench.systems.loading import load_runner
+from m2l_bench.text import one_line
 from m2l_bench.weights.locate import checked_sha256, fetch
 
 TOLERANCE = 1e-4
@@ -48,7 +50,7 @@ def main() -> int:
     parser.add_argument("--weights-dir", type=Path, help="fetch into this folder in place of the caches")
     arguments = parser.parse_args()
     try:
-        cards = chosen(load_cards(), arguments.names)
+        cards = select_cards(load_cards(), arguments.names)
     except UserError as error:
         parser.error(str(error))
     lines = [check(card, arguments.seconds, arguments.weights_dir) for card in cards]
@@ -57,7 +59,7 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def chosen(cards: Cards, names: list[str]) -> list[SystemCard | EmbeddingCard]:
+def select_cards(cards: Cards, names: list[str]) -> list[SystemCard | EmbeddingCard]:
     """Cards with weights to fetch, by these names or all; a name may be of a system and of an embedding."""
     everything: list[SystemCard | EmbeddingCard] = [*cards.systems.values(), *cards.embeddings.values()]
     fetched = [card for card in everything if any(not file.shipped for file in card.weights.values())]
@@ -72,16 +74,16 @@ def check(card: SystemCard | EmbeddingCard, seconds: float, weights_dir: Path | 
     try:
         hashes = unpinned(card, weights_dir)
         if isinstance(card, EmbeddingCard):
-            said = of_embedding(card, seconds, weights_dir)
+            report = of_embedding(card, seconds, weights_dir)
         elif card.name == NAME:
-            said = of_music2latent(fetch(card.weights["weights"], weights_dir), seconds)
+            report = of_music2latent(fetch(card.weights["weights"], weights_dir), seconds)
         else:
-            said = of_system(card, seconds, weights_dir)
-        said += "".join(f"; {name}: sha256 {digest}" for name, digest in hashes.items())
+            report = of_system(card, seconds, weights_dir)
+        report += "".join(f"; {name}: sha256 {digest}" for name, digest in hashes.items())
     except Exception as error:  # whatever it is, the next one is tried
         print(f"FAILED  {card.name}: {one_line(error)}", flush=True)
         return card.name, False
-    print(f"well    {card.name}: {said}", flush=True)
+    print(f"well    {card.name}: {report}", flush=True)
     return card.name, True
 
 
@@ -92,19 +94,22 @@ def unpinned(card: AdapterCard, weights_dir: Path | None) -> dict[str, str]:
 
 
 def of_system(card: SystemCard, seconds: float, weights_dir: Path | None) -> str:
+    """Reconstruct the clip and describe its scores, beside the paper's."""
     original, rate = clip(seconds)
     runner = load_runner(card, weights_dir=weights_dir)
-    made = runner.reconstruct("clip", original, rate).audio
-    scores = score(original, made, rate, ["si_sdr_db", "visqol"])
+    reconstruction = runner.reconstruct("clip", original, rate).audio
+    measured = Row(id="clip")
+    score(measured, original, reconstruction, rate, ["si_sdr_db", "visqol"])
     paper = pd.read_csv(shipped("results/paper") / "table2.csv", index_col="model")
-    said = f"SI-SDR {scores['si_sdr_db']:.2f} dB, ViSQOL {scores['visqol']:.2f}"
+    report = f"SI-SDR {measured.values['si_sdr_db']:.2f} dB, ViSQOL {measured.values['visqol']:.2f}"
     if card.paper_row in paper.index:
         row = paper.loc[card.paper_row]
-        said += f" (paper, all of MusicCaps: {row['si_sdr_db']:.2f} dB, {row['visqol']:.2f})"
-    return said
+        report += f" (paper, all of MusicCaps: {row['si_sdr_db']:.2f} dB, {row['visqol']:.2f})"
+    return report
 
 
 def of_embedding(card: EmbeddingCard, seconds: float, weights_dir: Path | None) -> str:
+    """Embed the clip and describe its vectors."""
     original, rate = clip(seconds)
     vectors = load_embedding(card, weights_dir=weights_dir).embed(original, rate)
     count, width = vectors.shape
@@ -112,20 +117,21 @@ def of_embedding(card: EmbeddingCard, seconds: float, weights_dir: Path | None) 
 
 
 def of_music2latent(path: Path, seconds: float) -> str:
-    """
+    """Describe how far our Music2Latent is from the authors' package.
+
     Raises:
-        UserError: ours lies further from the authors' package than it may.
+        UserError: it is further away than it may be.
     """
     model = Music2Latent(checkpoint.load(path, "official"))
     differences, quality = compare(model, seconds)
-    said = ", ".join(f"{what} {difference:.1e}" for what, difference in differences.items())
-    said += f" from the package; SI-SDR {quality:.2f} dB"
+    report = ", ".join(f"{what} {difference:.1e}" for what, difference in differences.items())
+    report += f" from the package; SI-SDR {quality:.2f} dB"
     if path.parent.parent.name == "snapshots":  # the hub's cache: <repository>/snapshots/<commit>/<file>
-        said += f"; revision {path.parent.name}"
-    said += f"; {sum(parameter.numel() for parameter in model.checkpoint.networks.parameters()):,} parameters"
+        report += f"; revision {path.parent.name}"
+    report += f"; {sum(parameter.numel() for parameter in model.checkpoint.networks.parameters()):,} parameters"
     if max(differences.values()) >= TOLERANCE:
-        raise UserError(f"differs by more than {TOLERANCE}: {said}")
-    return said
+        raise UserError(f"differs by more than {TOLERANCE}: {report}")
+    return report
 
 
 def clip(seconds: float) -> tuple[Audio, int]:

@@ -5,7 +5,7 @@
     python scripts/run_every_codec.py --models dac --clips 5 --published
 
 Of each system: every clip is measured; its reconstruction has the clip's length, channels and rate; memory does not
-grow from clip to clip; after `kill -9` the same command goes on, and what was there is not done again. One line a
+grow from clip to clip; after `kill -9` the same command goes on, and what was there is not done again. One line per
 system; the exit code is 1 if something of this does not hold. Its scores mean nothing and are not shown.
 """
 
@@ -44,7 +44,7 @@ def main() -> int:
 
 
 def run(names: list[str], folder: Path, clips: int, published: bool = False) -> list[str]:
-    """Run systems in one command, kill it after the first clip, run it again; prints a line a system.
+    """Run systems in one command, kill it after the first clip, run it again; prints one line per system.
 
     Returns:
         what does not hold; empty if all is well.

@@ -17,6 +17,7 @@ from m2l_bench.cli import main
 
 settings.register_profile("untimed", deadline=None)  # timings never decide a test
 settings.load_profile("untimed")
+pytest.register_assert_rewrite("support.codec_checks", "support.embedding_checks")
 
 
 @pytest.fixture

@@ -60,7 +60,9 @@ def test_the_probes_of_the_model_card_are_measured() -> None:
     columns = [measured(results)[model] for model in (MINI, "MusiCNN-MSD", "Chroma", "Music2Latent, random weights")]
     assert len(measured(table)) == 4
     for row in measured(table).values():
-        assert any(tuple(row) == found for found in zip(*columns, strict=True)), f"not in results/mini/table1.md: {row}"
+        assert any(tuple(row) == column_values for column_values in zip(*columns, strict=True)), (
+            f"not in results/mini/table1.md: {row}"
+        )
 
 
 def measured(table: str) -> dict[str, list[str]]:

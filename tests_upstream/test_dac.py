@@ -71,9 +71,9 @@ def _layers(module: torch.nn.Module) -> list[torch.nn.Module]:
 def test_codes_audio_and_features(theirs: Any, files: tuple[Path, Path], codebooks: int, samples: int) -> None:
     ours = Dac(*files, codebooks=codebooks)
     clip = torch.stack([torch.from_numpy(tones(samples / 44_100, 44_100, seed))[None] for seed in (0, 1)])
-    made = theirs(clip, 44_100, n_quantizers=codebooks)
+    reconstruction = theirs(clip, 44_100, n_quantizers=codebooks)
     codes = ours.encode(clip)
-    assert torch.equal(codes.long(), made["codes"])
-    torch.testing.assert_close(ours.decode(codes, samples)[..., :samples], made["audio"], rtol=0, atol=1e-4)
+    assert torch.equal(codes.long(), reconstruction["codes"])
+    torch.testing.assert_close(ours.decode(codes, samples)[..., :samples], reconstruction["audio"], rtol=0, atol=1e-4)
     encoded = theirs.encoder(theirs.preprocess(clip, 44_100))
     torch.testing.assert_close(ours.features(clip), encoded, rtol=0, atol=1e-5)

@@ -17,7 +17,7 @@ from tests_upstream.folders import tones
 
 @pytest.fixture(scope="module")
 def theirs() -> Any:
-    """At full size: the package builds no other."""
+    """The network at full size: the package builds no other."""
     torch.manual_seed(0)
     model = EncodecModel.encodec_model_48khz(pretrained=False).eval()
     for layer in model.quantizer.vq.layers:
@@ -63,11 +63,13 @@ def test_codes_and_audio(theirs: Any, files: tuple[Path, Path], codebooks: int, 
     theirs.set_target_bandwidth(1.5 * codebooks)
     with torch.no_grad():
         segments = theirs.encode(clip)
-        made = theirs.decode(segments)[..., :samples]
+        reconstruction = theirs.decode(segments)[..., :samples]
     latents = ours.encode(clip)
     at = 0
     for codes, _ in segments:
         assert torch.equal(latents[..., at + 1 : at + 1 + codes.shape[-1]].long(), codes)
         at += 1 + codes.shape[-1]
     assert at == latents.shape[-1]
-    torch.testing.assert_close(ours.decode(latents, samples), made, rtol=0, atol=1e-4 * float(made.abs().max()))
+    torch.testing.assert_close(
+        ours.decode(latents, samples), reconstruction, rtol=0, atol=1e-4 * float(reconstruction.abs().max())
+    )

@@ -51,7 +51,7 @@ def test_no_weights_and_no_connection(folders: Folders, embedding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "result", "message"),
+    ("printed", "result", "message"),
     [
         ("[Frechet Audio Distance] get_embeddings throw an exception: too short", 3.0, "(get_embeddings throw an"),
         ("[Frechet Audio Distance] An error occurred: no audio", -1, "(An error occurred: no audio)"),
@@ -60,7 +60,7 @@ def test_no_weights_and_no_connection(folders: Folders, embedding: str) -> None:
     ],
 )
 def test_a_score_of_some_of_the_files_is_none(
-    folders: Folders, monkeypatch: pytest.MonkeyPatch, said: str, result: float, message: str
+    folders: Folders, monkeypatch: pytest.MonkeyPatch, printed: str, result: float, message: str
 ) -> None:
     import frechet_audio_distance
 
@@ -69,7 +69,7 @@ def test_a_score_of_some_of_the_files_is_none(
             pass
 
         def score(self, *_: str) -> float:
-            print(said)
+            print(printed)
             return result
 
     monkeypatch.setattr(frechet_audio_distance, "FrechetAudioDistance", Package)

@@ -257,6 +257,16 @@ def read(
         return np.concatenate(blocks, axis=1), rate
 
 
+def stated_samples(path: Path) -> int | None:
+    """Read how many samples the header of a file states; None where it only estimates them, or says nothing.
+
+    Raises:
+        BadClip: the file is not readable as audio.
+    """
+    with AudioFile(path) as file:
+        return file.stated_samples
+
+
 def duration_seconds(path: Path) -> float:
     """Measure the length of a file in seconds: by its header where that states it, else by decoding it.
 

@@ -1,1 +1,1 @@
-"""Fréchet distances between folders of audio, and to references."""
+"""Fréchet distances between folders of audio, and between systems and references."""

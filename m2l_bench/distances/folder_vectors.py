@@ -1,6 +1,6 @@
-"""Vectors of the files of a folder, kept in a cache by the content of the files.
+"""Vectors of the files of a folder, cached by the content of the files.
 
-A file is embedded once, wherever it lies, and an interrupted command goes on where it stopped.
+A file is embedded only once, even if it is moved, and an interrupted command goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from m2l_bench.systems.embedding_runner import EmbeddingRunner
 from m2l_bench.text import one_line
 
 SILENCE = 1e-5
-"""Root mean square, -100 dB of full scale."""
+"""Root mean square below which a file counts as silent: -100 dB of full scale."""
 
 
 @dataclass
@@ -29,26 +29,27 @@ class FolderVectors:
 
     ids: list[str] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
-    """Of the vectors, in the order of `ids`."""
+    """Files of vectors, in the order of `ids`."""
     failed: dict[str, str] = field(default_factory=dict)
-    """Files without vectors, and why."""
+    """Files without vectors, with the reasons."""
     silent: list[str] = field(default_factory=list)
+    """Ids of silent files, which have vectors and count."""
 
 
 def folder_vectors(folder: Path, name: str, runner: EmbeddingRunner, cache: Path, progress: Progress) -> FolderVectors:
-    """Embed what is not in the cache yet.
+    """Find the vectors of all files of a folder, and embed the files that are not in the cache.
 
     Raises:
-        UserError: no such folder, no audio file in it, or the cache cannot be written.
+        UserError: there is no such folder, no file in it has vectors, or the cache cannot be written.
     """
     clips = load_folder(folder).clips
     store = runner.store(cache / "embeddings", name)
-    found = FolderVectors()
+    result = FolderVectors()
     with progress.start(f"{name}: {folder.name}", len(clips), 0) as advance:
         for clip in clips:
             digest = file_checksum(clip.path)
             path = store / digest[:2] / f"{digest}.npy"
-            # A silent output is a result, not a gap: it counts, and is named.
+            # A silent output is a result, not a missing one: it counts, and the command names it.
             silent = path.with_suffix(".silent")
             try:
                 if not path.is_file():
@@ -59,14 +60,14 @@ def folder_vectors(folder: Path, name: str, runner: EmbeddingRunner, cache: Path
                         silent.touch()
                     write_vectors(path, vectors)
             except (BadClip, Undefined) as error:
-                found.failed[clip.id] = one_line(error)
+                result.failed[clip.id] = one_line(error)
             else:
-                found.ids.append(clip.id)
-                found.paths.append(path)
+                result.ids.append(clip.id)
+                result.paths.append(path)
                 if silent.exists():
-                    found.silent.append(clip.id)
+                    result.silent.append(clip.id)
             advance()
-    if not found.ids:
-        id, reason = next(iter(found.failed.items()))
+    if not result.ids:
+        id, reason = next(iter(result.failed.items()))
         raise UserError(f"{folder}: {name} has vectors of none of its {len(clips)} files ({id}: {reason})")
-    return found
+    return result

@@ -22,13 +22,13 @@ from m2l_bench.text import first_of
 
 @dataclass
 class Comparison:
-    """What one embedding says of two sets."""
+    """Comparison of two sets by one embedding."""
 
     embedding: str
     distance: Distance
     reference: GaussianStatistics
     by_clip: dict[str, float]
-    """Distance of each evaluated clip alone to the reference."""
+    """Distance of each evaluated clip alone to the reference, by id."""
     failed: dict[str, str]
     notes: list[str]
 
@@ -43,70 +43,79 @@ def compare_all(
     device: str = "cpu",
     weights_dir: Path | None = None,
 ) -> tuple[list[Comparison], dict[str, str]]:
-    """Distances by every embedding that is available here; and why not by the others.
+    """Compare two sets by every embedding that is available here.
+
+    Returns:
+        the comparisons, and by name the reasons why the other embeddings are not available.
 
     Raises:
-        UserError: none is available, or as `compare`.
+        UserError: no embedding is available, or as in `compare`.
     """
     states = {card.name: adapter_availability(card, weights_dir) for card in embeddings}
-    absent = {name: str(state) for name, state in states.items() if not state}
-    if len(absent) == len(embeddings):
-        raise UserError("; ".join(f"{name}: {reason}" for name, reason in absent.items()) or "no embedding is named")
+    unavailable = {name: str(state) for name, state in states.items() if not state}
+    if len(unavailable) == len(embeddings):
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in unavailable.items())
+        raise UserError(reasons or "no embedding is named")
     comparisons = []
     for card in embeddings:
-        if card.name not in absent:
+        if card.name not in unavailable:
             runner = load_embedding(card, device=device, weights_dir=weights_dir)
             comparisons.append(compare(reference, evaluated, card.name, runner, cache, progress))
-    return comparisons, absent
+    return comparisons, unavailable
 
 
 def compare(
     reference: Path, evaluated: Path, name: str, runner: EmbeddingRunner, cache: Path, progress: Progress
 ) -> Comparison:
-    """Distance of the folder `evaluated` to a folder or file of statistics.
+    """Compare the folder `evaluated` with a reference, which is a folder or a file of statistics.
 
-    Where the files of both folders have the same names, they are taken for originals and reconstructions of the same
-    clips.
+    If the files of both folders have the same names, they count as originals and reconstructions of the same clips.
+
+    Args:
+        name: name of the embedding.
+        cache: folder where vectors are cached.
 
     Raises:
-        UserError: as `folder_vectors` and `StatisticsFile`, or too few vectors for a distance.
+        UserError: as in `folder_vectors` and `StatisticsFile`, or there are too few vectors for a distance.
     """
     folders = [evaluated] if reference.is_file() else [reference, evaluated]
     sets = [folder_vectors(folder, name, runner, cache, progress) for folder in folders]
-    own = sets[-1]
-    clips = StoredClips(own.paths)
+    evaluated_set = sets[-1]
+    clips = StoredClips(evaluated_set.paths)
     notes = []
     try:
         if len(sets) == 1:
-            whole = StatisticsFile(reference).read(name, runner.dim)
-            distance = measure(whole, clips, paired=False)
+            reference_statistics = StatisticsFile(reference).read(name, runner.dim)
+            distance = measure(reference_statistics, clips, paired=False)
         else:
             originals = StoredClips(sets[0].paths)
-            whole = statistics(originals)
-            # Names sort alike in both folders, so equal names stand at equal places.
-            distance = measure(originals, clips, paired=own.ids == sets[0].ids)
-            alone = sorted({*own.ids} ^ {*sets[0].ids})
-            if alone and len(alone) < len(own.ids):
-                names = first_of([repr(id) for id in alone])
+            reference_statistics = statistics(originals)
+            # Ids are sorted in both folders, so equal ids have equal positions.
+            distance = measure(originals, clips, paired=evaluated_set.ids == sets[0].ids)
+            unpaired = sorted({*evaluated_set.ids} ^ {*sets[0].ids})
+            if unpaired and len(unpaired) < len(evaluated_set.ids):
+                names = first_of([repr(id) for id in unpaired])
                 notes.append(f"the interval takes the sets for independent: only one of them has {names}")
-        by_clip = {id: clip_distance(whole, clip) for id, clip in zip(own.ids, clips, strict=True)}
+        by_clip = {
+            id: clip_distance(reference_statistics, clip) for id, clip in zip(evaluated_set.ids, clips, strict=True)
+        }
     except ValueError as error:
         raise UserError(f"{name}: {error}") from error
     failed: dict[str, str] = {}
     silent: list[str] = []
-    for folder, found in zip(folders, sets, strict=True):
-        failed |= {f"{folder.name}/{id}": reason for id, reason in found.failed.items()}
-        silent += [f"{folder.name}/{id}" for id in found.silent]
+    for folder, vectors in zip(folders, sets, strict=True):
+        failed |= {f"{folder.name}/{id}": reason for id, reason in vectors.failed.items()}
+        silent += [f"{folder.name}/{id}" for id in vectors.silent]
     if silent:
         notes.append(f"silent: {first_of([repr(id) for id in silent])}")
-    return Comparison(name, distance, whole, by_clip, failed, [*distance.notes, *notes])
+    return Comparison(name, distance, reference_statistics, by_clip, failed, [*distance.notes, *notes])
 
 
 def write_clip_distances(path: Path, comparisons: Sequence[Comparison]) -> None:
-    """A row a clip and embedding, the farthest first.
+    """Write one row per embedding and clip, the largest distance first.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the file cannot be written.
     """
     try:
         with path.open("w", newline="", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""All that is said of one set of clips against a reference: the Fréchet distance, and how far it can be trusted."""
+"""Comparison of one set of clips with a reference: the Fréchet distance, and how far it can be trusted."""
 
 from __future__ import annotations
 
@@ -21,24 +21,27 @@ from m2l_bench.metrics.kernel_distance import kernel_audio_distance
 
 @dataclass(frozen=True)
 class Distance:
-    """A measured distance. Figures that cannot be had are None, and `notes` say why."""
+    """A measured distance. Numbers that cannot be computed are None, and `notes` say why."""
 
     value: float
     low: float | None
     high: float | None
-    """95 % bootstrap interval over clips."""
+    """Upper end of the 95 % bootstrap interval over clips; `low` is the lower end."""
     resampled: list[float]
-    """What the interval is of: systems on the same clips are compared by it. Empty where there is no interval."""
+    """Distances of the resamples, which compare systems on the same clips; empty where there is no interval."""
     infinity: float | None
-    """Extrapolated to infinitely many clips."""
+    """Distance extrapolated to infinitely many clips."""
     kernel: float | None
     """Kernel audio distance of the same vectors."""
     dim: int
+    """Numbers per vector."""
     clips: int
     frames: int
+    """Number of vectors of the evaluated set."""
     reference_clips: int | None
-    """None: the reference is a file of statistics."""
+    """Number of clips; None if the reference is a file of statistics."""
     reference_frames: int | None
+    """Number of vectors; None if the file of statistics does not have it."""
     paired: bool
     """Whether reference and evaluated set hold the same clips."""
     notes: list[str]
@@ -48,26 +51,34 @@ class Distance:
 
 
 def measure(reference: Reference, evaluated: Sequence[Frames], *, paired: bool) -> Distance:
-    """Of clips against the clips, or the statistics, of a reference.
+    """Measure the distance of clips to the clips, or the statistics, of a reference.
+
+    Args:
+        evaluated: vectors of each clip, (frames, dim).
+        paired: whether both sets hold the same clips in the same order.
 
     Raises:
-        ValueError: a set of fewer than two vectors, or sets of different dimensions.
+        ValueError: a set has fewer than two vectors, or the sets have different dimensions.
     """
     from threadpoolctl import threadpool_limits
 
     reference_clips = None if isinstance(reference, GaussianStatistics) else len(reference)
-    whole = reference if isinstance(reference, GaussianStatistics) else statistics(reference)
-    own = statistics(evaluated)
-    value = frechet_distance(whole, own)
+    reference_statistics = reference if isinstance(reference, GaussianStatistics) else statistics(reference)
+    evaluated_statistics = statistics(evaluated)
+    dim = evaluated_statistics.dim
+    value = frechet_distance(reference_statistics, evaluated_statistics)
     with threadpool_limits(1):  # hundreds of small matrices: threads would only wait for each other
         resampled = resampled_distances(reference, evaluated, paired=paired)
         infinity = extrapolated_distance(reference, evaluated, paired=paired)
     low, high = bootstrap_interval(resampled, value)
     kernel, notes = math.nan, []
-    for name, frames in (("the reference has", whole.frames), ("the evaluated set has", own.frames)):
-        if frames is not None and frames <= own.dim:
+    for name, frames in (
+        ("the reference has", reference_statistics.frames),
+        ("the evaluated set has", evaluated_statistics.frames),
+    ):
+        if frames is not None and frames <= dim:
             notes.append(
-                f"{name} {frames} vectors for {own.dim} dimensions: too few to know a covariance, and the distance is "
+                f"{name} {frames} vectors for {dim} dimensions: too few to know a covariance, and the distance is "
                 "biased upward; compare only sets of equal size"
             )
     if isinstance(reference, GaussianStatistics):
@@ -80,23 +91,23 @@ def measure(reference: Reference, evaluated: Sequence[Frames], *, paired: bool) 
     if math.isnan(low):
         notes.append(f"no interval and no extrapolation: {len(evaluated)} clips, eight are needed")
     elif math.isnan(infinity):
-        notes.append(f"no extrapolation: half of the clips hold fewer vectors than {own.dim} dimensions")
+        notes.append(f"no extrapolation: half of the clips hold fewer vectors than {dim} dimensions")
     return Distance(
         value=value,
-        low=_known(np.maximum(0.0, low)),
-        high=_known(high),
+        low=_none_for_nan(np.maximum(0.0, low)),
+        high=_none_for_nan(high),
         resampled=[round(float(distance), 8) for distance in resampled],
-        infinity=_known(infinity),
-        kernel=_known(kernel),
-        dim=own.dim,
+        infinity=_none_for_nan(infinity),
+        kernel=_none_for_nan(kernel),
+        dim=dim,
         clips=len(evaluated),
-        frames=own.frames or 0,
+        frames=evaluated_statistics.frames or 0,
         reference_clips=reference_clips,
-        reference_frames=whole.frames,
+        reference_frames=reference_statistics.frames,
         paired=paired,
         notes=notes,
     )
 
 
-def _known(value: float) -> float | None:
+def _none_for_nan(value: float) -> float | None:
     return None if np.isnan(value) else float(value)

@@ -1,8 +1,7 @@
-"""What systems are held against: the originals of the same clips, another folder of audio, or a file of statistics.
+"""References of set metrics: the originals of the same clips, another folder of audio, or a file of statistics.
 
-A file of statistics is a NumPy archive with `<embedding>.mu` and `<embedding>.cov`, as fadtk writes them (its wheel
-holds those of popular tracks of the Free Music Archive, `fma_pop.npz`), or with `mu` and `sigma` alone, as FID's tools
-do.
+A file of statistics is a NumPy archive with `<embedding>.mu` and `<embedding>.cov`, as fadtk writes it (its wheel has
+`fma_pop.npz`, for popular tracks of the Free Music Archive), or with only `mu` and `sigma`, as FID tools write it.
 """
 
 from __future__ import annotations
@@ -29,47 +28,51 @@ from m2l_bench.runs.vectors import StoredClips
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
 
 FADTK_NAMES = {"clap": "clap-laion-audio", "clap-music": "clap-laion-music", "encodec": "encodec-emb"}
-"""Names of the same embeddings in fadtk's files."""
+"""Names in fadtk's files, by our names of the same embeddings."""
 
 
 @dataclass(frozen=True)
 class References:
-    """What a command's systems are held against, by embedding; empty for the originals of the same clips."""
+    """The reference of a command, by embedding; empty if it is the originals of the same clips."""
 
     label: str = ORIGINALS
     digest: str = ORIGINALS
     by_embedding: Mapping[str, Reference] = field(default_factory=dict)
 
-    def of(self, embedding: str) -> Reference | None:
-        """None: the originals."""
+    def for_embedding(self, embedding: str) -> Reference | None:
+        """Vectors or statistics of the reference; None if it is the originals of the same clips."""
         return self.by_embedding.get(embedding)
 
 
 def load_references(
     path: Path | None, embeddings: Mapping[str, EmbeddingRunner], cache: Path, progress: Progress
 ) -> References:
-    """References at a path, for each of `embeddings`: a folder of audio, a file of statistics, or None, the originals.
+    """Load the reference at a path for each of `embeddings`.
+
+    Args:
+        path: a folder of audio, or a file of statistics; None: the originals of the same clips.
+        cache: folder where vectors of a folder are cached.
 
     Raises:
-        UserError: nothing usable there, an embedding is not in the file, or has other dimensions.
+        UserError: the path cannot be used, or the file lacks an embedding or has other dimensions for it.
     """
     if path is None:
         return References()
     if not path.is_dir():
         file = StatisticsFile(path)
-        known = {name: file.read(name, runner.dim) for name, runner in embeddings.items()}
-        return References(path.name, file_checksum(path), known)
-    folders = {name: folder_vectors(path, name, runner, cache, progress) for name, runner in embeddings.items()}
-    names = [vectors.name for found in folders.values() for vectors in found.paths]  # checksums of the audio
+        by_embedding = {name: file.read(name, runner.dim) for name, runner in embeddings.items()}
+        return References(path.name, file_checksum(path), by_embedding)
+    sets = {name: folder_vectors(path, name, runner, cache, progress) for name, runner in embeddings.items()}
+    names = [file.name for vectors in sets.values() for file in vectors.paths]  # checksums of the audio
     digest = hashlib.sha256(" ".join(names).encode()).hexdigest()
-    return References(path.name, digest, {name: StoredClips(found.paths) for name, found in folders.items()})
+    return References(path.name, digest, {name: StoredClips(vectors.paths) for name, vectors in sets.items()})
 
 
 class StatisticsFile:
     """A file of statistics.
 
     Raises:
-        UserError: not readable as a NumPy archive.
+        UserError: the file is not readable as a NumPy archive.
     """
 
     def __init__(self, path: Path) -> None:
@@ -78,18 +81,19 @@ class StatisticsFile:
 
     @property
     def contents(self) -> str:
+        """Names of the embeddings in the file, for messages."""
         return ", ".join(sorted({name.rpartition(".")[0] or name for name in self.names})) or "nothing"
 
     def keys(self, embedding: str) -> tuple[str, str] | None:
-        """Names of the mean and the covariance of an embedding, if they are there."""
-        named = [(f"{name}.mu", f"{name}.cov") for name in (embedding, FADTK_NAMES.get(embedding, embedding))]
-        return next((pair for pair in (*named, ("mu", "sigma"), ("mu", "cov")) if self.names.issuperset(pair)), None)
+        """Names of an embedding's mean and covariance in the file; None if it does not have them."""
+        pairs = [(f"{name}.mu", f"{name}.cov") for name in (embedding, FADTK_NAMES.get(embedding, embedding))]
+        return next((pair for pair in (*pairs, ("mu", "sigma"), ("mu", "cov")) if self.names.issuperset(pair)), None)
 
     def read(self, embedding: str, dim: int) -> GaussianStatistics:
-        """The statistics of an embedding whose vectors have `dim` numbers.
+        """Read the statistics of an embedding whose vectors have `dim` numbers.
 
         Raises:
-            UserError: not in the file, of other dimensions, or not a mean and a covariance.
+            UserError: the file does not have them, or they have other dimensions or are no mean and covariance.
         """
         keys = self.keys(embedding)
         if keys is None:
@@ -113,7 +117,7 @@ class StatisticsFile:
         return statistics
 
     def _read(self, names: Iterable[str]) -> dict[str, Any]:
-        """These arrays; for no names all names, each with nothing read."""
+        """Read these arrays; if no names are given, return all names in the file without reading their arrays."""
         try:
             with np.load(self.path, allow_pickle=False) as archive:
                 return {name: archive[name] for name in names} or dict.fromkeys(archive.files)
@@ -125,11 +129,15 @@ def write_statistics(path: Path, statistics: Mapping[str, GaussianStatistics]) -
     """Write a file of statistics that `StatisticsFile` and fadtk read.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the file cannot be written.
     """
     arrays: dict[str, Any] = {}
-    for name, one in statistics.items():
-        arrays |= {f"{name}.mu": one.mean, f"{name}.cov": one.covariance, f"{name}.count": np.array(one.frames or 0)}
+    for name, gaussian in statistics.items():
+        arrays |= {
+            f"{name}.mu": gaussian.mean,
+            f"{name}.cov": gaussian.covariance,
+            f"{name}.count": np.array(gaussian.frames or 0),
+        }
     content = io.BytesIO()
     np.savez(content, **arrays)
     try:

@@ -1,8 +1,8 @@
-"""The package `frechet-audio-distance` run as it is, for anyone who wants its own numbers.
+"""The unchanged package `frechet-audio-distance`, for anyone who wants its own numbers.
 
-What it does otherwise than m2l-bench: it takes one random 10 s crop of a longer clip for CLAP and does not round to
-16 bits, resamples with resampy, holds all audio in memory, and answers trouble with -1 or by leaving out every later
-file. Trouble is an error here, so a score is always that of all the files.
+It differs from m2l-bench in these ways: for CLAP it uses one random 10 s crop of a longer clip and does not round to 16
+bits; it resamples with resampy; it holds all audio in memory; and after a problem it returns -1 or leaves out every
+later file. Here a problem is an error, so a score is always the score of all files.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import soundfile
 from m2l_bench.cards import WeightFile, load_cards
 from m2l_bench.errors import UserError
 from m2l_bench.text import one_line
-from m2l_bench.weights import locate as weights
+from m2l_bench.weights.locate import cache_folder, find
 
 INSTALL = "pip install 'm2l-bench[upstream]', in an environment of its own"
 
@@ -37,23 +37,25 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "encodec": {"model_name": "encodec", "sample_rate": 24_000},
 }
 
-OF_HUB = "https://github.com/harritaylor/torchvggish/releases/download/v0.1/"
-OF_ENCODEC = "https://dl.fbaipublicfiles.com/encodec/v0/"
+VGGISH_URL = "https://github.com/harritaylor/torchvggish/releases/download/v0.1/"
+ENCODEC_URL = "https://dl.fbaipublicfiles.com/encodec/v0/"
 
 
 @dataclass(frozen=True)
 class UpstreamScore:
+    """A score of the package."""
+
     embedding: str
     score: float
     clips: tuple[int, int]
-    """Files of the reference and of the evaluated folder, all of which were used."""
+    """Number of files of the reference and of the evaluated folder, all of which were used."""
 
 
 def score(reference: Path, evaluated: Path, embedding: str, weights_dir: Path | None = None) -> UpstreamScore:
-    """Fréchet distance between two folders that hold audio files and nothing else.
+    """Compute the Fréchet distance between two folders that hold audio files and nothing else.
 
-    Weights that are on this machine are used (see `weights.py`); the package downloads what is missing, for `vggish`
-    also the network's code, which torch.hub takes from the repository harritaylor/torchvggish and runs.
+    Weights that are on this machine are used (see `weights.locate`). The package downloads what is missing; for
+    `vggish` that includes the network's code, which torch.hub downloads from harritaylor/torchvggish and runs.
 
     Raises:
         UserError: the package is missing or cannot be imported, does not know the embedding, or could not use a file.
@@ -62,15 +64,15 @@ def score(reference: Path, evaluated: Path, embedding: str, weights_dir: Path | 
         raise UserError(f"frechet-audio-distance has no '{embedding}': expected one of {', '.join(ARGUMENTS)}")
     package = _package()
     folders = [_audio_files(folder) for folder in (reference, evaluated)]
-    with _said() as said, _hub_folder(embedding, weights_dir) as hub, _hidden("torchvggish"):
+    with _captured_output() as output, _hub_folder(embedding, weights_dir) as hub, _namespace_package("torchvggish"):
         try:
             metric = package.FrechetAudioDistance(ckpt_dir=str(hub), **ARGUMENTS[embedding])
             distance = float(metric.score(str(reference), str(evaluated)))
-        except Exception as error:  # whatever its dependencies raise: no connection, a checkpoint of another network
+        except Exception as error:  # its dependencies raise anything: no connection, a checkpoint of another network
             raise UserError(f"frechet-audio-distance, {embedding}: {one_line(error)}") from error
-    trouble = [line for line in said.getvalue().splitlines() if "exception:" in line or "error occurred:" in line]
-    if trouble or distance == -1 or not math.isfinite(distance):
-        reason = trouble[0].rpartition("] ")[2] if trouble else f"its score is {distance}"
+    problems = [line for line in output.getvalue().splitlines() if "exception:" in line or "error occurred:" in line]
+    if problems or distance == -1 or not math.isfinite(distance):
+        reason = problems[0].rpartition("] ")[2] if problems else f"its score is {distance}"
         raise UserError(
             f"frechet-audio-distance, {embedding}: did not use every file of {reference} and {evaluated} ({reason})"
         )
@@ -78,20 +80,25 @@ def score(reference: Path, evaluated: Path, embedding: str, weights_dir: Path | 
 
 
 def _package() -> Any:
+    """Import the package.
+
+    Raises:
+        UserError: it is not installed or cannot be imported.
+    """
     if importlib.util.find_spec("frechet_audio_distance") is None:
         raise UserError(f"the package frechet-audio-distance is not installed: {INSTALL}")
     try:
-        with _said():
+        with _captured_output():
             return importlib.import_module("frechet_audio_distance")
     except (ImportError, OSError, RuntimeError) as error:  # torchvision for another torch raises the last two
         raise UserError(f"frechet-audio-distance cannot be imported ({one_line(error)}); {INSTALL}") from error
 
 
 def _audio_files(folder: Path) -> list[Path]:
-    """Every entry, since the package reads every entry.
+    """List all entries of a folder, because the package reads all of them.
 
     Raises:
-        UserError: no such folder, nothing in it, or an entry that is not audio.
+        UserError: there is no such folder, nothing in it, or an entry that is not audio.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")
@@ -109,29 +116,29 @@ def _audio_files(folder: Path) -> list[Path]:
 
 
 @contextlib.contextmanager
-def _said() -> Iterator[io.StringIO]:
-    """What the package prints: its only sign that it went on without some files, among pages about its weights."""
-    with contextlib.redirect_stdout(io.StringIO()) as said:
-        yield said
+def _captured_output() -> Iterator[io.StringIO]:
+    """Capture what the package prints: this is the only sign that it went on without some files."""
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        yield output
 
 
 @contextlib.contextmanager
 def _hub_folder(embedding: str, weights_dir: Path | None) -> Iterator[Path]:
-    """A folder where the package finds the weights that we have and keeps those it downloads.
+    """Make a folder in which the package finds the weights that we have, and to which it downloads others.
 
-    It makes it the folder of torch.hub for the whole process; that is undone.
+    The package makes it the folder of torch.hub for the whole process; that is undone at the end.
     """
     import torch
 
     before = torch.hub.get_dir()
-    folder = weights.cache_folder() / "upstream"
-    for place, file in _files(embedding).items():
-        found = weights.find(file, weights_dir)
-        link = folder / place
-        if found is not None and not (link.exists() and link.samefile(found)):
+    folder = cache_folder() / "upstream"
+    for name, file in _weight_files(embedding).items():
+        path = find(file, weights_dir)
+        link = folder / name
+        if path is not None and not (link.exists() and link.samefile(path)):
             link.parent.mkdir(parents=True, exist_ok=True)
             link.unlink(missing_ok=True)
-            link.symlink_to(found.resolve())
+            link.symlink_to(path.resolve())
     try:
         yield folder
     finally:
@@ -139,9 +146,9 @@ def _hub_folder(embedding: str, weights_dir: Path | None) -> Iterator[Path]:
 
 
 class _WithoutInit(MetaPathFinder):
-    """Finds a package only where its folder has no `__init__.py`, which Python looks for last of all.
+    """Finder of a package only where its folder has no `__init__.py`; Python itself looks for such folders last.
 
-    So is `torchvggish` in the repository that torch.hub loads; PyPI's package of that name would hide it.
+    `torchvggish` is such a folder in the repository that torch.hub loads; PyPI's package of that name would hide it.
     """
 
     def __init__(self, package: str) -> None:
@@ -159,8 +166,8 @@ class _WithoutInit(MetaPathFinder):
 
 
 @contextlib.contextmanager
-def _hidden(package: str) -> Iterator[None]:
-    """Forget what is imported of `package` and prefer one without `__init__.py`; undone at the end."""
+def _namespace_package(package: str) -> Iterator[None]:
+    """Forget imported modules of `package`, and prefer a package without `__init__.py`; undone at the end."""
 
     def imported() -> dict[str, ModuleType]:
         return {name: module for name, module in sys.modules.items() if name.partition(".")[0] == package}
@@ -178,13 +185,13 @@ def _hidden(package: str) -> Iterator[None]:
         sys.modules.update(before)
 
 
-def _files(embedding: str) -> dict[str, WeightFile]:
-    """The files that the package loads, by their places in the folder of torch.hub."""
+def _weight_files(embedding: str) -> dict[str, WeightFile]:
+    """Weight files that the package loads, by their paths in the folder of torch.hub."""
     if embedding == "encodec":
         name = "encodec_24khz-d7cc33bc.th"  # not the hub's file, which holds the same weights for `transformers`
-        return {f"checkpoints/{name}": WeightFile(url=OF_ENCODEC + name)}
+        return {f"checkpoints/{name}": WeightFile(url=ENCODEC_URL + name)}
     checkpoint = load_cards().embedding(embedding).weights["checkpoint"]
     if embedding == "vggish":
-        pca = WeightFile(url=OF_HUB + "vggish_pca_params-970ea276.pth")  # loaded, then not used
+        pca = WeightFile(url=VGGISH_URL + "vggish_pca_params-970ea276.pth")  # loaded, then not used
         return {f"checkpoints/{file.name}": file for file in (checkpoint, pca)}
     return {checkpoint.name: checkpoint}

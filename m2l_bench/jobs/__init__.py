@@ -1,1 +1,1 @@
-"""Everyday use of Music2Latent: audio to latents and back, training, the ablation of Table 3."""
+"""Use of Music2Latent: encode audio to latents and decode it, train models, run the ablation of Table 3."""

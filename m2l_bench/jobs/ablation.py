@@ -1,8 +1,8 @@
-"""Table 3: the base model, with frequency-wise attention, and with adaptive frequency scaling as well.
+"""Ablation of Table 3: the base model, with frequency-wise attention, and with adaptive frequency scaling as well.
 
-All three see the same crops, noise levels and noise, for the same number of iterations, and are scored on the same
-held-out clips from the same noise. Each training is a run of its own below the ablation's folder, so an interrupted
-ablation goes on where it stopped.
+All three are trained on the same crops, noise levels and noise, for the same number of iterations, and scored on the
+same held-out clips from the same noise. Each training is a run of its own below the ablation's folder, so an
+interrupted ablation goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 
 
 def train(options: TrainOptions, seeds: Sequence[int], console: Console) -> bool:
-    """Train what is not trained yet; whether all of it is done now.
+    """Train the models that are not trained yet, and return whether all are done.
 
     Args:
-        options: of each training; `out` is the ablation's folder and `minutes` the limit for all of them together.
+        options: options of each training; `out` is the ablation's folder, and `minutes` the limit for all trainings
+            together.
+        seeds: random seeds; each model is trained once with each seed.
 
     Raises:
-        UserError: as `training.train`.
+        UserError: as in `training.train`.
     """
     began = time.perf_counter()
     for seed in seeds:
@@ -56,14 +58,15 @@ def train(options: TrainOptions, seeds: Sequence[int], console: Console) -> bool
 
 
 def run_folder(out: Path, variant: Variant, seed: int) -> Path:
+    """Folder of one training."""
     return out / f"{variant.name}-seed{seed}"
 
 
 def score(options: TrainOptions, seeds: Sequence[int], device: str = "cpu") -> pd.DataFrame:
-    """One row a variant, seed and held-out clip, of trainings that are done.
+    """Score the trained models, with one row per variant, seed and held-out clip.
 
     Args:
-        options: as for `train`.
+        options: the same options as for `train`.
     """
     from m2l_bench.music2latent import Music2Latent
 

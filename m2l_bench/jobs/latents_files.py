@@ -1,7 +1,7 @@
-"""Everyday use of Music2Latent: audio files -> latents files -> audio files.
+"""Latents files of Music2Latent: encode audio files to them, and decode them to audio files.
 
-A latents file is a safetensors file with one tensor, `latents` (channels, 64, frames), and metadata that say all that
-decoding needs: which weights, how many samples at which rate.
+A latents file is a safetensors file with one tensor, `latents` (channels, 64, frames), and metadata with everything
+that decoding needs: which weights, how many samples, and at which sample rate.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ BLOCK_SECONDS = 10
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a latents file says about itself."""
+    """Metadata of a latents file."""
 
     weights: str
     """Name or path of the weights that encoded it."""
     weights_sha256: str
     preset: str
-    """Of the weights; empty for a configuration of one's own."""
+    """Preset of the weights; empty if their configuration is none of the presets."""
     latent_scale: float
     samples: int
-    """Of the audio that was encoded, at its own rate."""
+    """Number of samples of the audio that was encoded, at its own rate."""
     sample_rate: int
-    """Hz of that audio; at another rate than the model's it was resampled."""
+    """Sample rate of that audio in Hz; if it is not the model's, the audio was resampled."""
     channels: int
 
 
@@ -50,7 +50,7 @@ def encode_file(
     """Encode an audio file of any length, block by block.
 
     Args:
-        weights: the name or path that `model` was loaded by, for the file's metadata.
+        weights: name or path that `model` was loaded from, for the file's metadata.
         on_seconds: called with the seconds of audio done since the last call.
 
     Raises:
@@ -61,7 +61,7 @@ def encode_file(
 
     from m2l_bench.music2latent import PRESETS
 
-    with _opened(source) as file:
+    with _open_audio(source) as file:
         metadata = Metadata(
             weights=weights,
             weights_sha256=model.checkpoint.sha256,
@@ -93,12 +93,17 @@ def decode_file(
     generator: torch.Generator | None = None,
     on_seconds: Callable[[float], None] = lambda _: None,
 ) -> Metadata:
-    """Decode a latents file into audio of exactly the encoded file's length, rate and channels, block by block.
+    """Decode a latents file to audio of exactly the original's length, rate and channels, block by block.
 
-    The target's extension decides the format: 16-bit FLAC or WAV, or what libsndfile makes of another one.
+    The target's extension decides the format: 16-bit FLAC or WAV, or the default of libsndfile for another extension.
+
+    Args:
+        steps: number of denoising steps.
+        generator: random generator of the noise; None: another noise each time.
+        on_seconds: called with the seconds of audio done since the last call.
 
     Raises:
-        BadClip: the file is not a latents file, or was made with other weights.
+        BadClip: the file is not a latents file, was made with other weights, or the target cannot be written.
     """
     import soundfile
 
@@ -128,10 +133,10 @@ def decode_file(
 
 
 def read_latents(path: Path) -> tuple[torch.Tensor, Metadata]:
-    """The latents (channels, 64, frames) of a file, and what it says about itself.
+    """Read the latents (channels, 64, frames) and the metadata of a file.
 
     Raises:
-        BadClip: it is not a latents file, or not a whole one.
+        BadClip: the file is not a latents file, or is incomplete.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -157,30 +162,38 @@ def read_latents(path: Path) -> tuple[torch.Tensor, Metadata]:
     return latents, metadata
 
 
-def pairs(source: Path, target: Path | None, suffix: str, wanted: Callable[[Path], bool]) -> list[tuple[Path, Path]]:
-    """Input and output of each file: for a folder all in it that are `wanted`, with its structure kept.
+def input_output_pairs(
+    source: Path, target: Path | None, suffix: str, is_input: Callable[[Path], bool]
+) -> list[tuple[Path, Path]]:
+    """List input and output of each file; for a folder, of all files in it and below it, with the same subfolders.
+
+    Args:
+        source: a file or a folder.
+        target: a file or a folder; None: beside the input.
+        suffix: suffix of the outputs.
+        is_input: returns whether a file in a folder is an input.
 
     Raises:
-        UserError: nothing there, or two inputs with one output.
+        UserError: there is no input, or two inputs would have the same output.
     """
     if not source.exists():
         raise UserError(f"{source}: no such file or folder")
     if source.is_file():
         file = target or source.with_suffix(suffix)
         return [(source, file / (source.stem + suffix) if file.is_dir() else file)]
-    files = [path for path in sorted(source.rglob("*")) if path.is_file() and wanted(path)]
+    files = [path for path in sorted(source.rglob("*")) if path.is_file() and is_input(path)]
     if not files:
         raise UserError(f"{source}: nothing to do in this folder")
     folder = target or source
     if folder.is_file():
         raise UserError(f"{folder}: is a file, but {source} is a folder")
-    found = [(path, folder / path.relative_to(source).with_suffix(suffix)) for path in files]
-    outputs = [output for _, output in found]
+    pairs = [(path, folder / path.relative_to(source).with_suffix(suffix)) for path in files]
+    outputs = [output for _, output in pairs]
     twice = next((output for output in outputs if outputs.count(output) > 1), None)
     if twice:
-        first, second = (path for path, output in found if output == twice)
+        first, second = (path for path, output in pairs if output == twice)
         raise UserError(f"{first.name} and {second.name} would both become {twice}")
-    return found
+    return pairs
 
 
 def is_audio(path: Path) -> bool:
@@ -192,33 +205,37 @@ def is_latents(path: Path) -> bool:
 
 
 class _Sequential:
-    """Blocks (samples, channels) that come one after another, read as the (start, stop) that `encode_stream` asks."""
+    """Reader for `encode_stream`, which asks for (start, stop), from blocks (samples, channels) that come in order."""
 
     def __init__(self, blocks: Iterator[Any], channels: int) -> None:
         self.blocks = blocks
         self.first = 0
-        self.kept = np.zeros((0, channels), np.float32)
+        self.buffer = np.zeros((0, channels), np.float32)
 
     def __call__(self, start: int, stop: int) -> torch.Tensor:
         import torch
 
         self._forget_before(start)
-        while self.first + len(self.kept) < stop:
+        while self.first + len(self.buffer) < stop:
             block = next(self.blocks, None)
             if block is None:  # resampling may end a sample early
-                block = np.zeros((stop - self.first - len(self.kept), self.kept.shape[1]), np.float32)
-            self.kept = np.concatenate([self.kept, block])
+                block = np.zeros((stop - self.first - len(self.buffer), self.buffer.shape[1]), np.float32)
+            self.buffer = np.concatenate([self.buffer, block])
             self._forget_before(start)
-        return torch.from_numpy(self.kept[start - self.first : stop - self.first].T.copy())
+        return torch.from_numpy(self.buffer[start - self.first : stop - self.first].T.copy())
 
     def _forget_before(self, start: int) -> None:
-        dropped = min(max(0, start - self.first), len(self.kept))
-        self.kept = self.kept[dropped:]
+        dropped = min(max(0, start - self.first), len(self.buffer))
+        self.buffer = self.buffer[dropped:]
         self.first += dropped
 
 
 def _blocks(file: Any) -> Iterator[Any]:
-    """(samples, channels) of an open file, clipped to full scale."""
+    """Yield blocks (samples, channels) of an open file, clipped to full scale.
+
+    Raises:
+        BadClip: the file has NaN or infinite samples.
+    """
     while len(block := file.read(BLOCK_SECONDS * file.samplerate, dtype="float32", always_2d=True)):
         if not np.isfinite(block).all():
             raise BadClip("NaN or infinite samples")
@@ -226,7 +243,7 @@ def _blocks(file: Any) -> Iterator[Any]:
 
 
 def _resampled(blocks: Iterator[Any], rate: int, target_rate: int) -> Iterator[Any]:
-    """(samples, channels) blocks at another rate."""
+    """Resample blocks (samples, channels) to another rate."""
     if rate == target_rate:
         yield from blocks
         return
@@ -245,7 +262,12 @@ def _resampled(blocks: Iterator[Any], rate: int, target_rate: int) -> Iterator[A
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _open_audio(path: Path) -> Iterator[Any]:
+    """Open an audio file.
+
+    Raises:
+        BadClip: the file is not readable as audio, or has no samples.
+    """
     import soundfile
 
     try:
@@ -259,7 +281,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _replacing(target: Path) -> Iterator[Path]:
-    """A name to write to that becomes the target at the end, and disappears on an error."""
+    """Give a temporary path to write to; it becomes the target at the end, and is removed after an error."""
     unfinished = target.with_name(f".{target.stem}.part{target.suffix}")
     try:
         yield unfinished

@@ -1,4 +1,4 @@
-"""What `m2l-bench pack` and `m2l-bench train` do: the harness's side of `music2latent.training`."""
+"""The work of `m2l-bench pack` and `m2l-bench train`, which use `music2latent.training`."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ EXCERPT_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What the command line says."""
+    """Options of a training, as on the command line."""
 
     data: Sequence[str]
-    """`DIR` or `DIR=WEIGHT`, packed."""
+    """Packed corpora, `DIR` or `DIR=WEIGHT`."""
     out: Path
     preset: str = "small"
     recipe: str = "fast"
     resume: Path | None = None
     minutes: float | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of the recipe; None leaves one as it is."""
+    """New values of fields of the recipe; None leaves a field unchanged."""
     accumulate: int = 1
     precision: str = "auto"
     device: str = "auto"
@@ -63,9 +63,10 @@ class TrainOptions:
 
 
 def pack(source: Path, target: Path, manifest: Path | None, progress: Progress) -> Index:
-    """
+    """Pack a folder of audio for training, and return the index of the corpus.
+
     Raises:
-        UserError: nothing to pack, or nowhere to write.
+        UserError: there is nothing to pack, or the target cannot be written.
     """
     from m2l_bench.music2latent.training import pack as packing
     from m2l_bench.music2latent.training.corpus import CorpusError
@@ -82,10 +83,10 @@ def train(options: TrainOptions, console: Console) -> State:
     """Start a run, or go on with the one in `options.out`.
 
     Args:
-        console: for progress and messages; nothing moves if it is not a terminal.
+        console: console for progress and messages; the bar moves only in a terminal.
 
     Raises:
-        UserError: what the run was started with differs from what is asked now, unusable data, or a run that failed.
+        UserError: the run was started with other options, the data cannot be used, or the training failed.
     """
     held_out = held_out_clips(options.validate_on)
     fabric = _fabric(options)
@@ -119,7 +120,7 @@ def train(options: TrainOptions, console: Console) -> State:
 
 
 def _start(options: TrainOptions, on_message: Callable[[str], None]) -> State:
-    """A new state, that of the run in `out`, or one brought from elsewhere."""
+    """Make a new state, or load that of the run in `out`, or that of `resume`."""
     from m2l_bench.music2latent import PRESETS
     from m2l_bench.music2latent.training import state
     from m2l_bench.music2latent.training.loop import initial_state
@@ -133,26 +134,26 @@ def _start(options: TrainOptions, on_message: Callable[[str], None]) -> State:
     here = (options.out / state.WHOLE).is_file()
     if not here and options.resume is None:
         return initial_state(config, recipe, options.seed)
-    found = state.load(options.out if here else options.resume or options.out)
-    changed = state.differences(config, found.config)
-    if here or found.iteration:
-        changed += state.differences(recipe, found.recipe)
-    if here and found.seed != options.seed:
-        changed.append(f"seed was {found.seed}, now {options.seed}")
+    loaded = state.load(options.out if here else options.resume or options.out)
+    changed = state.differences(config, loaded.config)
+    if here or loaded.iteration:
+        changed += state.differences(recipe, loaded.recipe)
+    if here and loaded.seed != options.seed:
+        changed.append(f"seed was {loaded.seed}, now {options.seed}")
     if changed:
-        where = options.out if here else options.resume
-        raise UserError(f"{where}: was started otherwise ({'; '.join(changed)}); say the same, or another --out")
-    if not here and not found.iteration:
-        found = replace(found, recipe=recipe, seed=options.seed)  # weights alone: a new schedule
-    on_message(f"going on from iteration {found.iteration} of {options.out if here else options.resume}")
-    return found
+        source = options.out if here else options.resume
+        raise UserError(f"{source}: was started otherwise ({'; '.join(changed)}); say the same, or another --out")
+    if not here and not loaded.iteration:
+        loaded = replace(loaded, recipe=recipe, seed=options.seed)  # weights alone: a new schedule
+    on_message(f"going on from iteration {loaded.iteration} of {options.out if here else options.resume}")
+    return loaded
 
 
 def recipe_of(options: TrainOptions) -> Recipe:
-    """The recipe by its name, with the changes.
+    """Make the recipe of the options: the named one, with the changes.
 
     Raises:
-        UserError: no such recipe, or numbers that cannot be used.
+        UserError: there is no such recipe, or a number cannot be used.
     """
     from m2l_bench.music2latent.training.recipe import RECIPES
 
@@ -193,7 +194,11 @@ def _mixture(
 
 
 def _fabric(options: TrainOptions) -> Fabric:
-    """One process on one device, or as torchrun or SLURM started this one."""
+    """Set up one process on one device, or the processes that torchrun or SLURM started.
+
+    Raises:
+        UserError: a package is missing, or the device or the precision cannot be used.
+    """
     try:
         from lightning_fabric import Fabric
         from torch.utils import tensorboard  # noqa: F401  (asked for late otherwise)
@@ -227,17 +232,17 @@ class HeldOut:
 
     id: str
     original: Audio
-    """(1, samples)."""
+    """Audio, (1, samples), at the model's sample rate."""
     reconstruction: Audio
     si_sdr_db: float
     log_spectral_distance_db: float
 
 
 def score_held_out(model: Music2Latent, clips: Sequence[Clip], most: int | None = None) -> Iterator[HeldOut]:
-    """Reconstruct the first seconds of each clip, always with the same noise.
+    """Reconstruct the first seconds of each clip in one step, always from the same noise, and score them.
 
     Args:
-        most: use this many at most, spread over all of them.
+        most: largest number of clips to use, spread over all of them; None: all.
     """
     import torch
 
@@ -246,21 +251,21 @@ def score_held_out(model: Music2Latent, clips: Sequence[Clip], most: int | None 
         samples, rate = audio.read(clip.path, 0.0, EXCERPT_SECONDS)
         original = audio.resample(audio.to_mono(samples), rate, model.config.sample_rate)
         generator = torch.Generator(model.device).manual_seed(number)
-        made = model.decode(model.encode(original), original.shape[1], generator=generator).cpu().numpy()
-        yield HeldOut(clip.id, original, made, si_sdr(original, made), log_spectral_distance(original, made))
+        decoded = model.decode(model.encode(original), original.shape[1], generator=generator).cpu().numpy()
+        yield HeldOut(clip.id, original, decoded, si_sdr(original, decoded), log_spectral_distance(original, decoded))
 
 
 def held_out_clips(folder: Path | None) -> Sequence[Clip]:
-    """Clips of a folder of audio, or the bundled ones."""
+    """List the clips of a folder of audio; None: the bundled clips."""
     return (bundled.load() if folder is None else folder_dataset.load(folder)).clips
 
 
 def validate(model: Music2Latent, clips: Sequence[Clip]) -> Validation:
-    """Average the figures of a few held-out clips, and keep their sound."""
+    """Average the scores of a few held-out clips, and keep their audio for TensorBoard."""
     from m2l_bench.music2latent.training.loop import Validation
 
-    scored = list(score_held_out(model, clips, VALIDATION_CLIPS))
+    results = list(score_held_out(model, clips, VALIDATION_CLIPS))
     names = ("si_sdr_db", "log_spectral_distance_db")
-    figures = {name: float(np.mean([getattr(clip, name) for clip in scored])) for name in names}
-    sounds = {f"original/{clip.id}": clip.original[0] for clip in scored}
-    return Validation(figures, sounds | {f"reconstruction/{clip.id}": clip.reconstruction[0] for clip in scored})
+    figures = {name: float(np.mean([getattr(clip, name) for clip in results])) for name in names}
+    sounds = {f"original/{clip.id}": clip.original[0] for clip in results}
+    return Validation(figures, sounds | {f"reconstruction/{clip.id}": clip.reconstruction[0] for clip in results})

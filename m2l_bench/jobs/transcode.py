@@ -1,4 +1,4 @@
-"""What `m2l-bench encode`, `decode` and `export` do: one file or a folder of them, going on where they stopped."""
+"""The work of `m2l-bench encode`, `decode` and `export`, on one file or on a folder; interrupted work goes on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from m2l_bench import audio as audio_files
 from m2l_bench.errors import BadClip, UserError
-from m2l_bench.jobs import latents_files as latents
+from m2l_bench.jobs import latents_files
 from m2l_bench.progress import Progress
 from m2l_bench.systems.devices import torch_device
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """How to run the model."""
+    """How to run the model, and whether to overwrite existing outputs."""
 
     precision: str = "float32"
     device: str = "auto"
@@ -28,13 +28,17 @@ class Options:
 
 @dataclass
 class FileResults:
-    """What became of the files."""
+    """Results of all files."""
 
     written: list[Path] = field(default_factory=list)
+    """Outputs that were written."""
     present: list[Path] = field(default_factory=list)
+    """Outputs that existed already."""
     failed: dict[Path, str] = field(default_factory=dict)
+    """Inputs that failed, with the reasons."""
 
     def as_dict(self) -> dict[str, Any]:
+        """Convert to plain types for JSON."""
         return {
             "written": [str(path) for path in self.written],
             "present": [str(path) for path in self.present],
@@ -43,61 +47,65 @@ class FileResults:
 
 
 def encode(source: Path, out: Path | None, weights: str, options: Options, progress: Progress) -> FileResults:
-    """Audio files -> latents files.
+    """Encode audio files to latents files.
 
     Raises:
-        UserError: no such source or weights.
+        UserError: there is no such source, or there are no such weights.
     """
-    pairs = latents.pairs(source, out, latents.SUFFIX, latents.is_audio)
-    done, todo = _split(pairs, source.is_dir() and not options.overwrite)
+    pairs = latents_files.input_output_pairs(source, out, latents_files.SUFFIX, latents_files.is_audio)
+    results, todo = _skip_present(pairs, source.is_dir() and not options.overwrite)
     if not todo:
-        return done
+        return results
     model = load_model(weights, options)
 
-    def one(audio: Path, target: Path, on_seconds: Callable[[float], None]) -> None:
-        latents.encode_file(model, weights, audio, target, on_seconds)
+    def encode_file(audio: Path, target: Path, on_seconds: Callable[[float], None]) -> None:
+        latents_files.encode_file(model, weights, audio, target, on_seconds)
 
-    return _run("encode", todo, audio_files.duration_seconds, one, done, progress)
+    return _convert_all("encode", todo, audio_files.duration_seconds, encode_file, results, progress)
 
 
 def decode(
     source: Path, out: Path | None, weights: str | None, steps: int, seed: int, options: Options, progress: Progress
 ) -> FileResults:
-    """Latents files -> audio files, by the weights that each was made with.
+    """Decode latents files to audio files.
+
+    Args:
+        weights: name or path of the weights; None: those that each file names.
 
     Raises:
-        UserError: no such source or weights.
+        UserError: there is no such source, or there are no such weights.
     """
     import torch
 
-    pairs = latents.pairs(source, out, ".flac", latents.is_latents)
-    done, todo = _split(pairs, source.is_dir() and not options.overwrite)
+    pairs = latents_files.input_output_pairs(source, out, ".flac", latents_files.is_latents)
+    results, todo = _skip_present(pairs, source.is_dir() and not options.overwrite)
     models: dict[tuple[str, float], Music2Latent] = {}
 
-    def one(file: Path, target: Path, on_seconds: Callable[[float], None]) -> None:
-        _, metadata = latents.read_latents(file)
+    def decode_file(file: Path, target: Path, on_seconds: Callable[[float], None]) -> None:
+        _, metadata = latents_files.read_latents(file)
         key = (weights or metadata.weights, metadata.latent_scale)
         if key not in models:
             models.clear()
             models[key] = load_model(key[0], options, metadata.latent_scale)
         generator = torch.Generator().manual_seed(seed)
-        latents.decode_file(models[key], file, target, steps, generator, on_seconds)
+        latents_files.decode_file(models[key], file, target, steps, generator, on_seconds)
 
     def seconds(file: Path) -> float:
-        _, metadata = latents.read_latents(file)
+        _, metadata = latents_files.read_latents(file)
         return metadata.samples / metadata.sample_rate
 
-    return _run("decode", todo, seconds, one, done, progress)
+    return _convert_all("decode", todo, seconds, decode_file, results, progress)
 
 
 def export(weights: str, out: Path, official: bool, half: bool = False) -> Path:
-    """Read weights in either layout and write them in the other, or in the same.
+    """Read weights in either layout, write them in the chosen one, and return the path.
 
     Args:
-        half: as float16, safetensors only.
+        official: write the authors' `.pt` layout instead of safetensors.
+        half: write float16; only for safetensors.
 
     Raises:
-        UserError: no such weights, or a configuration that the layout cannot hold.
+        UserError: there are no such weights, or the layout cannot hold their configuration.
     """
     import torch
 
@@ -121,9 +129,10 @@ def export(weights: str, out: Path, official: bool, half: bool = False) -> Path:
 
 
 def load_model(weights: str, options: Options, latent_scale: float = 1.0) -> Music2Latent:
-    """
+    """Load a model.
+
     Raises:
-        UserError: no such weights, or a device that is not there.
+        UserError: there are no such weights, or no such device.
     """
     import torch
 
@@ -140,43 +149,50 @@ def load_model(weights: str, options: Options, latent_scale: float = 1.0) -> Mus
         raise UserError(str(error)) from error
 
 
-def _split(pairs: Sequence[tuple[Path, Path]], keep_present: bool) -> tuple[FileResults, list[tuple[Path, Path]]]:
-    """Outputs that are there already and stay, and what is left to do."""
+def _skip_present(
+    pairs: Sequence[tuple[Path, Path]], keep_present: bool
+) -> tuple[FileResults, list[tuple[Path, Path]]]:
+    """Separate outputs that exist, if they are kept, from the pairs that are left to do."""
     present = [target for _, target in pairs if keep_present and target.exists()]
     return FileResults(present=present), [pair for pair in pairs if pair[1] not in present]
 
 
-def _run(
+def _convert_all(
     name: str,
     todo: Sequence[tuple[Path, Path]],
     seconds: Callable[[Path], float],
-    one: Callable[[Path, Path, Callable[[float], None]], None],
-    done: FileResults,
+    convert: Callable[[Path, Path, Callable[[float], None]], None],
+    results: FileResults,
     progress: Progress,
 ) -> FileResults:
-    """Do files one by one; what cannot be done is told and passed over. Progress counts whole seconds of audio."""
-    usable = {}
+    """Convert files one by one; a file that fails is noted and skipped. Progress counts whole seconds of audio.
+
+    Args:
+        seconds: returns the length of an input.
+        convert: converts an input to an output, and reports the seconds that are done.
+    """
+    durations = {}
     for file, _ in todo:
         try:
-            usable[file] = seconds(file)
+            durations[file] = seconds(file)
         except BadClip as error:
-            done.failed[file] = str(error)
-    with progress.start(name, round(sum(usable.values())), 0) as advance:
+            results.failed[file] = str(error)
+    with progress.start(name, round(sum(durations.values())), 0) as advance:
         for file, target in todo:
-            if file not in usable:
+            if file not in durations:
                 continue
             clock = _WholeSeconds(advance)
             try:
-                one(file, target, clock.add)
+                convert(file, target, clock.add)
             except BadClip as error:
-                done.failed[file] = str(error)
+                results.failed[file] = str(error)
             else:
-                done.written.append(target)
-    return done
+                results.written.append(target)
+    return results
 
 
 class _WholeSeconds:
-    """Calls `advance` once for each full second."""
+    """Counter that calls `advance` once for each full second."""
 
     def __init__(self, advance: Callable[[], None]) -> None:
         self.advance = advance

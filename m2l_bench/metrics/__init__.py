@@ -1,6 +1,6 @@
 """Metrics as pure functions on arrays.
 
-`PAIRED` holds those that compare one original with its reconstruction; `set_metric` gives those of whole sets.
+`PAIRED` holds the metrics that compare one original with its reconstruction; `set_metric` gives those of whole sets.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ PAIRED: dict[str, PairedMetric] = {metric.name: metric for metric in (si_sdr.MET
 
 
 def metric(name: str) -> PairedMetric | SetMetric:
-    """The metric of this name.
+    """Return the metric of this name.
 
     Raises:
         KeyError: there is none.
     """
-    found = PAIRED.get(name) or set_metric(name)
-    if found is None:
+    named_metric = PAIRED.get(name) or set_metric(name)
+    if named_metric is None:
         raise KeyError(name)
-    return found
+    return named_metric
 
 
 __all__ = ["PAIRED", "PairedMetric", "SetMetric", "metric", "set_metric"]

@@ -1,4 +1,4 @@
-"""What a metric declares, once; tables and plots read it from here."""
+"""Descriptions of metrics, which tables and plots read."""
 
 from __future__ import annotations
 
@@ -10,11 +10,7 @@ from m2l_bench.audio import Audio
 
 @dataclass(frozen=True)
 class PairedMetric:
-    """A number for one original and one reconstruction.
-
-    `measure(reference, reconstruction, sample_rate)` takes two arrays (channels, samples) of one shape and raises
-    `Undefined` with the reason where the metric has no value.
-    """
+    """A number for one original and one reconstruction."""
 
     name: str
     title: str
@@ -23,16 +19,15 @@ class PairedMetric:
     decimals: int
     citation: str
     version: Callable[[], str]
-    """Names the implementation: rows measured by different versions are never mixed in one run."""
+    """Function that names the implementation: rows of different versions are never mixed in one run."""
     measure: Callable[[Audio, Audio, int], float]
+    """Function of (reference, reconstruction, sample rate in Hz), with two arrays (channels, samples) of the same
+    shape. It raises `Undefined` with the reason where the metric has no value."""
 
 
 @dataclass(frozen=True)
 class SetMetric:
-    """A number for all reconstructions of a system together: the Fréchet distance of their vectors to the reference's.
-
-    `embedding` names the card of the network that makes the vectors.
-    """
+    """A number for all reconstructions of a system: the Fréchet distance of their vectors to those of the originals."""
 
     name: str
     title: str
@@ -41,8 +36,9 @@ class SetMetric:
     decimals: int
     citation: str
     embedding: str
+    """Name of the card of the embedding that gives the vectors."""
 
     @property
     def column(self) -> str:
-        """Of a clip's row: how many vectors the reconstruction has; they lie beside the rows."""
+        """Column of the rows that holds the number of vectors of each reconstruction."""
         return f"{self.name}_frames"

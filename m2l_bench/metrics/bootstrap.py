@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 RESAMPLES = 10_000
+"""Number of resamples."""
 
 
 def bootstrap_interval(values: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> tuple[float, float]:
-    """95 % percentile interval of the mean over clips; NaN for fewer than two values.
+    """Compute the 95 % percentile interval of the mean over clips; NaN for fewer than two values.
 
     An infinite value (SI-SDR of an exact copy) makes the mean, and so both ends, infinite.
     """

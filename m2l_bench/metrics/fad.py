@@ -1,4 +1,4 @@
-"""Which Fréchet audio distances there are: `fad` as in the paper's Table 2, and `fad_<embedding>` for any embedding."""
+"""Names of Fréchet audio distances: `fad` as in the paper's Table 2, and `fad_<embedding>` for any embedding."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from m2l_bench.metrics.base import SetMetric
 CITATION = "Kilgour et al., Fréchet Audio Distance: A Reference-Free Metric for Evaluating Music Enhancement, 2019"
 TITLES = {"vggish": "FAD", "clap": "FAD-CLAP", "musicnn": "FAD-MusiCNN"}
 DECIMALS = {"clap": 4, "clap-music": 4}
-"""CLAP's vectors have length one: their distances are small."""
+"""Decimals in tables where they differ from two: CLAP's vectors have length one, so their distances are small."""
 
 
 def set_metric(name: str) -> SetMetric | None:
-    """The metric of this name, or None if it is not a Fréchet audio distance."""
+    """Return the metric of this name, or None if it is not a Fréchet audio distance."""
     if name != "fad" and not name.startswith("fad_"):
         return None
     embedding = name.removeprefix("fad").removeprefix("_") or "vggish"

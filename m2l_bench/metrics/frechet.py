@@ -1,10 +1,10 @@
-"""Fréchet distance between two sets of vectors, each taken for a Gaussian (Dowson and Landau 1982; as FAD: Kilgour et
+"""Fréchet distance between two sets of vectors, each modelled as a Gaussian (Dowson and Landau 1982; as FAD: Kilgour et
 al., "Fréchet Audio Distance: A Reference-Free Metric for Evaluating Music Enhancement Algorithms", Interspeech 2019).
 
-From 0 (equal means and covariances), lower is better; its unit is the square of the vectors' own. It is biased upward
-when vectors are few: `frechet_resampling.extrapolated_distance` removes that.
+It starts at 0 (equal means and covariances); lower is better. Its unit is the square of the unit of the vectors. It is
+biased upward when there are few vectors; `frechet_resampling.extrapolated_distance` removes this bias.
 
-A set is a sequence of clips, each an array (frames, dim). Nothing here holds more than a few thousand frames at once.
+A set is a sequence of clips, each an array (frames, dim). No function holds more than a few thousand frames at once.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ Frames = NDArray[Any]
 Matrix = NDArray[np.float64]
 
 BLOCK_FRAMES = 4096
+"""Vectors that are processed at once."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,9 @@ class GaussianStatistics:
     """Mean (dim,) and covariance (dim, dim) of a set, in float64.
 
     Args:
-        frames: vectors they were taken from; None where that is not known.
+        mean: the mean, (dim,).
+        covariance: the covariance, (dim, dim).
+        frames: number of vectors in the set; None where it is not known.
     """
 
     mean: Matrix
@@ -38,11 +41,12 @@ class GaussianStatistics:
 
     @property
     def dim(self) -> int:
+        """Numbers in a vector."""
         return len(self.mean)
 
     @cached_property
     def root(self) -> Matrix:
-        """L (dim, rank) with covariance = L L^T, of as many columns as the covariance has rank.
+        """A matrix L (dim, rank) with covariance = L L^T, where rank is that of the covariance.
 
         Raises:
             ValueError: the covariance is not positive semidefinite.
@@ -51,10 +55,10 @@ class GaussianStatistics:
 
 
 def statistics(clips: Iterable[Frames]) -> GaussianStatistics:
-    """Mean and covariance (divided by frames - 1) of all vectors, in one pass and constant memory.
+    """Compute the mean and the covariance (divided by frames - 1) of all vectors, in one pass and constant memory.
 
     Raises:
-        ValueError: fewer than two vectors, vectors of different widths, or NaN or infinity among them.
+        ValueError: there are fewer than two vectors, their widths differ, or they hold NaN or infinity.
     """
     count = 0
     total, products, shift = np.zeros(0), np.zeros((0, 0)), np.zeros(0)
@@ -63,7 +67,7 @@ def statistics(clips: Iterable[Frames]) -> GaussianStatistics:
         if not np.isfinite(values).all():
             raise ValueError("NaN or infinite values among the vectors")
         if count == 0:
-            # Sums of squares far from zero lose digits: everything is counted from a point inside the set.
+            # Sums of squares far from zero lose digits, so vectors are shifted by a point inside the set.
             shift = values.mean(axis=0)
             total, products = np.zeros_like(shift), np.zeros((len(shift), len(shift)))
         values -= shift
@@ -76,20 +80,27 @@ def statistics(clips: Iterable[Frames]) -> GaussianStatistics:
 
 
 def from_sums(count: float, total: Matrix, products: Matrix, shift: Matrix) -> GaussianStatistics:
-    """Statistics from the number, sum and sum of outer products of vectors counted from `shift`."""
+    """Compute statistics from sums over vectors of which `shift` was subtracted.
+
+    Args:
+        count: number of vectors.
+        total: sum of the vectors, (dim,).
+        products: sum of the vectors' outer products, (dim, dim).
+        shift: the vector that was subtracted, (dim,).
+    """
     mean = total / count
     covariance = (products - count * np.outer(mean, mean)) / (count - 1)
     return GaussianStatistics(shift + mean, (covariance + covariance.T) / 2, round(count))
 
 
 def frechet_distance(first: GaussianStatistics, second: GaussianStatistics) -> float:
-    """|m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1^1/2 C2 C1^1/2)^1/2).
+    """Compute |m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1^1/2 C2 C1^1/2)^1/2).
 
-    With C1 = L1 L1^T and C2 = L2 L2^T the last trace is the sum of the singular values of L1^T L2. They come without
-    the square root of a nearly singular matrix, so nothing is lost where a covariance lacks rank.
+    With C1 = L1 L1^T and C2 = L2 L2^T, the last trace is the sum of the singular values of L1^T L2. This needs no
+    square root of a nearly singular matrix, so it is accurate even where a covariance does not have full rank.
 
     Raises:
-        ValueError: different dimensions, or a covariance that is not positive semidefinite.
+        ValueError: the dimensions differ, or a covariance is not positive semidefinite.
     """
     if first.dim != second.dim:
         raise ValueError(f"vectors of {first.dim} and of {second.dim} numbers cannot be compared")
@@ -97,12 +108,16 @@ def frechet_distance(first: GaussianStatistics, second: GaussianStatistics) -> f
 
 
 def clip_distance(reference: GaussianStatistics, clip: Frames) -> float:
-    """Distance of one clip's own mean and covariance to the reference.
+    """Compute the distance of one clip's mean and covariance to the reference.
 
-    A clip of one vector is a point: its covariance is zero.
+    A clip of one vector has a covariance of zero.
+
+    Args:
+        reference: statistics of the reference.
+        clip: vectors of the clip, (frames, dim).
 
     Raises:
-        ValueError: as `frechet_distance`.
+        ValueError: the dimensions differ, or a covariance is not positive semidefinite.
     """
     values = clip.astype(np.float64)
     if values.ndim != 2 or values.shape[1] != reference.dim:
@@ -118,7 +133,7 @@ def _distance(first: GaussianStatistics, mean: Matrix, trace: float, root: Matri
     difference = first.mean - mean
     product = first.root.T @ root
     overlap = float(svdvals(product, check_finite=False).sum()) if product.size else 0.0
-    # Rounding can leave a distance of zero slightly negative.
+    # Rounding can make a distance of zero slightly negative.
     return max(0.0, float(difference @ difference + np.trace(first.covariance) + trace - 2 * overlap))
 
 
@@ -131,8 +146,8 @@ def _root(covariance: Matrix) -> Matrix:
     factor, pivots, rank, _ = dpstrf(covariance, lower=1)
     root = np.zeros((len(covariance), rank))
     root[pivots - 1] = np.tril(factor[:, :rank])
-    # The factorisation ends at the first pivot that is not positive. That nothing is left then shows in a few products
-    # with random vectors, which cost nothing beside it.
+    # The factorisation ends at the first pivot that is not positive. A few products with random vectors, which cost
+    # little in comparison, check that nothing is left then.
     probes = np.random.default_rng(0).standard_normal((len(covariance), 4))
     if np.abs(root @ (root.T @ probes) - covariance @ probes).max() > 1e-6 * scale * len(covariance):
         raise ValueError("the covariance is not positive semidefinite")
@@ -140,18 +155,18 @@ def _root(covariance: Matrix) -> Matrix:
 
 
 def _blocks(clips: Iterable[Frames]) -> Iterator[Frames]:
-    """The vectors of many clips in blocks large enough to multiply fast."""
-    waiting: list[Frames] = []
+    """Yield the vectors of many clips in blocks that are large enough for fast products."""
+    parts: list[Frames] = []
     frames = 0
     for clip in clips:
         for start in range(0, len(clip), BLOCK_FRAMES):
             part = clip[start : start + BLOCK_FRAMES]
-            if waiting and part.shape[1:] != waiting[0].shape[1:]:
-                raise ValueError(f"vectors of {waiting[0].shape[1]} and of {part.shape[1]} numbers in one set")
-            waiting.append(part)
+            if parts and part.shape[1:] != parts[0].shape[1:]:
+                raise ValueError(f"vectors of {parts[0].shape[1]} and of {part.shape[1]} numbers in one set")
+            parts.append(part)
             frames += len(part)
             if frames >= BLOCK_FRAMES:
-                yield np.concatenate(waiting)
-                waiting, frames = [], 0
-    if waiting:
-        yield np.concatenate(waiting)
+                yield np.concatenate(parts)
+                parts, frames = [], 0
+    if parts:
+        yield np.concatenate(parts)

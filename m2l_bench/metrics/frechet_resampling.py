@@ -1,7 +1,7 @@
-"""How far a Fréchet distance can be trusted: an interval over clips, and the distance extrapolated to infinitely many.
+"""Uncertainty of a Fréchet distance: an interval over clips, and the distance extrapolated to infinitely many clips.
 
-Clips are drawn whole, since the vectors of one clip resemble each other. Where the two sets hold the same clips
-(originals and reconstructions), a clip is drawn from both.
+Whole clips are drawn because the vectors of one clip resemble each other. Where the two sets hold the same clips
+(originals and reconstructions), a clip is drawn from both sets.
 """
 
 from __future__ import annotations
@@ -15,22 +15,27 @@ from numpy.typing import NDArray
 from m2l_bench.metrics.frechet import Frames, GaussianStatistics, Matrix, frechet_distance, from_sums, statistics
 
 Reference = Sequence[Frames] | GaussianStatistics
-"""Clips, or their statistics alone where the clips are not at hand; those are not resampled."""
+"""Clips; or only their statistics, which are not resampled, where the clips are not available."""
 Counts = NDArray[np.int64]
 """How often each clip is drawn, (resamples, clips)."""
 
 RESAMPLES = 200
+"""Number of resamples for an interval."""
 SIZES, DRAWS = 10, 10
-"""Of the extrapolation: how many numbers of clips between half of them and all, and subsets of each."""
+"""Numbers for the extrapolation: sizes of subsets, from half of the clips to all of them, and subsets of each size."""
 MINIMUM_CLIPS = 8
+"""Number of clips below which there is no interval and no extrapolation."""
 SUMS_BYTES, BLOCK_BYTES = 128_000_000, 16_000_000
-"""Bounds on the sums of resampled sets, and on the products of clips, that are in memory at once."""
+"""Most bytes of the sums of resampled sets, and of the products of clips, that are in memory at once."""
 
 
 def resampled_distances(reference: Reference, evaluated: Sequence[Frames], *, paired: bool, seed: int = 0) -> Matrix:
-    """The distance on clips drawn with replacement, (RESAMPLES,); empty for fewer than eight clips.
+    """Compute the distance on clips drawn with replacement, (RESAMPLES,); empty for fewer than eight clips.
 
-    Equal seeds draw equal clips from sets of equal size: differences of two systems on the same clips are paired.
+    Equal seeds draw equal clips from sets of equal size, so differences of two systems on the same clips are paired.
+
+    Args:
+        paired: whether both sets hold the same clips in the same order.
     """
     if len(evaluated) < MINIMUM_CLIPS:
         return np.empty(0)
@@ -44,11 +49,15 @@ def resampled_distances(reference: Reference, evaluated: Sequence[Frames], *, pa
 
 
 def bootstrap_interval(resampled: Matrix, measured: float) -> tuple[float, float]:
-    """95 % interval over clips of a distance, or of a difference of two, from its resamples; NaN where there are none.
+    """Compute the 95 % interval over clips of a distance, or of a difference of two; NaN without resamples.
 
-    Drawing clips with replacement repeats some of them, which by itself raises a Fréchet distance. The percentiles are
-    therefore counted from the mean of the resampled values and set beside the measured one: the interval shows how
-    much the distance depends on the choice of clips, not the bias of a small set.
+    Drawing clips with replacement repeats some of them, which by itself raises a Fréchet distance. Therefore the
+    percentiles are taken relative to the mean of the resampled values and added to the measured value. The interval
+    shows how much the distance depends on the choice of clips, but not the bias of a small set.
+
+    Args:
+        resampled: the values on the resamples.
+        measured: the value on all clips.
     """
     if not len(resampled):
         return float("nan"), float("nan")
@@ -57,12 +66,17 @@ def bootstrap_interval(resampled: Matrix, measured: float) -> tuple[float, float
 
 
 def extrapolated_distance(reference: Reference, evaluated: Sequence[Frames], *, paired: bool, seed: int = 0) -> float:
-    """The distance for infinitely many clips: the intercept of a line through distances of subsets against 1 / size.
+    """Extrapolate the distance to infinitely many clips: the intercept of a line through distances against 1 / size.
 
-    Chong and Forsyth, "Effectively Unbiased FID and Inception Score and where to find them", CVPR 2020; for audio Gui
-    et al., "Adapting Frechet Audio Distance for Generative Music Evaluation", ICASSP 2024. An unpaired reference stays
-    whole. Slightly negative values occur where the distance is near zero. NaN for fewer than eight clips, or where half
-    of them hold fewer vectors than dimensions: the line bends there.
+    The line is fitted to distances of subsets of the clips. An unpaired reference is used as a whole. The result can be
+    slightly negative where the distance is near zero. It is NaN for fewer than eight clips, or where half of them hold
+    no more vectors than dimensions, because the relation is not linear there.
+
+    Sources: Chong and Forsyth, "Effectively Unbiased FID and Inception Score and where to find them", CVPR 2020; for
+    audio Gui et al., "Adapting Frechet Audio Distance for Generative Music Evaluation", ICASSP 2024.
+
+    Args:
+        paired: whether both sets hold the same clips in the same order.
     """
     clips = len(evaluated)
     frames = sum(len(clip) for clip in evaluated)
@@ -76,12 +90,12 @@ def extrapolated_distance(reference: Reference, evaluated: Sequence[Frames], *, 
     if paired and not isinstance(reference, GaussianStatistics):
         references: Iterable[GaussianStatistics] = _resampled(reference, counts)
     else:
-        references = repeat(_whole(reference))
+        references = repeat(_statistics(reference))
     distances = _distances(references, _resampled(evaluated, counts))
     return float(np.polyfit(1 / sizes, distances, 1)[1])
 
 
-def _whole(reference: Reference) -> GaussianStatistics:
+def _statistics(reference: Reference) -> GaussianStatistics:
     return reference if isinstance(reference, GaussianStatistics) else statistics(reference)
 
 
@@ -94,7 +108,7 @@ def _distances(references: Iterable[GaussianStatistics], sets: Iterable[Gaussian
 
 
 def _resampled(clips: Sequence[Frames], counts: Counts) -> Iterator[GaussianStatistics]:
-    """Statistics of each row of counts, in one pass over the clips for as many rows as memory allows."""
+    """Yield the statistics for each row of counts, in one pass over the clips for as many rows as memory allows."""
     shift = clips[0].astype(np.float64).mean(axis=0)
     dim = len(shift)
     group, block = (max(1, limit // (8 * dim * dim)) for limit in (SUMS_BYTES, BLOCK_BYTES))

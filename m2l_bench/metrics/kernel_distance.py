@@ -1,9 +1,9 @@
 """Kernel audio distance (Chung et al., "KAD: No More FAD! An Effective and Efficient Evaluation Metric for Audio
 Generation", arXiv:2502.15602, 2025): the squared maximum mean discrepancy of two sets of vectors.
 
-A hundred times the unbiased estimate of Gretton et al. 2012 with a Gaussian kernel, whose width is the median distance
-between vectors of the reference. About zero for two samples of one distribution, slightly negative by chance, lower is
-better. Unlike a Fréchet distance it has no bias in small sets and takes no shape for granted.
+It is 100 times the unbiased estimate of Gretton et al. 2012 with a Gaussian kernel, whose width is the median distance
+between vectors of the reference. It is about zero for two samples of one distribution, sometimes slightly negative, and
+lower is better. Unlike a Fréchet distance it is not biased in small sets and assumes no shape of the distributions.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from m2l_bench.metrics.frechet import Frames
 
 SCALE = 100.0
+"""Factor of the squared discrepancy."""
 MAXIMUM_FRAMES = 10_000
-"""Of larger sets a random sample is taken: the estimate stays unbiased, and the cost bounded."""
+"""Size of the random sample that is used of larger sets, which bounds the cost; the estimate stays unbiased."""
 WIDTH_FRAMES = 2_000
-"""Vectors of the reference whose distances give the kernel's width."""
+"""Number of vectors of the reference whose distances give the kernel's width."""
 BLOCK = 256
+"""Rows of the kernel matrix that are in memory at once."""
 ROUNDING = 1e-10
 """A squared distance below this part of a vector's squared length is what rounding leaves of equal vectors."""
 
@@ -29,10 +31,13 @@ Vectors = NDArray[np.float64]
 
 
 def kernel_audio_distance(reference: Sequence[Frames], evaluated: Sequence[Frames], seed: int = 0) -> float:
-    """Of two sets of clips, each (frames, dim).
+    """Compute the distance of two sets of clips, each clip (frames, dim).
+
+    Args:
+        seed: decides the samples of large sets.
 
     Raises:
-        ValueError: fewer than two vectors in a set, different dimensions, or a reference whose vectors are all equal.
+        ValueError: a set has fewer than two vectors, the dimensions differ, or most vectors of the reference are equal.
     """
     rng = np.random.default_rng(seed)
     x, y = _sample(reference, rng), _sample(evaluated, rng)
@@ -46,15 +51,15 @@ def kernel_audio_distance(reference: Sequence[Frames], evaluated: Sequence[Frame
 
 
 def _sample(clips: Sequence[Frames], rng: np.random.Generator) -> Vectors:
-    """All vectors in random order, or a uniform sample of them, one clip in memory at a time."""
+    """Take all vectors, or a uniform sample of them, in random order; one clip at a time is in memory."""
     lengths = np.array([len(clip) for clip in clips])
-    chosen = np.sort(rng.permutation(int(lengths.sum()))[:MAXIMUM_FRAMES])
+    indices = np.sort(rng.permutation(int(lengths.sum()))[:MAXIMUM_FRAMES])
     ends = np.cumsum(lengths)
     parts = []
     for clip, start, end in zip(clips, ends - lengths, ends, strict=True):
-        first, last = np.searchsorted(chosen, (start, end))
+        first, last = np.searchsorted(indices, (start, end))
         if last > first:
-            parts.append(clip[chosen[first:last] - start].astype(np.float64))
+            parts.append(clip[indices[first:last] - start].astype(np.float64))
     return rng.permutation(np.concatenate(parts))
 
 

@@ -1,8 +1,8 @@
 """Scale-invariant signal-to-distortion ratio (Le Roux et al., "SDR - half-baked or well done?", ICASSP 2019).
 
-In decibels, from -inf to +inf (an exact copy up to gain), higher is better. Each channel's mean is removed; the
-channels of a clip are one signal with one gain, so that a silent channel does no harm and a mono clip stored as
-stereo scores the same.
+It is in decibels, from -inf to +inf (a copy that is exact up to gain); higher is better. The mean of each channel is
+removed. The channels of a clip are treated as one signal with one gain, so a silent channel does no harm, and a mono
+clip that is stored as stereo has the same value.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from m2l_bench.metrics.base import PairedMetric
 
 
 def si_sdr(reference: Audio, estimate: Audio, sample_rate: int = 0) -> float:
-    """SI-SDR in dB of two arrays (channels, samples) of one shape; the sample rate does not matter.
+    """Compute SI-SDR in dB of two arrays (channels, samples) of the same shape; the sample rate does not matter.
 
     Raises:
-        ValueError: the shapes differ or hold no samples.
-        Undefined: either signal is silent (constant) once its mean is removed.
+        ValueError: the shapes differ, or there are no samples.
+        Undefined: one of the signals is silent (or constant).
     """
     if reference.shape != estimate.shape or reference.size == 0:
-        raise ValueError(f"two arrays of one shape with samples needed, got {reference.shape} and {estimate.shape}")
+        raise ValueError(
+            f"expected two arrays of the same shape, not empty, got {reference.shape} and {estimate.shape}"
+        )
     target = reference.astype(np.float64)
     target = (target - target.mean(axis=-1, keepdims=True)).ravel()
     output = estimate.astype(np.float64)
@@ -35,7 +37,7 @@ def si_sdr(reference: Audio, estimate: Audio, sample_rate: int = 0) -> float:
         raise Undefined("the reconstruction is silent")
     projection = (output @ target / target_energy) * target
     distortion = output - projection
-    # A copy leaves rounding errors of float64 and nothing else: that is an exact copy.
+    # For an exact copy nothing is left but rounding errors of float64.
     if distortion @ distortion <= output_energy * 1e-28:
         return float("inf")
     with np.errstate(divide="ignore"):

@@ -1,8 +1,8 @@
 """ViSQOL 3 in audio mode (Chinen et al., QoMEX 2020): a predicted mean opinion score, 1 to about 4.73, higher is
 better.
 
-Computed by visqol-python, the maintained port of Google's code, on mono at 48 kHz made here (the port neither
-resamples nor folds well). ViSQOL aligns the signals itself and ignores gain and polarity.
+It is computed by visqol-python, the maintained port of Google's code, on mono audio at 48 kHz. This module resamples
+and downmixes, which the port does not do well. ViSQOL aligns the signals itself and ignores gain and polarity.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from m2l_bench.text import one_line
 SAMPLE_RATE = 48_000
 MINIMUM_SECONDS = 1.0
 SILENCE = 1e-5
-"""Root mean square, -100 dB of full scale, below which ViSQOL's score means nothing."""
+"""Root mean square, -100 dB relative to full scale, below which ViSQOL's score has no meaning."""
 
 
 @cache
 def _api() -> Any:
     from visqol import VisqolApi
 
-    # One thread a process: scoring runs a process a core, and threads inside each would only fight for them.
+    # One thread per process: scoring runs one process per core, and more threads would compete for the cores.
     with contextlib.suppress(ImportError):
         import numba
 
@@ -40,14 +40,14 @@ def _api() -> Any:
 
 
 def visqol(reference: Audio, reconstruction: Audio, sample_rate: int) -> float:
-    """MOS-LQO of two arrays (channels, samples) of one shape at `sample_rate`.
+    """Compute MOS-LQO of two arrays (channels, samples) of the same shape at `sample_rate` in Hz.
 
     Raises:
         ValueError: the shapes differ.
-        Undefined: either is silent, shorter than a second, or ViSQOL finds nothing to compare.
+        Undefined: a signal is silent or shorter than a second, or ViSQOL finds nothing to compare.
     """
     if reference.shape != reconstruction.shape:
-        raise ValueError(f"two arrays of one shape needed, got {reference.shape} and {reconstruction.shape}")
+        raise ValueError(f"expected two arrays of the same shape, got {reference.shape} and {reconstruction.shape}")
     if reference.shape[1] < MINIMUM_SECONDS * sample_rate:
         raise Undefined("shorter than the second that ViSQOL needs")
     signals = []

@@ -1,1 +1,1 @@
-"""Pipeline 2: features of a labelled dataset, classifiers on them, runs on disk."""
+"""Probing pipeline: compute features of a labelled dataset, train classifiers on them, and write runs to disk."""

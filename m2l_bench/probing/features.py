@@ -1,10 +1,10 @@
-"""One vector a clip: the time average of an embedding's vectors, what a probe learns from (Section 5.5).
+"""Features that a probe learns from: one vector per clip, the time average of an embedding's vectors (Section 5.5).
 
-CACHE/features/<model>-<identity>/clips/<ab>/<content>.npy       of each clip, by the content of its file
-CACHE/features/<model>-<identity>/matrices/<clips' contents>.npy of a dataset, a row a clip, read without loading it
+CACHE/features/<model>-<identity>/clips/<ab>/<content>.npy       vector of a clip, by the content of its file
+CACHE/features/<model>-<identity>/matrices/<clips' contents>.npy matrix of a dataset, one row per clip, memory-mapped
 
-An interrupted command goes on where it stopped. A clip that cannot be used is named and left out. One shorter than the
-embedding's window is followed by silence up to it: short notes would be missing for some models and not for others.
+An interrupted command goes on where it stopped. A clip that cannot be used is named and left out. A clip that is
+shorter than the embedding's window is padded with silence; otherwise short notes would be missing for some models only.
 """
 
 from __future__ import annotations
@@ -39,29 +39,29 @@ class Features:
     """Feature vectors of a dataset's clips."""
 
     ids: tuple[str, ...]
-    """Clips that have one."""
+    """Ids of the clips that have a vector."""
     path: Path
-    """A float32 array (clips, dim) in the order of `ids`."""
+    """File of a float32 array (clips, dim) in the order of `ids`."""
     failed: dict[str, str]
-    """Clips without one, and why."""
+    """Clips without a vector, with the reasons."""
 
     @property
     def matrix(self) -> Matrix:
-        """Mapped, not loaded: rows come from the disk when they are asked for."""
+        """The array, memory-mapped: rows are read from the disk when they are used."""
         matrix: Matrix = np.load(self.path, mmap_mode="r", allow_pickle=False)
         return matrix
 
 
 def content_hashes(clips: Sequence[Clip], progress: Progress) -> dict[str, str]:
-    """What each clip's audio is known by: SHA-256 of the file, and its section. Without an entry: not readable."""
-    found = {}
+    """Identify each clip's audio by SHA-256 of its file and its section; unreadable clips have no entry."""
+    hashes = {}
     with progress.start("reading", len(clips), 0) as advance:
         for clip in clips:
             section = "" if clip.start_seconds == 0.0 and clip.duration_seconds is None else _section(clip)
-            with contextlib.suppress(OSError):  # why it is not readable is said when it is read
-                found[clip.id] = file_checksum(clip.path) + section
+            with contextlib.suppress(OSError):  # the reason is reported later, when the audio is read
+                hashes[clip.id] = file_checksum(clip.path) + section
             advance()
-    return found
+    return hashes
 
 
 def extract(
@@ -72,11 +72,12 @@ def extract(
     cache: Path,
     progress: Progress,
 ) -> Features:
-    """Features of all clips, computed where they are not in the cache yet.
+    """Compute the features of all clips that are not in the cache, and return the features of all clips.
 
     Args:
-        name: of the model, for people.
-        hashes: as `content_hashes` gives them.
+        name: name of the model, for messages.
+        hashes: results of `content_hashes`.
+        cache: folder of the cache.
 
     Raises:
         UserError: no clip has a feature, or the cache cannot be written.
@@ -103,53 +104,60 @@ def extract(
 
 
 def _vectors(runner: EmbeddingRunner, clips: Sequence[Clip]) -> Iterator[tuple[Clip, Matrix | str]]:
-    """Each clip with its vector (dim,), or the reason why it has none. Neighbours of equal length go together."""
-    waiting: list[tuple[Clip, Mono]] = []
+    """Embed clips; yields each with its vector (dim,), or the reason why it has none.
+
+    Neighbouring clips of equal length are embedded in one batch.
+    """
+    batch: list[tuple[Clip, Mono]] = []
     for clip in clips:
         try:
             if clip.problem:
                 raise BadClip(clip.problem)
             samples, rate = audio_files.read(clip.path, clip.start_seconds, clip.duration_seconds)
-            heard = runner.prepare(_long_enough(samples, rate, runner.embedding.minimum_seconds), rate)
+            mono = runner.prepare(_padded(samples, rate, runner.embedding.minimum_seconds), rate)
         except (BadClip, Undefined) as error:
             yield clip, one_line(error)
             continue
-        if waiting and (len(waiting) == runner.batch_size or len(waiting[0][1]) != len(heard)):
-            yield from _averages(runner, waiting)
-            waiting = []
-        waiting.append((clip, heard))
-    yield from _averages(runner, waiting)
+        if batch and (len(batch) == runner.batch_size or len(batch[0][1]) != len(mono)):
+            yield from _averages(runner, batch)
+            batch = []
+        batch.append((clip, mono))
+    yield from _averages(runner, batch)
 
 
-def _long_enough(samples: Audio, rate: int, seconds: float) -> Audio:
+def _padded(samples: Audio, rate: int, seconds: float) -> Audio:
+    """Pad audio with silence to at least this many seconds."""
     return samples if samples.shape[1] >= seconds * rate else fit_length(samples, math.ceil(seconds * rate))
 
 
-def _averages(runner: EmbeddingRunner, clips: Sequence[tuple[Clip, Mono]]) -> Iterator[tuple[Clip, Matrix | str]]:
-    """Any exception of an adapter is its clip's failure; in a batch each clip is tried again alone."""
-    if not clips:
+def _averages(runner: EmbeddingRunner, batch: Sequence[tuple[Clip, Mono]]) -> Iterator[tuple[Clip, Matrix | str]]:
+    """Embed a batch of clips of equal length, and average each clip's vectors over time.
+
+    Any exception of an adapter is its clip's failure; if a batch fails, each clip is tried again alone.
+    """
+    if not batch:
         return
     try:
-        frames = runner.embed_equal([heard for _, heard in clips])
+        frames = runner.embed_equal([mono for _, mono in batch])
     except UserError:
         raise
     except Exception as error:
-        if len(clips) == 1:
+        if len(batch) == 1:
             expected = isinstance(error, BadClip | Undefined)
-            yield clips[0][0], one_line(error) if expected else f"{type(error).__name__}: {one_line(error)}"
+            yield batch[0][0], one_line(error) if expected else f"{type(error).__name__}: {one_line(error)}"
             return
-        for pair in clips:
-            yield from _averages(runner, [pair])
+        for clip_and_audio in batch:
+            yield from _averages(runner, [clip_and_audio])
         return
-    for (clip, _), vectors in zip(clips, frames, strict=True):
+    for (clip, _), vectors in zip(batch, frames, strict=True):
         yield clip, vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
 
 
 def _write_matrix(path: Path, clips: Sequence[Path]) -> None:
-    """Row by row into a file that gets its name when it is whole.
+    """Write the vectors of clips row by row into a file that gets its name when it is complete.
 
     Raises:
-        UserError: it cannot be written, or a cached vector is damaged.
+        UserError: the file cannot be written, or a cached vector is damaged.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     dim = read_vectors(clips[0]).shape[1]

@@ -1,4 +1,4 @@
-"""What can be probed: embeddings by the names of their cards, and codecs, whose encoders give features."""
+"""Models that can be probed: embeddings, and codecs whose encoders compute features."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Model:
         return self.card.name
 
     def availability(self, weights_dir: Path | None) -> Availability:
-        """Whether it can run here, told without loading it."""
+        """Whether the model can run here, found out without loading it."""
         if isinstance(self.card, EmbeddingCard):
             return adapter_availability(self.card, weights_dir)
         if not _has_features(self.card):
@@ -35,10 +35,10 @@ class Model:
         return availability(self.card, weights_dir)
 
     def load(self, device: str, weights_dir: Path | None) -> EmbeddingRunner:
-        """Ready to run.
+        """Load the model.
 
         Raises:
-            UserError: it is not available, or its weights are damaged.
+            UserError: the model is not available, or its weights are damaged.
         """
         if isinstance(self.card, EmbeddingCard):
             return load_embedding(self.card, device=device, weights_dir=weights_dir)
@@ -46,12 +46,12 @@ class Model:
 
 
 def models_to_probe(cards: Cards, names: Sequence[str]) -> list[Model]:
-    """The models of these names; of none: all embeddings, and all neural codecs with features.
+    """Find the models of these names; without names, all embeddings and all neural codecs with features.
 
-    Where an embedding and a system share a name, it means the embedding.
+    Where an embedding and a system have the same name, it means the embedding.
 
     Raises:
-        UserError: no such model, or one named twice.
+        UserError: there is no such model, or one is named twice.
     """
     systems = {name: card for name, card in cards.systems.items() if name not in cards.embeddings}
     if not names:

@@ -1,4 +1,4 @@
-"""Pipeline 2: features of a labelled dataset, a classifier on them, a run on disk for each model."""
+"""Probing pipeline: compute features of a labelled dataset, train a classifier, and write one run per model to disk."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ from m2l_bench.systems.embedding_runner import EmbeddingRunner
 from m2l_bench.weights.locate import cache_folder
 
 VERSION = "1"
-"""Raise it when the same features begin to give other numbers."""
+"""Version of the probe; raise it when the same features give other numbers than before."""
 PACKAGES = ("m2l-bench", "torch", "numpy", "scikit-learn", "mir_eval", "librosa", "soundfile", "soxr")
-"""Whose versions a manifest keeps."""
+"""Packages whose versions a manifest records."""
 
 Classifier = Literal["mlp", "linear", "knn"]
 
 
 @dataclass(frozen=True)
 class ProbeOptions:
-    """What a command may choose beyond the cards."""
+    """Settings of a command that the cards do not decide."""
 
     out: Path = Path("runs")
     classifier: Classifier = "mlp"
     seeds: int | None = None
-    """How many; None: as the task's card says."""
+    """Number of seeds; None: the task's card decides."""
     fractions: tuple[float, ...] = (1.0,)
-    """Of the training clips."""
+    """Fractions of the training clips, above 0 and up to 1."""
     device: str = "auto"
     weights_dir: Path | None = None
 
 
 @dataclass(frozen=True)
 class ProbePlan:
-    """The dataset and the models of a command, and what cannot be had."""
+    """The dataset and the models of a command, and the models that are not available."""
 
     task: ProbeTaskCard
     dataset: LabelledDataset
@@ -65,14 +65,14 @@ class ProbePlan:
 
 @dataclass
 class ProbeOutcome:
-    """What became of one model."""
+    """Result of one model."""
 
     model: str
     folders: list[Path] = field(default_factory=list)
-    """Runs, one a fraction of the training set."""
+    """Folders of the runs, one per fraction of the training set."""
     failed: dict[str, str] = field(default_factory=dict)
     problem: str = ""
-    """Why it could not be probed at all."""
+    """Why the model could not be probed at all; empty if it could."""
 
 
 def make_probe_plan(
@@ -80,9 +80,13 @@ def make_probe_plan(
 ) -> ProbePlan:
     """Load the dataset and sort models into those that can run here and those that cannot.
 
+    Args:
+        data: folder of the dataset; None: its folder in the cache.
+        skip_unavailable: leave out models that cannot run here; otherwise they are an error.
+
     Raises:
-        UserError: the dataset is not there or cannot be split, a metric has no such name or does not fit its labels,
-        or, unless `skip_unavailable`, a model is unavailable.
+        UserError: the dataset is not there or cannot be split, there is no metric of a name or it does not fit the
+            labels, or a model is unavailable and `skip_unavailable` is false.
     """
     dataset: LabelledDataset = load_dataset(task, data)
     fitting = [name for name, metric in METRICS.items() if metric.multilabel == dataset.multilabel]
@@ -98,10 +102,10 @@ def make_probe_plan(
 
 
 def probe(plan: ProbePlan, options: ProbeOptions, progress: Progress | None = None) -> list[ProbeOutcome]:
-    """Carry a plan out, model by model; what is on disk already is not done again.
+    """Carry out a plan, model by model. What is finished on disk is not done again.
 
     Raises:
-        UserError: nothing can be written (any more); finished clips and models are safe.
+        UserError: a file cannot be written; finished clips and models are safe.
     """
     progress = progress or Quiet()
     hashes = content_hashes(plan.dataset.clips, progress)
@@ -120,8 +124,8 @@ def _probe_model(
         for fraction in options.fractions:
             key = _key(plan, model, runner, features, hashes, options, fraction)
             name = folder_name(key, plan.task.probe.seeds)
-            made = origin(PACKAGES, device)
-            with open_probe(options.out, key, name, plan.task, model.card, made, runner.former_identity) as run:
+            provenance = origin(PACKAGES, device)
+            with open_probe(options.out, key, name, plan.task, model.card, provenance, runner.former_identity) as run:
                 if not run.finished:
                     run.write(*_measure(plan, model, features, key, device, progress))
                 outcome.folders.append(run.folder)
@@ -133,26 +137,26 @@ def _probe_model(
 def _measure(
     plan: ProbePlan, model: Model, features: Features, key: ProbeKey, device: str, progress: Progress
 ) -> tuple[ProbeItems, Scores, ProbeResults]:
-    """Train, test, and what is to be written: items, scores, results."""
+    """Train and test, and return what the run stores: items, scores, results."""
     data = plan.dataset
     parts, clips = _parts(data, features)
     train, validation, test = parts["train"], parts["validation"], parts["test"]
-    chosen = subset(train.labels, key.fraction)
-    train = Part(train.features, train.rows[chosen], train.labels[chosen], train.classes)
+    positions = subset(train.labels, key.fraction)
+    train = Part(train.features, train.rows[positions], train.labels[positions], train.classes)
     truths = {split: Truth(data.classes, part.labels) for split, part in parts.items()}
     settings = key.settings
     histories: list[SeedHistory] = []
     if key.classifier == "knn":
         scores = neighbour_scores(train, test, settings.neighbours)
     else:
-        decide = roc_auc if data.multilabel else accuracy
+        validation_metric = roc_auc if data.multilabel else accuracy
         with progress.start(f"{model.name}: training", settings.epochs, 0) as advance:
             fitted = fit(
                 train,
                 validation,
                 settings,
                 list(range(key.seeds)),
-                lambda found: decide(truths["validation"], found),
+                lambda predictions: validation_metric(truths["validation"], predictions),
                 device=device,
                 on_epoch=advance,
             )
@@ -160,7 +164,7 @@ def _measure(
         histories = [history.stored for history in fitted.histories]
     test_items = [ProbeItem(id=clip.id, labels=list(clip.labels)) for clip in clips["test"]]
     items = ProbeItems(classes=list(data.classes), multilabel=data.multilabel, items=test_items)
-    gaps = empty_classes([clip for some in clips.values() for clip in some], data.classes)
+    gaps = empty_classes([clip for split_clips in clips.values() for clip in split_clips], data.classes)
     results = ProbeResults(
         metrics={name: _result(name, truths["test"], scores) for name in plan.task.metrics},
         resamples=RESAMPLES,
@@ -181,10 +185,10 @@ def _result(name: str, truth: Truth, scores: Scores) -> MetricResult:
 
 
 def _parts(data: LabelledDataset, features: Features) -> tuple[dict[Split, Part], dict[Split, list[LabelledClip]]]:
-    """Each split: rows of the matrix with labels; and its clips.
+    """Make the part of each split, rows of the feature matrix with labels, and list the clips of each split.
 
     Raises:
-        UserError: a split is empty, or nothing can be learnt or told from its labels.
+        UserError: a split is empty, or its labels cannot be scored.
     """
     row = {id: i for i, id in enumerate(features.ids)}
     matrix = features.matrix

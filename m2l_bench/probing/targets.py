@@ -1,4 +1,4 @@
-"""Features and labels of a part of a dataset, in the form a classifier takes; and parts of a training set."""
+"""Features and labels of a part of a dataset, in the form that a classifier takes, and subsets of a training set."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Labels = NDArray[np.int64]
-"""(items,) number of the class; or (items, tags) zeros and ones."""
+"""Numbers of the classes, (items,), or zeros and ones of the tags, (items, tags)."""
 
 FRACTION_SEED = 0
 
@@ -26,10 +26,11 @@ class Part:
     """Some clips of a dataset: rows of its feature matrix, which is read a batch at a time."""
 
     features: NDArray[np.float32]
-    """(clips, dim) of the whole dataset, mapped from disk."""
+    """Features of the whole dataset, (clips, dim), memory-mapped."""
     rows: NDArray[np.int64]
+    """Rows of `features` that belong to this part, (items,)."""
     labels: Labels
-    """Of these rows."""
+    """Labels of these rows."""
     classes: int
 
     def __len__(self) -> int:
@@ -40,25 +41,25 @@ class Part:
         return self.labels.ndim == 2
 
     def batches(self, size: int, order: NDArray[np.int64] | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Features (batch, dim) and labels, in `order`; the last batch may be smaller."""
+        """Yield features (batch, dim) and labels, in `order`; the last batch may be smaller."""
         import torch
 
         order = np.arange(len(self)) if order is None else order
         for first in range(0, len(order), size):
-            chosen = order[first : first + size]
-            labels = torch.from_numpy(self.labels[chosen])
+            positions = order[first : first + size]
+            labels = torch.from_numpy(self.labels[positions])
             yield (
-                torch.from_numpy(np.asarray(self.features[self.rows[chosen]], np.float32)),
+                torch.from_numpy(np.asarray(self.features[self.rows[positions]], np.float32)),
                 labels.float() if self.multilabel else labels,
             )
 
     def whole(self) -> NDArray[np.float32]:
-        """All features of the part, in memory: (items, dim)."""
+        """Load all features of the part, (items, dim)."""
         return np.asarray(self.features[self.rows], np.float32)
 
 
 def encode(clips: Sequence[LabelledClip], classes: Sequence[str], multilabel: bool) -> Labels:
-    """Labels of clips as numbers."""
+    """Convert the labels of clips to numbers."""
     number = {label: i for i, label in enumerate(classes)}
     if not multilabel:
         return np.array([number[clip.labels[0]] for clip in clips], np.int64)
@@ -69,15 +70,19 @@ def encode(clips: Sequence[LabelledClip], classes: Sequence[str], multilabel: bo
 
 
 def subset(labels: Labels, fraction: float, seed: int = FRACTION_SEED) -> NDArray[np.int64]:
-    """Positions of a random part of a training set, sorted; smaller fractions are parts of larger ones.
+    """Choose a random subset of a training set; a smaller fraction gives a subset of a larger one.
 
-    Of each class the fraction is taken, rounded up, so that none is empty; of clips with tags simply the fraction.
+    The fraction is taken of each class and rounded up, so that no class is empty; of clips with tags it is taken of all
+    clips.
+
+    Returns:
+        positions of the clips, sorted.
 
     Raises:
-        ValueError: a fraction that is not above 0 and at most 1.
+        ValueError: the fraction is not above 0 and at most 1.
     """
     if not 0 < fraction <= 1:
-        raise ValueError(f"a fraction lies above 0 and is at most 1, not {fraction:g}")
+        raise ValueError(f"a fraction is above 0 and at most 1, not {fraction:g}")
     shuffled = np.random.default_rng(seed).permutation(len(labels))
-    groups = [shuffled] if labels.ndim == 2 else [shuffled[labels[shuffled] == one] for one in np.unique(labels)]
+    groups = [shuffled] if labels.ndim == 2 else [shuffled[labels[shuffled] == label] for label in np.unique(labels)]
     return np.sort(np.concatenate([group[: math.ceil(fraction * len(group) - 1e-9)] for group in groups]))

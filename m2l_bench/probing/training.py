@@ -1,8 +1,8 @@
 """Training of a probe as mir_ref does it with Keras: Adam, early stopping on the validation loss, best epoch kept.
 
-What counts as Keras counts: the penalty belongs to the loss, also to the validation loss; a seed stops after `patience`
-epochs without a lower one; the epoch whose weights are kept is the first with the best validation score. Otherwise
-than mir_ref the last, incomplete batch of an epoch is used.
+As in Keras, the penalty is part of the loss and of the validation loss; a seed stops after `patience` epochs without a
+lower validation loss; and the weights that are kept are those of the first epoch with the best validation score. Unlike
+mir_ref, the last, incomplete batch of an epoch is used.
 """
 
 from __future__ import annotations
@@ -25,36 +25,36 @@ from m2l_bench.runs.schema import SeedHistory
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-7
-"""Keras' Adam, added to the root of the squares before their bias is corrected."""
+"""Epsilon of Keras' Adam, which adds it to the root of the squares before their bias is corrected."""
 BATCH_SEED = 0
-"""Of the order of training clips, one for all seeds."""
+"""Random seed of the order of training clips, the same for all seeds of the probe."""
 
 FEW_WEIGHTS = 1_000_000
-"""Of the first layer of all seeds. Below, threads wait for each other longer than they work: one is faster."""
+"""Number of weights in the first layers of all seeds below which one thread is faster than several."""
 
 Scores = NDArray[np.float32]
 Score = Callable[[Scores], float]
-"""(items, classes) -> validation score of a seed, higher is better; NaN where it has none."""
+"""Validation score of a seed, from probabilities (items, classes): higher is better, NaN if it is undefined."""
 
 
 @dataclass
 class History:
-    """What a seed went through."""
+    """Training curves of one seed, by epoch."""
 
     loss: list[float] = field(default_factory=list)
-    """Of training batches, without penalty, the mean of each epoch."""
+    """Mean loss of the training batches, without penalty."""
     validation_loss: list[float] = field(default_factory=list)
-    """With penalty."""
+    """Validation loss, with penalty."""
     validation_score: list[float] = field(default_factory=list)
     best_epoch: int = 0
-    """From 1; 0: none yet."""
+    """Number of the best epoch, from 1; 0: there is none yet."""
 
     @property
     def epochs(self) -> int:
         return len(self.validation_loss)
 
     def waited(self) -> int:
-        """Epochs since the lowest validation loss."""
+        """Number of epochs since the lowest validation loss."""
         lowest, at = math.inf, 0
         for epoch, loss in enumerate(self.validation_loss, start=1):
             if loss < lowest:
@@ -62,7 +62,7 @@ class History:
         return self.epochs - at
 
     def note(self, loss: float, validation_loss: float, score: float) -> bool:
-        """Add an epoch; whether its score is the best so far."""
+        """Add an epoch, and return whether its score is the best so far."""
         best = self.validation_score[self.best_epoch - 1] if self.best_epoch else -math.inf
         self.loss.append(loss)
         self.validation_loss.append(validation_loss)
@@ -74,7 +74,7 @@ class History:
 
     @property
     def stored(self) -> SeedHistory:
-        """What a probe's results keep of it."""
+        """The form in which a probe's results store the curves."""
         return SeedHistory(
             epochs=self.epochs,
             best_epoch=self.best_epoch,
@@ -94,7 +94,7 @@ class Fitted:
     device: str
 
     def scores(self, part: Part) -> Scores:
-        """Probabilities (seeds, items, classes)."""
+        """Compute probabilities (seeds, items, classes)."""
         batches = [self.network.probabilities(x.to(self.device)).cpu() for x, _ in part.batches(self.batch_size)]
         scores: Scores = torch.cat(batches, dim=1).numpy()
         return scores
@@ -113,11 +113,12 @@ def fit(
     """Train a network for each seed. The result depends on its arguments alone.
 
     Args:
-        seeds: of the first weights.
-        score: what decides which epoch is kept.
+        seeds: random seeds of the initial weights.
+        score: validation score that decides which epoch is kept.
+        on_epoch: called after each epoch.
 
     Raises:
-        UserError: a seed's loss is not a number from the first epoch on.
+        UserError: a seed has no finite validation score in any epoch.
     """
     widths = [train.features.shape[1], *settings.hidden, train.classes]
     network = SeedStack(widths, seeds, train.multilabel, device)
@@ -135,7 +136,7 @@ def _fit(
     device: str,
     on_epoch: Callable[[], None],
 ) -> list[History]:
-    """Train; the network has the weights of each seed's best epoch then."""
+    """Train the network in place; afterwards it has the weights of each seed's best epoch."""
     count = network.seeds
     best = [parameter.detach().clone() for parameter in network.parameters]
     adam = KerasAdam(network, settings)
@@ -152,12 +153,12 @@ def _fit(
                     part = network.part(parameter.detach(), index, torch.tensor([i]))
                     network.put(best[index], index, torch.tensor([seed]), part)
         on_epoch()
-        still = [i for i, seed in enumerate(running) if histories[seed].waited() < settings.patience]
-        if not still:
+        unfinished = [i for i, seed in enumerate(running) if histories[seed].waited() < settings.patience]
+        if not unfinished:
             break
-        if len(still) < len(running):
-            adam.keep(torch.tensor(still))
-            running = [running[i] for i in still]
+        if len(unfinished) < len(running):
+            adam.keep(torch.tensor(unfinished))
+            running = [running[i] for i in unfinished]
     if not all(history.best_epoch for history in histories):
         raise UserError("training came to no numbers: the features may be too large, or --data of another kind")
     network.parameters = best
@@ -166,6 +167,7 @@ def _fit(
 
 @contextmanager
 def _fitting_threads(network: SeedStack) -> Iterator[None]:
+    """Use a single thread while training a small network."""
     threads = torch.get_num_threads()
     if network.kernels[0].numel() < FEW_WEIGHTS:
         torch.set_num_threads(1)
@@ -176,7 +178,7 @@ def _fitting_threads(network: SeedStack) -> Iterator[None]:
 
 
 class KerasAdam:
-    """Keras' Adam on all parameters of a stack, with its L2 penalty, and for part of the seeds when others are done."""
+    """Keras' Adam with L2 penalty on all parameters of a stack; seeds that have stopped can be removed."""
 
     def __init__(self, network: SeedStack, settings: ProbeSettings) -> None:
         self.network = network
@@ -187,22 +189,22 @@ class KerasAdam:
     def step(self) -> None:
         """Apply the gradients of the last `backward`."""
         self.steps += 1
-        # PyTorch adds its epsilon after the bias is corrected: the same number elsewhere.
+        # PyTorch adds epsilon after the bias correction, so Keras' epsilon is converted.
         self.adam.param_groups[0]["eps"] = EPSILON / math.sqrt(1 - BETAS[1] ** self.steps)
         self.adam.step()
 
-    def keep(self, chosen: Tensor) -> None:
-        """Go on with these seeds alone."""
+    def keep(self, seeds: Tensor) -> None:
+        """Go on with only these seeds, by their positions in the stack."""
         states = [self.adam.state[parameter] for parameter in self.network.parameters]
         parts = [
             {
-                name: self.network.part(state[name], index, chosen) if name.startswith("exp_avg") else state[name]
+                name: self.network.part(state[name], index, seeds) if name.startswith("exp_avg") else state[name]
                 for name in state
             }
             for index, state in enumerate(states)
         ]
         self.network.parameters = [
-            self.network.part(parameter.detach(), index, chosen).requires_grad_()
+            self.network.part(parameter.detach(), index, seeds).requires_grad_()
             for index, parameter in enumerate(self.network.parameters)
         ]
         self.adam = self._new()
@@ -223,7 +225,7 @@ class KerasAdam:
 def _epoch(
     network: SeedStack, adam: KerasAdam, train: Part, order: Tensor, batch_size: int, device: str
 ) -> NDArray[np.float64]:
-    """One pass over the training clips; the mean loss of each seed without penalty."""
+    """Train for one epoch, and return the mean loss of each seed without penalty, (seeds,)."""
     total = np.zeros(network.seeds)
     for x, y in train.batches(batch_size, order.numpy()):
         losses = network.backward(x.to(device), y.to(device))
@@ -235,7 +237,7 @@ def _epoch(
 def _validate(
     network: SeedStack, part: Part, settings: ProbeSettings, device: str
 ) -> tuple[NDArray[np.float64], Scores]:
-    """Losses with penalty (seeds,) and probabilities (seeds, items, classes)."""
+    """Compute losses with penalty, (seeds,), and probabilities, (seeds, items, classes)."""
     total, scores = torch.zeros(network.seeds, dtype=torch.float64), []
     with torch.no_grad():
         for x, y in part.batches(settings.batch_size):

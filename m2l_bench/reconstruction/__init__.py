@@ -1,1 +1,1 @@
-"""Pipeline 1: run systems over a dataset, score each clip, leave runs on disk."""
+"""Reconstruction pipeline: run systems over a dataset, score each clip, and write runs to disk."""

@@ -1,4 +1,4 @@
-"""Pipeline 1: run systems over a dataset, score each clip, leave a run on disk."""
+"""Reconstruction pipeline: run systems over a dataset, score each clip, and write one run per system to disk."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from m2l_bench import audio as audio_files
 from m2l_bench.audio import Audio
+from m2l_bench.boundary import reason_of
 from m2l_bench.cards import SystemCard
 from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.datasets.base import Clip
@@ -30,15 +31,15 @@ from m2l_bench.systems.codec_runner import CodecRunner, Cost
 from m2l_bench.systems.devices import torch_device
 from m2l_bench.systems.embedding_runner import load_embedding
 from m2l_bench.systems.loading import load_system, system_versions
-from m2l_bench.text import one_line
 from m2l_bench.weights.locate import cache_folder
 
 PACKAGES = ("m2l-bench", "torch", "numpy", "scipy", "soundfile", "soxr", "visqol-python")
+"""Packages whose versions a manifest records."""
 
 
 @dataclass
 class Outcome:
-    """What became of one system."""
+    """Result of one system."""
 
     system: str
     folder: Path
@@ -47,17 +48,16 @@ class Outcome:
     missing: dict[str, str] = field(default_factory=dict)
     already_done: int = 0
     started_because: str = ""
-    """Why the run is a new one beside an earlier run of the same name; empty if it is not."""
+    """Why a new run was started beside an earlier run of the same name; empty if none was."""
     problem: str = ""
-    """Why the system could not run at all."""
+    """Why the system could not run at all; empty if it could."""
 
 
 def reconstruct(plan: Plan, settings: Settings, progress: Progress | None = None) -> list[Outcome]:
-    """Carry a plan out, system by system; what is on disk already is not done again.
+    """Carry out a plan, system by system. Clips that are finished on disk are not done again.
 
     Raises:
-        UserError: weights are damaged, the reference is unusable, or nothing can be written (any more); finished clips
-            are safe.
+        UserError: weights are damaged, the reference is unusable, or a file cannot be written; finished clips are safe.
     """
     progress = progress or Quiet()
     device, jobs = torch_device(settings.device), settings.jobs or default_jobs()
@@ -86,8 +86,9 @@ def _run_system(
             device=torch_device(settings.device),
             weights_dir=settings.weights_dir,
         )
-    except UserError as error:
-        return Outcome(card.name, settings.out / key.dataset / key.folder, problem=str(error))
+    except Exception as error:
+        problem = str(error) if isinstance(error, UserError) else reason_of(error)
+        return Outcome(card.name, settings.out / key.dataset / key.folder, problem=problem)
     if isinstance(system, CodecRunner):
         key = replace(key, weights_sha256=system.weights_sha256)
     sources = {id: [clip.path] for id, clip in clips.items()}
@@ -108,7 +109,7 @@ def _run_system(
         if todo:
             run.add_session(_session(plan, settings))
             with progress.start(card.name, len(clips), outcome.already_done) as advance:
-                for row in _measure(run, system, todo, sources, plan, settings, embedders):
+                for row in _measure_clips(run, system, todo, sources, plan, settings, embedders):
                     run.append(row)
                     advance()
             run.finish_session(now())
@@ -128,7 +129,7 @@ def _is_done(run: Run, clip_id: str, plan: Plan, embedders: Sequence[Embedder]) 
     return all(embedder.is_done(run.folder, row) for embedder in embedders)
 
 
-def _measure(
+def _measure_clips(
     run: Run,
     system: CodecRunner | Reconstructor,
     clips: Sequence[Clip],
@@ -137,7 +138,7 @@ def _measure(
     settings: Settings,
     embedders: Sequence[Embedder],
 ) -> Iterator[Row]:
-    """Reconstruct and embed here, one clip at a time, and score in workers."""
+    """Reconstruct and embed in this process, one clip at a time, and score in workers; yields finished rows."""
     keep_audio = plan.task.keep_audio if settings.keep_audio is None else settings.keep_audio
     unusable: list[Row] = []
 
@@ -145,23 +146,25 @@ def _measure(
         for clip in clips:
             row = Row(id=clip.id)
             try:
-                original, rate = _read(clip, row)
+                original, rate = _read_original(clip, row, settings.accept_truncated)
                 row.source_sha256, row.recording_sha256 = _hashes(sources[clip.id])
                 row.source_stat = _stat(sources[clip.id])
                 reconstruction, cost = _reconstruct_clip(system, clip.id, original, rate)
                 for embedder in embedders:
                     embedder.embed(run.folder, row, original, reconstruction, rate)
-            except BadClip as error:
+            except UserError:
+                raise
+            except Exception as error:
                 row.status = "missing" if isinstance(error, MissingRecording) else "failed"
-                row.reason = str(error)
+                row.reason = reason_of(error)
                 unusable.append(row)
                 continue
             row = row.model_copy(update=dict(cost))
             if keep_audio:
-                row.audio = run.save_audio(clip.id, audio_files.flac_bytes(reconstruction, rate))
+                _keep_audio(run, row, reconstruction, rate)
             yield row, original, reconstruction, rate, plan.paired_metrics
 
-    for row in map_unordered(_scored, tasks(), settings.jobs or default_jobs()):
+    for row in map_unordered(_score, tasks(), settings.jobs or default_jobs(), _lost):
         yield from _drain(unusable)
         yield row
     yield from _drain(unusable)
@@ -172,11 +175,33 @@ def _drain(rows: list[Row]) -> Iterator[Row]:
         yield rows.pop(0)
 
 
-def _read(clip: Clip, row: Row) -> tuple[Audio, int]:
-    """The original, clipped to full scale as playback would; notes its properties in the row."""
+def _keep_audio(run: Run, row: Row, reconstruction: Audio, rate: int) -> None:
+    """Write a reconstruction beside the rows; where that is not possible, the row says why."""
+    try:
+        content, suffix = audio_files.encode(reconstruction, rate)
+    except Exception as error:
+        row.notes["audio"] = reason_of(error)
+    else:
+        row.audio = run.save_audio(row.id, content, suffix)
+
+
+def _read_original(clip: Clip, row: Row, accept_truncated: bool) -> tuple[Audio, int]:
+    """Read the original, clipped to full scale as in playback, and note its properties in the row.
+
+    Returns:
+        audio (channels, samples), and its sample rate in Hz.
+
+    Raises:
+        BadClip: the clip cannot be used.
+    """
     if clip.problem:
         raise BadClip(clip.problem)
-    original, rate = audio_files.read(clip.path, clip.start_seconds, clip.duration_seconds)
+    original, rate = audio_files.read(
+        clip.path, clip.start_seconds, clip.duration_seconds, accept_truncated=accept_truncated
+    )
+    if accept_truncated and clip.duration_seconds is None:
+        stated = audio_files.stated_samples(clip.path)
+        row.missing_samples = max(0, stated - original.shape[1]) or None if stated else None
     row.sample_rate, row.channels = rate, original.shape[0]
     row.clipped_samples = int(np.count_nonzero(np.abs(original) > 1.0))
     return np.clip(original, -1.0, 1.0), rate
@@ -185,26 +210,27 @@ def _read(clip: Clip, row: Row) -> tuple[Audio, int]:
 def _reconstruct_clip(
     system: CodecRunner | Reconstructor, clip_id: str, original: Audio, rate: int
 ) -> tuple[Audio, Cost]:
-    """Any exception of an adapter is this clip's failure, not the run's."""
-    try:
-        if isinstance(system, CodecRunner):
-            reconstruction = system.reconstruct(clip_id, original, rate)
-            return reconstruction.audio, reconstruction.cost
-        return system.reconstruct(clip_id, original, rate), Cost()
-    except (BadClip, UserError):
-        raise
-    except Exception as error:
-        raise BadClip(f"{type(error).__name__}: {one_line(error)}") from error
+    """Reconstruct one clip: the audio at the clip's rate, and what it took."""
+    if isinstance(system, CodecRunner):
+        reconstruction = system.reconstruct(clip_id, original, rate)
+        return reconstruction.audio, reconstruction.cost
+    return system.reconstruct(clip_id, original, rate), Cost()
 
 
-def _scored(row: Row, original: Audio, reconstruction: Audio, rate: int, metrics: Sequence[str]) -> Row:
-    """Score in a worker. Whatever a metric trips over is this clip's failure, not the run's."""
+def _score(row: Row, original: Audio, reconstruction: Audio, rate: int, metrics: Sequence[str]) -> Row:
+    """Score a clip in a worker. Any exception of a metric is noted in the row: this clip fails, and the run goes on."""
     try:
         score(row, original, reconstruction, rate, metrics)
     except BadClip as error:
         row.status, row.reason = "failed", str(error)
     except Exception as error:
-        row.status, row.reason = "failed", f"scoring: {type(error).__name__}: {one_line(error)}"
+        row.status, row.reason = "failed", f"scoring: {reason_of(error)}"
+    return row
+
+
+def _lost(row: Row, *_: object) -> Row:
+    """Note that scoring this clip ended its worker."""
+    row.status, row.reason = "failed", "scoring: its process was killed by a signal (a crash, or no memory left)"
     return row
 
 
@@ -228,18 +254,19 @@ def _key(plan: Plan, card: SystemCard, settings: Settings, embedders: Sequence[E
 
 
 def _stat(paths: Sequence[Path]) -> str:
+    """Sizes and modification times of files, in the form that rows store."""
     stats = [path.stat() for path in paths]
     return ",".join(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)
 
 
 def _hashes(paths: Sequence[Path]) -> tuple[str, str | None]:
-    """SHA-256 of the original and, where there is one, of the recording."""
+    """SHA-256 of the original and, if there is one, of the recording."""
     original, *recording = map(file_checksum, paths)
     return original, recording[0] if recording else None
 
 
 def _same_sources(row: Row, paths: Sequence[Path]) -> bool:
-    """Size and time tell quickly; a file that was only copied or touched is recognised by its content."""
+    """Whether the files are those of the row, by size and time; a file that was copied or touched, by its content."""
     try:
         return _stat(paths) == row.source_stat or _hashes(paths) == (row.source_sha256, row.recording_sha256)
     except OSError:

@@ -1,4 +1,4 @@
-"""What a `reconstruct` command is going to do, known before anything is computed."""
+"""The plan of a `reconstruct` command: what it is going to do, known before anything is computed."""
 
 from __future__ import annotations
 
@@ -18,26 +18,29 @@ from m2l_bench.systems.loading import availability
 
 @dataclass(frozen=True)
 class Settings:
-    """What a command may choose beyond the cards."""
+    """Settings of a command that the cards do not decide."""
 
     out: Path = Path("runs")
     seed: int = 0
     steps: int | None = None
     device: str = "auto"
     jobs: int = 0
-    """Worker processes for scoring; 0: one a core."""
+    """Number of worker processes for scoring; 0: one per core."""
     limit: int | None = None
+    """Number of clips to use, the first ones; None: all."""
+    accept_truncated: bool = False
+    """Measure what is there of an original that holds less than its header states."""
     keep_audio: bool | None = None
-    """Write reconstructions as FLAC; None: as the task's card says."""
+    """Whether to write reconstructions as FLAC; None: the task's card decides."""
     weights_dir: Path | None = None
-    """Where files of weights lie, looked into before the caches."""
+    """Folder of weights, searched before the caches."""
     reference: Path | None = None
-    """What metrics of sets hold systems against, a folder or a file of statistics; None: the originals of the clips."""
+    """Reference of the set metrics, a folder or a file of statistics; None: the originals of the clips."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Systems, clips and metrics of a command, and what cannot be had."""
+    """Systems, clips and metrics of a command, and what is not available."""
 
     task: TaskCard
     dataset: Dataset
@@ -62,11 +65,13 @@ def make_plan(
     """Load the dataset and sort systems and metrics into those that can run here and those that cannot.
 
     Args:
-        embeddings: cards of the networks that metrics of sets name.
+        data: folder of the task's audio.
+        skip_unavailable: leave out systems that cannot run here; otherwise they are an error.
+        embeddings: cards of the networks that set metrics use.
 
     Raises:
-        UserError: the dataset is not there, a metric has no such name, or, unless `skip_unavailable`, a system is
-        unavailable.
+        UserError: the dataset is not there, there is no metric of a name, or a system is unavailable and
+            `skip_unavailable` is false.
     """
     set_metrics, not_measured = _set_metrics(task, embeddings, settings.weights_dir)
     dataset: Dataset = load_dataset(task, data)
@@ -74,7 +79,7 @@ def make_plan(
     notes = list(dataset.notes)
     for clip in dataset.clips:
         if clip.id in clips:
-            notes.append(f"the id {clip.id!r} is there twice: only its first clip is used")
+            notes.append(f"two clips have the id {clip.id!r}: only the first is used")
         else:
             clips[clip.id] = clip
     selected = tuple(clips.values())[: settings.limit]
@@ -87,16 +92,16 @@ def make_plan(
         fixed = [card.name for card, state in states if state and card.steps is None]
         if fixed:
             notes.append(f"--steps does not apply to {', '.join(fixed)}")
-    chosen = Dataset(selected, dataset.label, dataset.root, dataset.missing, dataset.notes)
+    limited = Dataset(selected, dataset.label, dataset.root, dataset.missing, dataset.notes)
     available = tuple(card for card, state in states if state)
     paired = tuple(name for name in task.metrics if name in PAIRED)
-    return Plan(task, chosen, available, unavailable, paired, set_metrics, not_measured, tuple(notes))
+    return Plan(task, limited, available, unavailable, paired, set_metrics, not_measured, tuple(notes))
 
 
 def _set_metrics(
     task: TaskCard, embeddings: Mapping[str, EmbeddingCard], weights_dir: Path | None
 ) -> tuple[tuple[tuple[SetMetric, EmbeddingCard], ...], dict[str, Availability]]:
-    """The task's metrics of sets that can be measured here, and those that cannot."""
+    """Find the task's set metrics that can be measured here, with their embeddings, and those that cannot."""
     measured, not_measured = [], {}
     for name in task.metrics:
         if name in PAIRED:

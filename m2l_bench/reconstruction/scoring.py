@@ -1,4 +1,4 @@
-"""Scores one reconstruction against its original. Runs in worker processes, so it imports no model."""
+"""Scoring of one reconstruction against its original. It runs in worker processes, so it imports no model."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ LEAST_SECONDS = 0.1
 
 
 def score(row: Row, reference: Audio, reconstruction: Audio, sample_rate: int, metrics: Sequence[str]) -> None:
-    """Note in the row each metric, or why it has no value, and both lengths in samples.
+    """Write each metric, or the reason why it has no value, and both lengths in samples into the row.
 
-    The common length is compared; if only one of the two is mono, both are folded to mono.
+    Only the common length is compared. If only one of the two is mono, the other is mixed down to mono.
 
     Raises:
         BadClip: the reconstruction is empty, or has another number of channels (above one) than the original.

@@ -1,4 +1,4 @@
-"""Metrics of a whole system in a run: vectors of each clip while its audio is in memory, distances at the end."""
+"""Set metrics in a run: vectors of each clip are computed while its audio is in memory, distances at the end."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from m2l_bench.text import one_line
 
 @dataclass(frozen=True)
 class Embedder:
-    """A metric of sets, with the network that makes its vectors."""
+    """A set metric, with the network that computes its vectors."""
 
     metric: SetMetric
     runner: EmbeddingRunner
 
     def paths(self, run: Path, row: Row) -> tuple[Path, Path]:
-        """Where the vectors of a clip's original and of its reconstruction lie."""
+        """Paths of the vectors of a clip's original and of its reconstruction."""
         original = f"{file_name(row.id)}-{(row.source_sha256 or '')[:12]}.npy"
         return (
             self.runner.store(run.parent / "_originals", self.metric.embedding) / original,
@@ -39,13 +39,13 @@ class Embedder:
         )
 
     def is_done(self, run: Path, row: Row) -> bool:
-        """Whether the clip's vectors are there, or the reason why it has none."""
+        """Whether the clip's vectors exist, or its row has the reason why it has none."""
         if row.note(self.metric.column):
             return True
         return has_vectors(row, self.metric.name) and all(path.is_file() for path in self.paths(run, row))
 
     def embed(self, run: Path, row: Row, original: Audio, reconstruction: Audio, sample_rate: int) -> None:
-        """Write the clip's vectors, and note in its row how many they are, or why there are none.
+        """Write the clip's vectors, and note their number in its row, or the reason why there are none.
 
         Raises:
             BadClip: the network gives no numbers for this audio.
@@ -66,36 +66,38 @@ def measure_distances(
     runs: Sequence[Path], embedders: Sequence[Embedder], references: References, jobs: int, progress: Progress
 ) -> None:
     """Bring `distances.json` of each run up to date with its rows."""
-    tasks = list(_outdated(runs, embedders, references))
+    tasks = list(_outdated_distances(runs, embedders, references))
     if not tasks:
         return
     with progress.start("distances", len(tasks), 0) as advance:
-        for run, metric, distance in map_unordered(_measured, tasks, min(jobs, len(tasks))):
+        for run, metric, distance in map_unordered(_measure_task, tasks, min(jobs, len(tasks))):
             write_distance(run, references.label, metric, distance)
             advance()
 
 
-def _outdated(runs: Sequence[Path], embedders: Sequence[Embedder], references: References) -> Iterator[tuple[Any, ...]]:
+def _outdated_distances(
+    runs: Sequence[Path], embedders: Sequence[Embedder], references: References
+) -> Iterator[tuple[Any, ...]]:
     for run in runs:
         rows = read_rows(run)
         stored = read_all_distances(run).get(references.label, {})
         for embedder in embedders:
             metric = embedder.metric.name
             vectors = vectors_digest(metric, embedder.runner.identity, references.digest, rows)
-            known = stored.get(metric)
-            if known is not None and known.digest == vectors and known.resampled is not None:
+            distance = stored.get(metric)
+            if distance is not None and distance.digest == vectors and distance.resampled is not None:
                 continue
             paths = [embedder.paths(run, row) for row in rows if has_vectors(row, metric)]
-            reference = references.of(embedder.metric.embedding)
+            reference = references.for_embedding(embedder.metric.embedding)
             originals = StoredClips([original for original, _ in paths])
             evaluated = StoredClips([reconstruction for _, reconstruction in paths])
             yield run, metric, vectors, references.digest, reference or originals, evaluated, reference is None
 
 
-def _measured(
+def _measure_task(
     run: Path, metric: str, vectors: str, reference_digest: str, reference: Any, evaluated: StoredClips, paired: bool
 ) -> tuple[Path, str, StoredDistance]:
-    """Measure in a worker. A set too small for a distance is a reason, not an error."""
+    """Measure a distance in a worker. If a set is too small, the distance has no value and a note with the reason."""
     try:
         figures = measure(reference, evaluated, paired=paired).as_dict()
     except (ValueError, UserError) as error:

@@ -1,4 +1,4 @@
-"""Figure 2's data: quality against the number of denoising steps."""
+"""Data of Figure 2: quality against the number of denoising steps."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from m2l_bench.tables.steps import steps_table
 
 
 def sweep(plan: Plan, settings: Settings, steps: Sequence[int], progress: Progress) -> tuple[list[Outcome], Table]:
-    """Run the plan's systems with each number of steps; the table has a row a system and number, in column `steps`.
+    """Run the plan's systems with each number of steps.
+
+    Returns:
+        the outcomes, and a table with one row per system and number of steps (column `steps`).
 
     Raises:
-        UserError: a system has no denoising steps, or as `reconstruct`.
+        UserError: a system has no denoising steps, or as in `reconstruct`.
     """
     fixed = [card.name for card in plan.available if card.steps is None]
     if fixed:

@@ -8,8 +8,8 @@ from m2l_bench.codecs.anchors import HiddenReference, LowPass
 def gain_db(cutoff_hz: float, rate: int, frequency_hz: float) -> float:
     tone = np.sin(2 * np.pi * frequency_hz * np.arange(rate) / rate)[None].astype(np.float32)
     inner = slice(rate // 10, -rate // 10)
-    made = LowPass(cutoff_hz).reconstruct("", tone, rate)[0, inner]
-    return float(10 * np.log10(np.mean(made**2) / np.mean(tone[0, inner] ** 2) + 1e-20))
+    filtered = LowPass(cutoff_hz).reconstruct("", tone, rate)[0, inner]
+    return float(10 * np.log10(np.mean(filtered**2) / np.mean(tone[0, inner] ** 2) + 1e-20))
 
 
 @pytest.mark.parametrize("rate", [44_100, 48_000])
@@ -23,9 +23,9 @@ def test_the_3_5_khz_anchor_meets_bs_1534(rate: int) -> None:
 
 def test_length_is_kept_and_nothing_is_delayed() -> None:
     audio = music(0.5, channels=2)
-    made = LowPass(7000).reconstruct("", audio, 44_100)
-    assert made.shape == audio.shape
-    assert np.argmax(np.correlate(made[0], audio[0], "full")) == audio.shape[1] - 1
+    filtered = LowPass(7000).reconstruct("", audio, 44_100)
+    assert filtered.shape == audio.shape
+    assert np.argmax(np.correlate(filtered[0], audio[0], "full")) == audio.shape[1] - 1
 
 
 def test_a_cutoff_above_the_signal_changes_nothing() -> None:

@@ -35,7 +35,9 @@ def refused(card: SystemCard, folder: Path, path: Path, message: str = "") -> No
 @pytest.mark.parametrize("name", [name for name in FAMILIES if name in WITH_WEIGHTS])
 def test_files_that_are_cut_short_empty_or_of_another_system(name: str, tmp_path: Path) -> None:
     card = prepare(name, tmp_path)
-    other = prepare(next(one for one in FAMILIES if one in WITH_WEIGHTS and one != name), tmp_path / "other")
+    other = prepare(
+        next(family for family in FAMILIES if family in WITH_WEIGHTS and family != name), tmp_path / "other"
+    )
     others = sorted(files_of(other, tmp_path / "other").values(), key=lambda path: path.stat().st_size)
     files = files_of(card, tmp_path)
     assert files.keys() == card.weights.keys()
@@ -80,8 +82,8 @@ def test_any_channels_and_lengths_below_a_frame(name: str, runners: dict[str, Co
     """Mono into stereo systems, stereo into mono ones, one sample, silence; and noise depends on the clip alone."""
     for channels, samples in ((1, 1), (2, 1), (2, 100), (1, 3000), (2, 3000)):
         clip = music(samples / 44_100, channels=channels)
-        made = runners[name].reconstruct("clip", clip, 44_100).audio
-        assert made.shape == clip.shape and np.isfinite(made).all()
-    np.testing.assert_array_equal(runners[name].reconstruct("clip", clip, 44_100).audio, made)
+        reconstruction = runners[name].reconstruct("clip", clip, 44_100).audio
+        assert reconstruction.shape == clip.shape and np.isfinite(reconstruction).all()
+    np.testing.assert_array_equal(runners[name].reconstruct("clip", clip, 44_100).audio, reconstruction)
     silence = runners[name].reconstruct("clip", np.zeros((2, 3000), np.float32), 44_100).audio
     assert silence.shape == (2, 3000) and np.isfinite(silence).all()

@@ -17,9 +17,9 @@ def test_it_is_what_its_card_says(name: str, tmp_path: Path) -> None:
     card = prepare(name, tmp_path)
     runner = load_runner(card, weights_dir=tmp_path)
     assert (runner.chunk_seconds, len(runner.weights_sha256)) == (card.chunk_seconds, 64 if card.latents else 0)
-    found = check_codec(card, runner)
-    assert not found.problems
-    assert (found.features is not None) == (card.kind == "neural")
+    check = check_codec(card, runner)
+    assert not check.problems
+    assert (check.features is not None) == (card.kind == "neural")
 
 
 @pytest.mark.parametrize("name", [name for name in WITH_WEIGHTS if any(f.sha256 for f in CARDS[name].weights.values())])

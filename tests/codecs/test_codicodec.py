@@ -47,7 +47,7 @@ def upstream() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def file(upstream: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As the authors' trainer leaves it: the network's tensors beside numbers, some of them of numpy."""
+    """A file as the authors' trainer leaves it: the network's tensors beside numbers, some of them of numpy."""
     path = tmp_path_factory.mktemp("weights") / "codicodec.pt"
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -80,13 +80,13 @@ def test_equal_to_the_authors_package(file: Path, theirs: Any, frames: int) -> N
     expected = theirs.encode(torch.nn.functional.pad(clip, (HOP, HOP)))
     assert expected.shape == (2, frames, 8, 64)
     torch.testing.assert_close(latents, expected.reshape(2, frames, 512).mT, rtol=0, atol=1e-5)
-    made = codec.decode(latents, samples, steps=3, generator=torch.Generator().manual_seed(3))
+    decoded = codec.decode(latents, samples, steps=3, generator=torch.Generator().manual_seed(3))
     with torch.random.fork_rng():
         torch.manual_seed(int(torch.randint(2**62, (1,), generator=torch.Generator().manual_seed(3))))
         expected = theirs.decode(expected, denoising_steps=3)
-    assert made.shape == (2, 2, samples)
-    torch.testing.assert_close(made, expected[..., HOP:-HOP], rtol=0, atol=1e-4)
-    assert made.std() > 1e-3
+    assert decoded.shape == (2, 2, samples)
+    torch.testing.assert_close(decoded, expected[..., HOP:-HOP], rtol=0, atol=1e-4)
+    assert decoded.std() > 1e-3
 
 
 def test_noise_is_the_generator_s_alone(file: Path) -> None:
@@ -146,13 +146,13 @@ def test_published_sizes(upstream: Any, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_it_is_what_its_card_says(file: Path) -> None:
     card = load_cards().system("codicodec")
-    weights = {key: one.model_copy(update={"sha256": ""}) for key, one in card.weights.items()}
+    weights = {key: file.model_copy(update={"sha256": ""}) for key, file in card.weights.items()}
     card = card.model_copy(update={"weights": weights})
     runner = load_runner(card, weights_dir=file.parent)
     assert runner.steps == 5
-    found = check_codec(card, runner)
-    assert not found.problems
-    assert found.latents == found.features == (1, 512, 2)
+    check = check_codec(card, runner)
+    assert not check.problems
+    assert check.latents == check.features == (1, 512, 2)
     chunk = torch.zeros(1, 2, round(runner.codec.sample_rate * (runner.chunk_seconds or 0)))
     assert runner.codec.encode(chunk).shape[2] == 8
 

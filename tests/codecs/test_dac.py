@@ -62,8 +62,8 @@ def test_chunks_keep_the_middle(files: tuple[Path, Path]) -> None:
     clip = music(1.0)
     whole = CodecRunner(Dac(*files)).reconstruct("clip", clip, 44_100).audio
     chunked = CodecRunner(Dac(*files), chunk_seconds=0.6, overlap_seconds=0.2, batch_size=1)
-    made = chunked.reconstruct("clip", clip, 44_100).audio
-    assert abs(made[:, :10_000] - whole[:, :10_000]).max() < 1e-4
+    reconstruction = chunked.reconstruct("clip", clip, 44_100).audio
+    assert abs(reconstruction[:, :10_000] - whole[:, :10_000]).max() < 1e-4
 
 
 @pytest.mark.parametrize("codebooks", [0, 10])

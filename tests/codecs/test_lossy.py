@@ -13,14 +13,14 @@ CODERS = {"opus-12k": (8, 18, 0.5), "opus-24k": (15, 32, 3), "mp3-32k": (31, 33,
 def test_rate_is_as_the_card_says_and_nothing_is_delayed(name: str) -> None:
     low, high, worst_db = CODERS[name]
     original, rate = audio.read(bundled.load().clips[3].path)
-    made = load_codec(name).reconstruct("clip", original, rate)
-    kilobits = made.cost["latent_bytes"] * 8 / 1000 / (original.shape[1] / rate)
+    reconstruction = load_codec(name).reconstruct("clip", original, rate)
+    kilobits = reconstruction.cost["latent_bytes"] * 8 / 1000 / (original.shape[1] / rate)
     assert low < kilobits < high
-    assert made.audio.shape == original.shape
-    spectra = np.fft.rfft(audio.to_mono(original)[0], 1 << 20).conj() * np.fft.rfft(made.audio[0], 1 << 20)
+    assert reconstruction.audio.shape == original.shape
+    spectra = np.fft.rfft(audio.to_mono(original)[0], 1 << 20).conj() * np.fft.rfft(reconstruction.audio[0], 1 << 20)
     correlation = np.fft.irfft(spectra)
     assert min(np.argmax(correlation), len(correlation) - np.argmax(correlation)) <= 3
-    assert si_sdr(original, made.audio) > worst_db
+    assert si_sdr(original, reconstruction.audio) > worst_db
 
 
 @pytest.mark.parametrize("name", CODERS)

@@ -29,7 +29,7 @@ def files(model: Any, tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_the_names_are_the_published_ones(files: tuple[Path, Path]) -> None:
-    """Of 2024, whatever the modules of `transformers` are called now."""
+    """Names of 2024, whatever the modules of `transformers` are called now."""
     with safe_open(files[1], "pt") as file:
         assert {
             "encoder.layers.0.conv.weight",

@@ -137,12 +137,12 @@ def test_equal_to_the_authors_packages(file: Path, version: int, theirs: DMAE1d)
     latents = codec.encode(clip)
     assert latents.shape == (2, 32, 2**15 // (1024 if version == 2 else 512))
     torch.testing.assert_close(latents, theirs.model.encode(clip), rtol=0, atol=1e-6)
-    made = codec.decode(latents, 2**15, steps=3, generator=torch.Generator().manual_seed(3))
+    decoded = codec.decode(latents, 2**15, steps=3, generator=torch.Generator().manual_seed(3))
     expected = theirs.model.decode(latents, num_steps=3, generator=torch.Generator().manual_seed(3))
-    torch.testing.assert_close(made, expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(decoded, expected, rtol=0, atol=1e-5)
     layers = theirs.model.encoder(clip, with_info=True)[1]["xs"]
     torch.testing.assert_close(codec.features(clip), layers[-2], rtol=0, atol=1e-6)
-    assert not torch.equal(made, codec.decode(latents, 2**15, steps=3, generator=torch.Generator().manual_seed(4)))
+    assert not torch.equal(decoded, codec.decode(latents, 2**15, steps=3, generator=torch.Generator().manual_seed(4)))
 
 
 def test_the_mel_bands_are_those_of_librosa(tmp_path: Path) -> None:
@@ -151,9 +151,9 @@ def test_the_mel_bands_are_those_of_librosa(tmp_path: Path) -> None:
     padded = np.pad(clip.numpy(), ((0, 0), (384, 384)), mode="reflect")
     spectra = np.abs(librosa.stft(padded, n_fft=1024, hop_length=256, center=False))
     expected = np.log(np.maximum(mel_filters() @ spectra, 1e-5))
-    found = DMAE1d(3).model.encoder.mel(clip)
-    assert found.shape == (2, 80, 16)
-    np.testing.assert_allclose(found.numpy(), expected, atol=1e-3)
+    bands = DMAE1d(3).model.encoder.mel(clip)
+    assert bands.shape == (2, 80, 16)
+    np.testing.assert_allclose(bands.numpy(), expected, atol=1e-3)
 
 
 def test_torchaudio_is_what_it_was() -> None:
@@ -170,27 +170,27 @@ def test_published_sizes(version: int) -> None:
         model = build(PUBLISHED[version])
         samples = PUBLISHED[version].multiple * 8
         latents, seen = model.encode(torch.zeros(1, 2, samples), with_info=True)
-        made = model.net(torch.zeros(1, 2, samples), torch.zeros(1), channels=[None] * 4 + [latents])
+        reconstruction = model.net(torch.zeros(1, 2, samples), torch.zeros(1), channels=[None] * 4 + [latents])
     numbers = sum(tensor.numel() for tensor in [*model.parameters(), *model.buffers()])
     assert numbers * 4e-6 == pytest.approx(card.weights["checkpoint"].megabytes, rel=0.003)
     assert card.latents and latents.shape == (1, card.latents.width, samples // card.latents.samples)
     assert seen["xs"][-2].shape[1] == 512
-    assert made.shape == (1, 2, samples)
+    assert reconstruction.shape == (1, 2, samples)
 
 
 def prepare(version: int, file: Path) -> SystemCard:
     """The card without the hash of the published file, and with fewer steps."""
     card = load_cards().system(f"mousaiv{version}")
-    weights = {key: one.model_copy(update={"sha256": ""}) for key, one in card.weights.items()}
+    weights = {key: file.model_copy(update={"sha256": ""}) for key, file in card.weights.items()}
     return card.model_copy(update={"weights": weights, "steps": 2})
 
 
 def test_it_is_what_its_card_says(file: Path, version: int) -> None:
     runner = load_runner(prepare(version, file), weights_dir=file.parent)
     assert round(runner.codec.sample_rate * (runner.chunk_seconds or 0)) == 2**18
-    found = check_codec(prepare(version, file), runner)
-    assert not found.problems
-    assert found.features == (1, 16, found.latents[2])
+    check = check_codec(prepare(version, file), runner)
+    assert not check.problems
+    assert check.features == (1, 16, check.latents[2])
 
 
 def test_bad_files(file: Path, version: int, capfd: Any) -> None:

@@ -69,11 +69,11 @@ def test_equal_to_the_authors_code(codec: Musika) -> None:
         halves = torch.from_numpy(next(drawn)).reshape(2, batch // 2, frames)
         return halves.transpose(0, 1).reshape(batch, 1, frames)
 
-    made = torch.stack([codec.decode_stream(channel, noise) for channel in latents])
+    ours = torch.stack([codec.decode_stream(channel, noise) for channel in latents])
     assert next(drawn, None) is None
     decoded = torch.from_numpy(theirs["decoded"].T)
     assert 0.1 < decoded.std() < 0.5
-    torch.testing.assert_close(made, decoded, rtol=0, atol=1e-4)
+    torch.testing.assert_close(ours, decoded, rtol=0, atol=1e-4)
 
 
 def test_sizes_are_the_published_ones() -> None:
@@ -84,7 +84,7 @@ def test_sizes_are_the_published_ones() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_parameters_are_those_of_the_authors(name: str) -> None:
-    """In number and, kind by kind, in order and shape."""
+    """Layers agree in number and, kind by kind, in order and shape."""
     networks: dict[str, Any] = {
         "enc.h5": lambda: musika_network.Encoder1(256),
         "enc2.h5": lambda: musika_network.Encoder2(256, 64),
@@ -144,9 +144,9 @@ def test_part_of_a_window_is_refused(codec: Musika) -> None:
 
 def test_noise_is_the_generator_s(codec: Musika) -> None:
     latents = codec.encode(audio(codec, 3 * STEP))
-    made = [codec.decode(latents, STEP, generator=torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
-    assert torch.equal(made[0], made[1])
-    assert (made[0] - made[2]).abs().mean() > 1e-3
+    reconstructions = [codec.decode(latents, STEP, generator=torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
+    assert torch.equal(reconstructions[0], reconstructions[1])
+    assert (reconstructions[0] - reconstructions[2]).abs().mean() > 1e-3
 
 
 def test_features_lead_to_the_latents(codec: Musika) -> None:

@@ -27,7 +27,7 @@ def files(model: Any, tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_the_names_are_the_published_ones(files: tuple[Path, Path]) -> None:
-    """With the weight normalisation of training, under the names of before PyTorch 2.1."""
+    """Weights with the normalisation of training, under the names that PyTorch gave them before 2.1."""
     with safe_open(files[1], "pt") as file:
         names = set(file.keys())
     assert {"encoder.conv1.weight_g", "encoder.conv1.weight_v", "decoder.block.0.conv_t1.weight_g"} <= names

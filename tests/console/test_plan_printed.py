@@ -27,10 +27,8 @@ def test_the_same_command_is_said_once() -> None:
         (["yours"], Availability("no ffmpeg", "apt install ffmpeg")),
     ]
     states.append(("theirs", Availability(elsewhere, "m2l-bench reconstruct --recorded theirs=DIR")))
-    assert (
-        ["mine", "theirs"],
-        Availability(elsewhere, "m2l-bench reconstruct --recorded NAME=DIR"),
-    ) in group_by_reason(states)
+    joined = (["mine", "theirs"], Availability(elsewhere, "m2l-bench reconstruct --recorded NAME=DIR"))
+    assert joined in group_by_reason(states)
 
 
 def test_every_system_is_in_one_line_and_no_command_in_two() -> None:

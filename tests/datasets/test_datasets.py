@@ -44,7 +44,7 @@ def test_the_first_of_two_clips_with_one_id_is_used(tmp_path: Path, monkeypatch:
     cards = load_cards()
     plan = make_plan(cards.task("bundled"), [], None, Settings(), skip_unavailable=True, embeddings=cards.embeddings)
     assert plan.dataset.clips == (clip,)
-    assert plan.notes == ("the id 'brahms_strings' is there twice: only its first clip is used",)
+    assert plan.notes == ("two clips have the id 'brahms_strings': only the first is used",)
 
 
 def test_musiccaps_sections_are_cut_from_whole_videos_only(tmp_path: Path) -> None:

@@ -49,9 +49,13 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 def test_two_folders(fad: Fad, folders: tuple[Path, Path], tmp_path: Path) -> None:
     result = fad(*folders, "--by-clip", "clips.csv")
     assert result.returncode == 0, result.stderr
-    (found,) = result.json["comparisons"]
-    assert found["embedding"] == "toy" and found["low"] < found["value"] < found["high"]
-    assert found["paired"] and (found["clips"], found["reference_clips"], found["dim"]) == (10, 10, 3)
+    (comparison,) = result.json["comparisons"]
+    assert comparison["embedding"] == "toy" and comparison["low"] < comparison["value"] < comparison["high"]
+    assert comparison["paired"] and (comparison["clips"], comparison["reference_clips"], comparison["dim"]) == (
+        10,
+        10,
+        3,
+    )
     rows = list(csv.DictReader((tmp_path / "clips.csv").open()))
     distances = [float(row["distance"]) for row in rows]
     assert len(rows) == 10 and distances == sorted(distances, reverse=True)
@@ -64,13 +68,13 @@ def test_files_are_embedded_once_whatever_they_are_called(fad: Fad, folders: tup
     (tmp_path / "c" / "3.flac").rename(tmp_path / "c" / "renamed.flac")
     again = fad(folders[0], tmp_path / "c")
     assert again.embedded == 0
-    (one,), (other,) = first.json["comparisons"], again.json["comparisons"]
-    assert other["value"] == pytest.approx(one["value"], rel=1e-12) and not other["paired"]
+    (before,), (after,) = first.json["comparisons"], again.json["comparisons"]
+    assert after["value"] == pytest.approx(before["value"], rel=1e-12) and not after["paired"]
 
 
 def test_identical_folders_are_at_zero(fad: Fad, folders: tuple[Path, Path]) -> None:
-    (found,) = fad(folders[0], folders[0]).json["comparisons"]
-    assert found["value"] == pytest.approx(0, abs=1e-6) and found["high"] == pytest.approx(0, abs=1e-6)
+    (comparison,) = fad(folders[0], folders[0]).json["comparisons"]
+    assert comparison["value"] == pytest.approx(0, abs=1e-6) and comparison["high"] == pytest.approx(0, abs=1e-6)
 
 
 def test_saved_statistics_stand_for_the_folder(fad: Fad, folders: tuple[Path, Path]) -> None:
@@ -89,10 +93,10 @@ def test_bad_files_are_named_and_the_rest_is_measured(fad: Fad, folders: tuple[P
     for _ in range(2):  # also from the cache
         result = fad(*folders)
         assert result.returncode == 3
-        (found,) = result.json["comparisons"]
-        assert found["clips"] == 11 and set(found["failed"]) == {"b/broken", "b/short"}
-        assert "shorter than the window" in found["failed"]["b/short"]
-        assert "silent: 'b/silent'" in found["notes"]
+        (comparison,) = result.json["comparisons"]
+        assert comparison["clips"] == 11 and set(comparison["failed"]) == {"b/broken", "b/short"}
+        assert "shorter than the window" in comparison["failed"]["b/short"]
+        assert "silent: 'b/silent'" in comparison["notes"]
         assert "toy: 'b/broken' left out: not readable as audio" in result.stderr
 
 
@@ -141,9 +145,9 @@ def test_a_folder_without_usable_audio_is_one_line(fad: Fad, folders: tuple[Path
 def test_too_few_vectors_are_flagged(fad: Fad, tmp_path: Path) -> None:
     for i in range(2):
         write(tmp_path / "few" / f"{i}.wav", music(seconds=0.3, seed=i))
-    (found,) = fad(tmp_path / "few", tmp_path / "few").json["comparisons"]
-    assert any("2 vectors for 3 dimensions: too few" in note for note in found["notes"])
-    assert found["value"] == pytest.approx(0, abs=1e-6) and found["low"] is None
+    (comparison,) = fad(tmp_path / "few", tmp_path / "few").json["comparisons"]
+    assert any("2 vectors for 3 dimensions: too few" in note for note in comparison["notes"])
+    assert comparison["value"] == pytest.approx(0, abs=1e-6) and comparison["low"] is None
 
 
 def test_an_embedding_without_weights_is_said_beside_the_others(fad: Fad, folders: tuple[Path, Path]) -> None:

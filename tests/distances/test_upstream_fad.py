@@ -1,4 +1,4 @@
-"""Without the package; with it, see `tests_upstream`."""
+"""What a machine without frechet-audio-distance says; `tests_upstream` has the tests with it."""
 
 import importlib.util
 from pathlib import Path

@@ -26,7 +26,7 @@ Tensors = dict[str, torch.Tensor]
 
 
 def encoder() -> Tensors:
-    """By the names of the authors' network, counters of batches among them."""
+    """Tensors by the names of the authors' network, counters of batches among them."""
     shapes = {name: tuple(shape) for name, shape in json.loads(str(PARITY["shapes"])).items()}
     weights = upstream_weights({name: shape for name, shape in shapes.items() if not name.endswith("_tracked")})
     return {name: torch.from_numpy(weights[name]) if name in weights else torch.tensor(7) for name in shapes}

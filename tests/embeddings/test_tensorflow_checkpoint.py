@@ -45,7 +45,7 @@ def block(entries: dict[bytes, bytes], compression: int = 0) -> bytes:
 
 
 def index(header: bytes = message((1, 1)), compression: int = 0, **kernel: Any) -> bytes:
-    """Of `dense/bias` and `dense/kernel`; `kernel` replaces fields of the latter."""
+    """Index of `dense/bias` and `dense/kernel`; `kernel` replaces fields of the latter."""
     fields = {"dtype": 1, "shape": shape(3, 100), "offset": 0, "size": 1200} | kernel
     numbers = {"dtype": 1, "shape": 2, "offset": 4, "size": 5, "slices": 7}
     entries = {

@@ -353,7 +353,7 @@ def test_little_is_loaded_before_the_first_play(browser: Browser, tmp_path: Path
             ListeningClip(
                 clip=replace(clip.clip, id=f"A clip with quite a long name, number {number}"),
                 caption="What is heard in it, in some thirty words, " * 4,
-                made=files,
+                reconstructions=files,
                 values={name: {"si_sdr_db": -12.345} for name in files},
             )
             for number in range(100)

@@ -32,10 +32,10 @@ def test_silence_and_short_pieces_have_no_loudness() -> None:
 
 def test_gains_match_and_leave_headroom() -> None:
     original = noise(2)
-    made = {"quiet": original * 0.25, "loud": np.clip(original * 4, -1, 1)}
-    levels = {name: measure(audio, RATE) for name, audio in made.items()}
+    versions = {"quiet": original * 0.25, "loud": np.clip(original * 4, -1, 1)}
+    levels = {name: measure(audio, RATE) for name, audio in versions.items()}
     gains, headroom = matching_gains(measure(original, RATE), levels)
-    for name, audio in made.items():
+    for name, audio in versions.items():
         matched = audio * 10 ** ((gains[name] or 0) / 20)
         assert measure(matched, RATE).lufs == pytest.approx(measure(original, RATE).lufs, abs=0.05)
         assert measure(matched, RATE).peak_db + headroom <= PEAK_LIMIT_DB + 0.05

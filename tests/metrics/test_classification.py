@@ -109,7 +109,7 @@ def test_each_item_once_is_the_metric_itself_and_draws_are_repeatable() -> None:
     [
         ("accuracy", classes_case, lambda scores: scores[:-1], r"scores \(59, 5\) for 60 items of 5 classes"),
         ("accuracy", classes_case, lambda scores: scores * np.nan, "NaN or infinite scores, first of item 0"),
-        ("accuracy", tags_case, lambda scores: scores, "needs one class an item"),
+        ("accuracy", tags_case, lambda scores: scores, "needs one class per item"),
         ("roc_auc", classes_case, lambda scores: scores, "needs tags"),
         ("key_micro", classes_case, lambda scores: scores, r"is not in the form"),
     ],

@@ -23,12 +23,12 @@ def by_sqrtm(first: GaussianStatistics, second: GaussianStatistics) -> float:
 @given(dim=st.integers(1, 40), frames=st.integers(2, 100), clip=st.integers(1, 7), seed=st.integers(0, 99))
 def test_statistics_are_numpys_however_the_vectors_are_cut(dim: int, frames: int, clip: int, seed: int) -> None:
     values = gaussian(np.random.default_rng(seed), dim, frames) + 1e4
-    found = statistics(values[start : start + clip] for start in range(0, frames, clip))
+    moments = statistics(values[start : start + clip] for start in range(0, frames, clip))
     covariance = np.atleast_2d(np.cov(values, rowvar=False))
     scale = np.abs(covariance).max()
-    np.testing.assert_allclose(found.mean, values.mean(axis=0), rtol=1e-10)
-    np.testing.assert_allclose(found.covariance, covariance, atol=1e-9 * scale)
-    assert found.frames == frames
+    np.testing.assert_allclose(moments.mean, values.mean(axis=0), rtol=1e-10)
+    np.testing.assert_allclose(moments.covariance, covariance, atol=1e-9 * scale)
+    assert moments.frames == frames
 
 
 def test_blocks_larger_than_the_buffer_count_once() -> None:

@@ -36,14 +36,14 @@ def test_resampled_statistics_are_those_of_the_repeated_clips(monkeypatch: pytes
     for memory in (500_000_000, 8 * DIM * DIM * 3):  # all rows and clips at once, and three at a time
         monkeypatch.setattr(frechet_resampling, "SUMS_BYTES", memory)
         monkeypatch.setattr(frechet_resampling, "BLOCK_BYTES", memory)
-        for row, found in zip(counts, frechet_resampling._resampled(sets, counts), strict=True):
+        for row, moments in zip(counts, frechet_resampling._resampled(sets, counts), strict=True):
             expected = statistics([clip for clip, times in zip(sets, row, strict=True) for _ in range(times)])
-            np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-12)
-            np.testing.assert_allclose(found.covariance, expected.covariance, atol=1e-12)
+            np.testing.assert_allclose(moments.mean, expected.mean, rtol=1e-12)
+            np.testing.assert_allclose(moments.covariance, expected.covariance, atol=1e-12)
 
 
 def test_the_interval_covers_the_distances_of_fresh_samples() -> None:
-    """Of repeated experiments about 95 in a hundred measure inside the interval of any one, up to its own noise."""
+    """About 95 in a hundred of repeated experiments measure inside the interval of any one, up to its own noise."""
     rng = np.random.default_rng(1)
     reference = statistics(clips(rng, 4000))
     measured = [frechet_distance(reference, statistics(clips(rng, 60, 0.5))) for _ in range(200)]

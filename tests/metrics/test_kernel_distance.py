@@ -22,9 +22,11 @@ def test_it_is_the_definition() -> None:
 
 def test_samples_of_one_distribution_scatter_about_zero() -> None:
     rng = np.random.default_rng(1)
-    found = [kernel_audio_distance([rng.standard_normal((60, 4))], [rng.standard_normal((60, 4))]) for _ in range(200)]
-    assert abs(np.mean(found)) < 4 * np.std(found) / np.sqrt(len(found))
-    assert min(found) < 0 < max(found)
+    distances = [
+        kernel_audio_distance([rng.standard_normal((60, 4))], [rng.standard_normal((60, 4))]) for _ in range(200)
+    ]
+    assert abs(np.mean(distances)) < 4 * np.std(distances) / np.sqrt(len(distances))
+    assert min(distances) < 0 < max(distances)
 
 
 def test_of_large_sets_a_sample_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

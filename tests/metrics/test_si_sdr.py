@@ -60,5 +60,5 @@ def test_silence_is_undefined_with_its_reason(reference: float, estimate: float,
 
 
 def test_different_shapes_are_refused() -> None:
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="the same shape"):
         si_sdr(noise(0), noise(0)[:, 1:])

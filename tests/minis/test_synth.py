@@ -53,7 +53,9 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "text.sf2").write_text("no soundfont")
     with pytest.raises(UserError, match=r"--soundfont .*text\.sf2: not readable as a soundfont"):
         Synth(tmp_path / "text.sf2")
-    with pytest.raises(UserError, match=r"need the package nowhere: run pip install 'm2l-bench\[mini\]' && pip install"):
+    with pytest.raises(
+        UserError, match=r"need the package nowhere: run pip install 'm2l-bench\[mini\]' && pip install"
+    ):
         synth.require("nowhere")
     monkeypatch.setattr(synth, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="need a soundfont: run pip install"):

@@ -119,28 +119,28 @@ def test_a_format_that_cannot_hold_it(model: Music2Latent, tmp_path: Path) -> No
 def test_pairs_keep_the_structure_of_folders(tmp_path: Path) -> None:
     for name in ("one.flac", "sub/two.WAV", "sub/notes.txt"):
         write_empty(tmp_path / "in" / name)
-    pairs = latents.pairs(tmp_path / "in", tmp_path / "out", ".safetensors", latents.is_audio)
+    pairs = latents.input_output_pairs(tmp_path / "in", tmp_path / "out", ".safetensors", latents.is_audio)
     assert [str(target.relative_to(tmp_path)) for _, target in pairs] == [
         "out/one.safetensors",
         "out/sub/two.safetensors",
     ]
-    (pair,) = latents.pairs(tmp_path / "in" / "one.flac", None, ".safetensors", latents.is_audio)
+    (pair,) = latents.input_output_pairs(tmp_path / "in" / "one.flac", None, ".safetensors", latents.is_audio)
     assert pair[1] == tmp_path / "in" / "one.safetensors"
-    (pair,) = latents.pairs(tmp_path / "in" / "one.flac", tmp_path, ".safetensors", latents.is_audio)
+    (pair,) = latents.input_output_pairs(tmp_path / "in" / "one.flac", tmp_path, ".safetensors", latents.is_audio)
     assert pair[1] == tmp_path / "one.safetensors"
 
 
 def test_pairs_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file or folder"):
-        latents.pairs(tmp_path / "nowhere", None, ".flac", latents.is_latents)
+        latents.input_output_pairs(tmp_path / "nowhere", None, ".flac", latents.is_latents)
     with pytest.raises(UserError, match="nothing to do"):
-        latents.pairs(tmp_path, None, ".flac", latents.is_latents)
+        latents.input_output_pairs(tmp_path, None, ".flac", latents.is_latents)
     write_empty(tmp_path / "a.flac")
     write_empty(tmp_path / "a.wav")
     with pytest.raises(UserError, match=r"a\.flac and a\.wav would both become"):
-        latents.pairs(tmp_path, None, ".safetensors", latents.is_audio)
+        latents.input_output_pairs(tmp_path, None, ".safetensors", latents.is_audio)
     with pytest.raises(UserError, match=r"is a file, but .* is a folder"):
-        latents.pairs(tmp_path, tmp_path / "a.wav", ".safetensors", latents.is_audio)
+        latents.input_output_pairs(tmp_path, tmp_path / "a.wav", ".safetensors", latents.is_audio)
 
 
 def write_empty(path: Path) -> None:

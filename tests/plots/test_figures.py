@@ -34,12 +34,12 @@ def texts(figure: Figure) -> str:
 
 def bars(axis: Any) -> list[tuple[float, float, float, float]]:
     """x, value, low and high of each marker with an interval."""
-    found = []
+    markers = []
     for container in axis.containers:
         (x,), (value,) = container[0].get_data()
         low, high = container[2][0].get_segments()[0][:, 1]
-        found.append((x, value, low, high))
-    return found
+        markers.append((x, value, low, high))
+    return markers
 
 
 class TestDistribution:
@@ -180,12 +180,12 @@ class TestTraining:
         ]
 
     @pytest.mark.parametrize(
-        ("content", "said"), [(None, "not the log"), ("{\n", "not the log"), ("{", "nothing logged")]
+        ("content", "message"), [(None, "not the log"), ("{\n", "not the log"), ("{", "nothing logged")]
     )
-    def test_no_log(self, tmp_path: Path, content: str | None, said: str) -> None:
+    def test_no_log(self, tmp_path: Path, content: str | None, message: str) -> None:
         if content is not None:
             (tmp_path / "log.jsonl").write_text(content)
-        with pytest.raises(UserError, match=said):
+        with pytest.raises(UserError, match=message):
             training.figure(training.read_logs([tmp_path]))
 
     @staticmethod

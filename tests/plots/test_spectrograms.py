@@ -29,8 +29,8 @@ def clips(tmp_path: Path, make_run: MakeRun) -> Path:
     recorded = {"options": {"directory": str(tmp_path / "half"), "sample_rate": "label"}}
     place = {"dataset": "folder-originals", "root": str(originals)}
     make_run("half", scores, card=recorded, rows=rows, **place)
-    kept = {id: row | {"audio": f"audio/{id}.flac"} for id, row in rows.items()}
-    folder = make_run("copy", scores, rows=kept, **place)
+    rows_with_audio = {id: row | {"audio": f"audio/{id}.flac"} for id, row in rows.items()}
+    folder = make_run("copy", scores, rows=rows_with_audio, **place)
     for id in rows:
         samples, rate = audio.read(originals / f"{id}.wav")
         (folder / "audio").mkdir(exist_ok=True)

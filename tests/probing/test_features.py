@@ -58,11 +58,11 @@ def run(runner: EmbeddingRunner, clips: list[Clip], cache: Path) -> Features:
 
 def test_a_feature_is_the_mean_of_the_clips_vectors(tmp_path: Path) -> None:
     clips, runner = clips_in(tmp_path), EmbeddingRunner(Toy(), "identity")
-    found = run(runner, clips, tmp_path / "cache")
-    assert found.ids == ("c0", "c1", "c2", "c3") and found.matrix.dtype == np.float32 and not found.failed
-    for row, clip in zip(found.matrix, clips, strict=True):
+    features = run(runner, clips, tmp_path / "cache")
+    assert features.ids == ("c0", "c1", "c2", "c3") and features.matrix.dtype == np.float32 and not features.failed
+    for row, clip in zip(features.matrix, clips, strict=True):
         np.testing.assert_allclose(row, runner.embed(*audio.read(clip.path)).mean(axis=0), rtol=1e-6)
-    assert isinstance(found.matrix, np.memmap)
+    assert isinstance(features.matrix, np.memmap)
 
 
 def test_a_codec_hears_mono_on_all_its_channels_and_neighbours_of_equal_length_together(tmp_path: Path) -> None:
@@ -71,11 +71,11 @@ def test_a_codec_hears_mono_on_all_its_channels_and_neighbours_of_equal_length_t
     assert embedding.dim == 8
     codec.batches.clear()
     clips = clips_in(tmp_path)
-    found = run(EmbeddingRunner(embedding, "identity"), clips, tmp_path / "cache")
+    features = run(EmbeddingRunner(embedding, "identity"), clips, tmp_path / "cache")
     assert codec.batches == [2, 1, 1]
     samples = audio.read(clips[3].path)[0].mean(axis=0)
     expected = np.tile(samples.reshape(-1, 4).mean(axis=0), 2)
-    np.testing.assert_allclose(found.matrix[3], expected, atol=1e-6)
+    np.testing.assert_allclose(features.matrix[3], expected, atol=1e-6)
 
 
 def test_only_what_is_new_is_computed_and_a_file_is_known_by_its_content(tmp_path: Path) -> None:
@@ -98,18 +98,18 @@ def test_bad_clips_are_named_and_left_out_and_the_rest_goes_on(tmp_path: Path) -
     clips[1].path.write_bytes(b"not audio")
     clips[2].path.unlink()
     write(clips[4].path, np.ones((1, 8000), np.float32), 8000)
-    found = run(EmbeddingRunner(CodecFeatures(StereoCodec(), 4), "identity"), clips, tmp_path / "cache")
-    assert found.ids == ("c0", "c3", "c5") and len(found.matrix) == 3
-    assert "not readable as audio" in found.failed["c1"] and "file not found" in found.failed["c2"]
-    assert found.failed["c4"] == "RuntimeError: too loud"
+    features = run(EmbeddingRunner(CodecFeatures(StereoCodec(), 4), "identity"), clips, tmp_path / "cache")
+    assert features.ids == ("c0", "c3", "c5") and len(features.matrix) == 3
+    assert "not readable as audio" in features.failed["c1"] and "file not found" in features.failed["c2"]
+    assert features.failed["c4"] == "RuntimeError: too loud"
     alone = run(EmbeddingRunner(CodecFeatures(StereoCodec(), 1), "alone"), clips, tmp_path / "cache")
-    assert (alone.matrix == found.matrix).all()
+    assert (alone.matrix == features.matrix).all()
     with pytest.raises(UserError, match="features of none of the 2 clips"):
         run(EmbeddingRunner(Toy(), "other"), clips[1:3], tmp_path / "cache")
-    # A clip that is mended is computed, without its neighbours.
+    # A clip that was repaired is computed, without its neighbours.
     write(clips[1].path, music(1.0, 8000), 8000)
-    mended = run(EmbeddingRunner(CodecFeatures(StereoCodec(), 4), "identity"), clips, tmp_path / "cache")
-    assert mended.ids == ("c0", "c1", "c3", "c5")
+    repaired = run(EmbeddingRunner(CodecFeatures(StereoCodec(), 4), "identity"), clips, tmp_path / "cache")
+    assert repaired.ids == ("c0", "c1", "c3", "c5")
 
 
 def test_features_that_are_no_numbers_are_bad_clips(tmp_path: Path) -> None:
@@ -119,10 +119,12 @@ def test_features_that_are_no_numbers_are_bad_clips(tmp_path: Path) -> None:
 
 def test_a_clip_shorter_than_the_window_is_followed_by_silence(tmp_path: Path) -> None:
     clips = clips_in(tmp_path, (1.0, 0.2))
-    found = run(EmbeddingRunner(Toy(), "identity"), clips, tmp_path / "cache")
+    features = run(EmbeddingRunner(Toy(), "identity"), clips, tmp_path / "cache")
     samples = audio.read(clips[1].path)[0]
     padded = np.pad(samples, ((0, 0), (0, 2000 - samples.shape[1])))
-    np.testing.assert_allclose(found.matrix[1], EmbeddingRunner(Toy(), "").embed(padded, 8000).mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(
+        features.matrix[1], EmbeddingRunner(Toy(), "").embed(padded, 8000).mean(axis=0), rtol=1e-6
+    )
 
 
 def test_chroma_tells_the_pitch_class_and_mel_the_register() -> None:
@@ -143,12 +145,12 @@ def test_chroma_tells_the_pitch_class_and_mel_the_register() -> None:
 
 def test_an_untrained_encoder_is_drawn_by_its_seed_and_every_branch_acts() -> None:
     first, again, other = (UntrainedMusic2Latent("tiny", seed) for seed in (0, 0, 1))
-    heard = torch.from_numpy(np.concatenate([music(1.0, seed=seed)[:1] for seed in (0, 1)]))
-    batch = first.embed_batch(heard)
+    waveforms = torch.from_numpy(np.concatenate([music(1.0, seed=seed)[:1] for seed in (0, 1)]))
+    batch = first.embed_batch(waveforms)
     assert batch.shape == (2, 8, first.dim) and torch.isfinite(batch).all()
-    torch.testing.assert_close(batch[1], again.embed(heard[1]))
-    assert not torch.allclose(batch[0], other.embed(heard[0]))
-    assert UntrainedMusic2Latent("tiny", crops=3).embed(heard[0]).shape == (24, first.dim)
+    torch.testing.assert_close(batch[1], again.embed(waveforms[1]))
+    assert not torch.allclose(batch[0], other.embed(waveforms[0]))
+    assert UntrainedMusic2Latent("tiny", crops=3).embed(waveforms[0]).shape == (24, first.dim)
     blocks = [module for module in first.model.checkpoint.networks.encoder.modules() if hasattr(module, "weight")]
     assert all(module.weight.any() for module in blocks)
     with pytest.raises(UserError, match="no preset 'huge'"):
@@ -170,9 +172,9 @@ def test_music2latent_is_probed_by_its_system_card(tmp_path: Path) -> None:
         runner = load_codec_features(card)
         identities.append(runner.identity)
         stereo = music(1.0, channels=2)
-        (heard,) = runner.embed_equal([stereo.mean(axis=0)])
-        np.testing.assert_allclose(runner.embed(stereo, 44_100), heard, atol=1e-4)
-        assert heard.shape[1] == runner.dim == 512
+        (waveforms,) = runner.embed_equal([stereo.mean(axis=0)])
+        np.testing.assert_allclose(runner.embed(stereo, 44_100), waveforms, atol=1e-4)
+        assert waveforms.shape[1] == runner.dim == 512
     assert identities[0] != identities[1]
 
 

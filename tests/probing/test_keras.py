@@ -57,7 +57,7 @@ def score(part: Part, scores: np.ndarray) -> float:
 
 @pytest.mark.parametrize("multilabel", [False, True])
 def test_from_equal_weights_an_epoch_of_equal_batches_gives_equal_losses(multilabel: bool) -> None:
-    """To 1e-5, with a penalty large enough to matter; the last batch of 44 counts. Measured: below 1e-6."""
+    """They agree to 1e-5, with a penalty large enough to matter; the last batch of 44 counts. Measured: below 1e-6."""
     train, validation, _ = parts(multilabel=multilabel)
     settings = ProbeSettings(batch_size=64, l2=1e-3, epochs=1)
     model = keras_model(settings, 20, 4, multilabel)
@@ -66,23 +66,23 @@ def test_from_equal_weights_an_epoch_of_equal_batches_gives_equal_losses(multila
         layer.set_weights([kernel.detach().numpy().reshape(layer.kernel.shape), np.zeros(layer.bias.shape, np.float32)])
     order = torch.randperm(300, generator=torch.Generator().manual_seed(BATCH_SEED)).numpy()
     losses, sizes = [], []
-    wanted = targets(train)
+    train_targets = targets(train)
     for first in range(0, 300, 64):
         batch = order[first : first + 64]
         # The penalty before the step is what the batch's loss holds.
         penalty = sum(float(loss.detach()) for loss in model.losses)
-        losses.append(float(model.train_on_batch(train.features[batch], wanted[batch])[0]) - penalty)
+        losses.append(float(model.train_on_batch(train.features[batch], train_targets[batch])[0]) - penalty)
         model.reset_metrics()
         sizes.append(len(batch))
     (history,) = fit(train, validation, settings, [7], lambda scores: score(validation, scores)).histories
     assert history.loss[0] == pytest.approx(np.average(losses, weights=sizes), abs=1e-5)
-    kept = validation.whole(), targets(validation)
-    expected = float(model.evaluate(*kept, batch_size=len(validation), verbose=0)[0])
+    validation_data = validation.whole(), targets(validation)
+    expected = float(model.evaluate(*validation_data, batch_size=len(validation), verbose=0)[0])
     assert history.validation_loss[0] == pytest.approx(expected, abs=1e-5)
 
 
 def keras_scores(train: Part, validation: Part, test: Part, seeds: int, folder: Any) -> list[float]:
-    found = []
+    scores = []
     monitor = "val_score" if train.multilabel else "val_categorical_accuracy"
     for seed in range(seeds):
         keras.utils.set_random_seed(seed)
@@ -102,8 +102,8 @@ def keras_scores(train: Part, validation: Part, test: Part, seeds: int, folder: 
             verbose=0,
         )
         model.load_weights(path)
-        found.append(score(test, model.predict(test.whole(), verbose=0)))
-    return found
+        scores.append(score(test, model.predict(test.whole(), verbose=0)))
+    return scores
 
 
 @pytest.mark.slow

@@ -82,10 +82,10 @@ def cards(cards_folder: Path) -> Cards:
 
 
 def run(cards: Cards, data: Path, out: Path, models: str = "toy", **options: object) -> list[ProbeOutcome]:
-    chosen = ProbeOptions(out=out, **options)  # type: ignore[arg-type]
-    found = models_to_probe(cards, models.split(","))
-    plan = make_probe_plan(cards.probe_task("toy-task"), found, data, chosen, skip_unavailable=False)
-    return probe(plan, chosen)
+    settings = ProbeOptions(out=out, **options)  # type: ignore[arg-type]
+    every_model = models_to_probe(cards, models.split(","))
+    plan = make_probe_plan(cards.probe_task("toy-task"), every_model, data, settings, skip_unavailable=False)
+    return probe(plan, settings)
 
 
 def only_run(outcomes: list[ProbeOutcome]) -> ProbeRun:
@@ -102,7 +102,7 @@ def test_every_number_can_be_traced_to_the_scores_on_disk(cards: Cards, data: Pa
     classes = probed.items.classes
     truth = [classes.index(item.labels[0]) for item in items]
     figure = results.metrics["macro_f1"]
-    seeds = [f1_score(truth, one.argmax(axis=1), average="macro", labels=[0, 1, 2]) for one in probed.scores]
+    seeds = [f1_score(truth, seed.argmax(axis=1), average="macro", labels=[0, 1, 2]) for seed in probed.scores]
     assert figure.seeds == pytest.approx(seeds, abs=1e-6) and figure.mean == pytest.approx(np.mean(seeds))
     assert figure.std == pytest.approx(np.std(seeds, ddof=1))
     assert figure.low <= figure.mean <= figure.high and len(figure.resampled) == results.resamples == 1000
@@ -234,11 +234,13 @@ def test_a_killed_command_goes_on_where_it_stopped(
 
 
 def test_models_on_the_same_clips_are_compared_pairwise(cards: Cards, data: Path, tmp_path: Path) -> None:
-    toy, chroma = (ProbeRun(one.folders[0]) for one in run(cards, data, tmp_path / "runs", "toy,chroma"))
-    found = paired_difference("macro_f1", toy, chroma)
-    assert found is not None and found.clips == 9
-    means = [one.results.metrics["macro_f1"].mean for one in (toy, chroma)]
-    assert found.difference == pytest.approx(means[0] - means[1]) and found.low <= found.high
+    toy, chroma = (
+        ProbeRun(run_of_model.folders[0]) for run_of_model in run(cards, data, tmp_path / "runs", "toy,chroma")
+    )
+    difference = paired_difference("macro_f1", toy, chroma)
+    assert difference is not None and difference.clips == 9
+    means = [run_of_model.results.metrics["macro_f1"].mean for run_of_model in (toy, chroma)]
+    assert difference.difference == pytest.approx(means[0] - means[1]) and difference.low <= difference.high
     same = paired_difference("macro_f1", toy, toy)
     assert same is not None and (same.difference, same.p) == (0.0, 1.0)
     # With one test clip less in one of them, the others are compared.
@@ -263,8 +265,8 @@ def test_tables_of_the_papers_tasks_and_of_others_are_never_one(cards_folder: Pa
     for task in ("toy-task", "toy-paper"):
         models = models_to_probe(cards, ["toy", "mine"])
         probe(make_probe_plan(cards.probe_task(task), models, data, options, skip_unavailable=False), options)
-    made = all_tables.regenerate(out, None, tmp_path / "results")
-    assert list(made.tables) == ["table1", "mini/table1"]
+    written = all_tables.regenerate(out, None, tmp_path / "results")
+    assert list(written.tables) == ["table1", "mini/table1"]
     paper = pd.read_csv(tmp_path / "results" / "table1.csv").set_index("system")
     published = pd.read_csv(shipped("results/paper") / "table1.csv").set_index("model")
     assert (
@@ -307,8 +309,8 @@ def test_the_command_line(cli: Cli, cli_here: Cli, cards_folder: Path, data: Pat
     listed = json.loads(cli_here("probe", *common, "--models", "toy", "--json").stdout)
     (row,) = listed["table"]["rows"]
     assert row["system"] == "toy" and row["seeds"] == 3 and listed["models"][0]["failed"] == {}
-    made = cli_here("tables", "--json")
-    assert made.returncode == 0 and "mini/table1" in json.loads(made.stdout)
+    written = cli_here("tables", "--json")
+    assert written.returncode == 0 and "mini/table1" in json.loads(written.stdout)
     assert (tmp_path / "results" / "mini" / "table1.csv").is_file()
     sorted((data / "audio").rglob("*.wav"))[0].write_bytes(b"broken")
     broken = cli_here("probe", *common, "--models", "toy")

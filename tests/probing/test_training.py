@@ -23,19 +23,19 @@ def settings(**changes: object) -> ProbeSettings:
 
 
 def train_on(
-    data: tuple[Part, Part, Part], chosen: ProbeSettings, seeds: tuple[int, ...] = (0, 1, 2)
+    data: tuple[Part, Part, Part], probe_settings: ProbeSettings, seeds: tuple[int, ...] = (0, 1, 2)
 ) -> tuple[Fitted, np.ndarray]:
     train, validation, test = data
     truth = Truth(tuple("abcdefgh"[: train.classes]), validation.labels)
     measure = roc_auc if train.multilabel else accuracy
-    fitted = fit(train, validation, chosen, list(seeds), lambda scores: measure(truth, scores))
+    fitted = fit(train, validation, probe_settings, list(seeds), lambda scores: measure(truth, scores))
     return fitted, fitted.scores(test)
 
 
 @pytest.mark.parametrize("multilabel", [False, True])
 @pytest.mark.parametrize("hidden", [[], [32], [32, 16]])
 def test_a_seed_gives_the_same_among_others_as_alone(hidden: list[int], multilabel: bool) -> None:
-    """To 1e-5: the first product of all seeds adds in another order than that of one."""
+    """They agree to 1e-5: the first product of all seeds adds in another order than that of one."""
     data = parts(multilabel=multilabel)
     together, scores = train_on(data, settings(hidden=hidden, epochs=3))
     for i in range(3):
@@ -48,7 +48,7 @@ def test_equal_arguments_give_equal_numbers_and_seeds_differ() -> None:
     data = parts()
     (first, scores), (second, again) = (train_on(data, settings(patience=2, epochs=40)) for _ in range(2))
     assert (scores == again).all()
-    assert [one.as_dict() for one in first.histories] == [one.as_dict() for one in second.histories]
+    assert [history.as_dict() for history in first.histories] == [history.as_dict() for history in second.histories]
     assert not np.allclose(scores[0], scores[1])
 
 
@@ -71,10 +71,10 @@ def test_each_seed_stops_by_itself_and_keeps_its_best_epoch(multilabel: bool) ->
 def test_seeds_that_go_on_do_not_notice_those_that_stop() -> None:
     """Epoch by epoch as alone; later ones drift apart, as sums in another order do."""
     data = parts()
-    chosen = settings(patience=3, epochs=60, learning_rate=5e-3)
-    together, _ = train_on(data, chosen, tuple(range(6)))
+    patient = settings(patience=3, epochs=60, learning_rate=5e-3)
+    together, _ = train_on(data, patient, tuple(range(6)))
     longest = max(range(6), key=lambda seed: together.histories[seed].epochs)
-    alone, _ = train_on(data, chosen, (longest,))
+    alone, _ = train_on(data, patient, (longest,))
     shortest = min(history.epochs for history in together.histories)
     count = shortest + 2
     np.testing.assert_allclose(
@@ -94,8 +94,8 @@ def test_the_penalty_is_of_all_weights_and_biases_and_in_the_validation_loss() -
     data = parts()
     free, heavy = (train_on(data, settings(l2=l2, learning_rate=1e-9, epochs=1))[0] for l2 in (0.0, 1e-2))
     fresh = SeedStack([20, 32, 16, 4], [0, 1, 2], False).penalties(1e-2)
-    for one, other, penalty in zip(free.histories, heavy.histories, fresh, strict=True):
-        assert other.validation_loss[0] - one.validation_loss[0] == pytest.approx(float(penalty), rel=1e-3)
+    for history, other, penalty in zip(free.histories, heavy.histories, fresh, strict=True):
+        assert other.validation_loss[0] - history.validation_loss[0] == pytest.approx(float(penalty), rel=1e-3)
 
 
 def test_kernels_begin_glorot_uniform_and_biases_zero() -> None:

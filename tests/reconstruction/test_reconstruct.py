@@ -24,11 +24,13 @@ from m2l_bench.runs.reconstruction import read_manifest, read_rows
 
 def run(cards_folder: Path, data: Path, out: Path, models: str = "opus-12k", **settings: object) -> list[Outcome]:
     cards = load_cards([cards_folder])
-    chosen = Settings(out=out, jobs=1, **settings)  # type: ignore[arg-type]
+    plan_settings = Settings(out=out, jobs=1, **settings)  # type: ignore[arg-type]
     systems = [cards.system(name) for name in models.split(",")]
     return reconstruct(
-        make_plan(cards.task("quick"), systems, data, chosen, skip_unavailable=False, embeddings=cards.embeddings),
-        chosen,
+        make_plan(
+            cards.task("quick"), systems, data, plan_settings, skip_unavailable=False, embeddings=cards.embeddings
+        ),
+        plan_settings,
     )
 
 
@@ -144,10 +146,10 @@ def test_bad_clips_are_rows_with_reasons_and_the_rest_is_measured(
 
 def test_recorded_lengths_channels_and_gaps(reconstruct_here: Cli, originals: Path, tmp_path: Path) -> None:
     write(originals / "clip0.wav", music(channels=2))
-    made = tmp_path / "made"
-    write(made / "clip0.flac", music()[:, :30_000])
-    write(made / "clip1.wav", music(seed=1))
-    result = reconstruct_here("--recorded", f"mine={made}", "--json")
+    recordings = tmp_path / "made"
+    write(recordings / "clip0.flac", music()[:, :30_000])
+    write(recordings / "clip1.wav", music(seed=1))
+    result = reconstruct_here("--recorded", f"mine={recordings}", "--json")
     assert result.returncode == 0, result.stderr
     report = json.loads(result.stdout)
     (system,) = report["systems"]

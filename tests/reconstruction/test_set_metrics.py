@@ -44,10 +44,12 @@ def data(tmp_path: Path) -> Path:
 
 def run(cards_folder: Path, data: Path, out: Path, models: str = "lowpass-3.5k", **settings: object) -> list[Outcome]:
     cards = load_cards([cards_folder])
-    chosen = Settings(out=out, jobs=1, **settings)  # type: ignore[arg-type]
+    plan_settings = Settings(out=out, jobs=1, **settings)  # type: ignore[arg-type]
     systems = [cards.system(name) for name in models.split(",")]
-    plan = make_plan(cards.task("sets"), systems, data, chosen, skip_unavailable=False, embeddings=cards.embeddings)
-    return reconstruct(plan, chosen)
+    plan = make_plan(
+        cards.task("sets"), systems, data, plan_settings, skip_unavailable=False, embeddings=cards.embeddings
+    )
+    return reconstruct(plan, plan_settings)
 
 
 def test_the_distance_is_that_of_the_vectors_on_disk(cards: Path, data: Path, tmp_path: Path) -> None:
@@ -59,15 +61,15 @@ def test_the_distance_is_that_of_the_vectors_on_disk(cards: Path, data: Path, tm
         statistics([np.load(path) for path in sorted(originals.glob("*.npy"))]),
         statistics([np.load(path) for path in vectors]),
     )
-    found = read_distances(lowpass.folder)["fad_toy"]
-    assert found.value == pytest.approx(expected, rel=1e-9) and expected > 0
-    assert found.low < found.value < found.high
-    assert (found.clips, found.frames, found.reference_frames, found.paired) == (9, 36, 36, True)
+    distance = read_distances(lowpass.folder)["fad_toy"]
+    assert distance.value == pytest.approx(expected, rel=1e-9) and expected > 0
+    assert distance.low < distance.value < distance.high
+    assert (distance.clips, distance.frames, distance.reference_frames, distance.paired) == (9, 36, 36, True)
     assert read_distances(reference.folder)["fad_toy"].value == pytest.approx(0, abs=1e-6)
     table = reconstruction_table(tmp_path / "runs").data.set_index("system")
-    assert table.loc["lowpass-3.5k", "fad_toy"] == found.value
-    assert table.loc["lowpass-3.5k", "fad_toy_infinity"] == found.infinity
-    assert table.loc["lowpass-3.5k", "kad_toy"] == found.kernel
+    assert table.loc["lowpass-3.5k", "fad_toy"] == distance.value
+    assert table.loc["lowpass-3.5k", "fad_toy_infinity"] == distance.infinity
+    assert table.loc["lowpass-3.5k", "kad_toy"] == distance.kernel
 
 
 def test_only_what_is_missing_is_embedded_and_distances_follow_the_rows(
@@ -76,23 +78,23 @@ def test_only_what_is_missing_is_embedded_and_distances_follow_the_rows(
     out, counter = tmp_path / "runs", tmp_path / "counter"
     (cards / "toy.yaml").write_text(CARD + f"options: {{counter: {counter}}}\n")
 
-    def asked() -> int:
+    def count_requests() -> int:
         before = counter.stat().st_size if counter.exists() else 0
         run(cards, data, out)
         return counter.stat().st_size - before
 
-    assert asked() == 18
+    assert count_requests() == 18
     (folder,) = (path.parent for path in out.glob("*/*/manifest.json"))
     first = read_distances(folder)["fad_toy"]
-    assert asked() == 0
+    assert count_requests() == 0
     (folder / "embeddings" / "toy" / "clip3.npy").unlink()
-    assert asked() == 1
+    assert count_requests() == 1
     assert read_distances(folder)["fad_toy"] == first
     write(data / "new.wav", music(seed=77))
-    assert asked() == 2
+    assert count_requests() == 2
     assert read_distances(folder)["fad_toy"].clips == 10
     (folder / "distances.json").unlink()
-    assert read_distances(folder) == {} and asked() == 0
+    assert read_distances(folder) == {} and count_requests() == 0
     assert read_distances(folder)["fad_toy"].clips == 10
 
 
@@ -153,12 +155,12 @@ def test_short_clips_and_nan_are_reasons_not_failures_of_the_run(cards: Path, da
 
 def test_one_clip_has_a_distance_that_says_what_it_lacks(cards: Path, data: Path, tmp_path: Path) -> None:
     (outcome,) = run(cards, data, tmp_path / "runs", limit=1)
-    found = read_distances(outcome.folder)["fad_toy"]
-    assert found.low is None and any("eight are needed" in note for note in found.notes)
+    distance = read_distances(outcome.folder)["fad_toy"]
+    assert distance.low is None and any("eight are needed" in note for note in distance.notes)
     write(tmp_path / "one" / "window.wav", music(seconds=0.3))
     (outcome,) = run(cards, tmp_path / "one", tmp_path / "runs")
-    found = read_distances(outcome.folder)["fad_toy"]
-    assert found.value is None and found.notes == ["two vectors needed for a covariance, got 1"]
+    distance = read_distances(outcome.folder)["fad_toy"]
+    assert distance.value is None and distance.notes == ["two vectors needed for a covariance, got 1"]
 
 
 def test_another_reference_a_folder_or_its_statistics(cards: Path, data: Path, tmp_path: Path, cli_here: Cli) -> None:

@@ -44,14 +44,14 @@ class Page(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        found = dict(attributes)
-        self.tags.append((tag, found))
+        values = dict(attributes)
+        self.tags.append((tag, values))
         if tag == "table":
-            self.table = self.rows.setdefault(found.get("aria-labelledby") or "", [])
-        if tag == "tr" and "data-system" in found:
-            self.table.append((found["data-system"] or "", []))
+            self.table = self.rows.setdefault(values.get("aria-labelledby") or "", [])
+        if tag == "tr" and "data-system" in values:
+            self.table.append((values["data-system"] or "", []))
         if tag == "data":
-            self.table[-1][1].append(found["value"] or "")
+            self.table[-1][1].append(values["value"] or "")
 
     def handle_data(self, data: str) -> None:
         self.texts.append(data)
@@ -148,9 +148,9 @@ def page(html: str) -> Page:
 
 
 def test_its_numbers_are_those_of_the_tables(runs: Path, page: Page, tmp_path: Path) -> None:
-    made = all_tables.regenerate(runs, None, tmp_path)
+    written = all_tables.regenerate(runs, None, tmp_path)
     for name, where in (("table2", "reconstruction-of-songs-table-1"), ("mini/table1", "probes-other-tasks-table-1")):
-        shown = [column.name for column, _ in table_formats.shown_columns(made.tables[name])]
+        shown = [column.name for column, _ in table_formats.shown_columns(written.tables[name])]
         rows = csv.DictReader(io.StringIO((tmp_path / f"{name}.csv").read_text()))
         assert page.rows[where] == [(row["system"], [row[name] for name in shown if row[name]]) for row in rows]
     for name in ("table2.csv", "significance.csv"):
@@ -168,8 +168,8 @@ def test_the_papers_figures_and_the_differences_from_them(runs: Path, page: Page
 
 def test_differences_have_two_sides(runs: Path, page: Page) -> None:
     measured = measured_runs(runs)
-    found = significance.differences(tables.in_table_order(measured.runs, tables.reconstruction_table(runs)))
-    pair = found[(found["first"] == "dac") & (found["second"] == "denoiser")].iloc[0]
+    differences = significance.differences(tables.in_table_order(measured.runs, tables.reconstruction_table(runs)))
+    pair = differences[(differences["first"] == "dac") & (differences["second"] == "denoiser")].iloc[0]
     assert pair["better"] == "dac"
     assert f"{pair['difference']:+.2f} better [{pair['low']:+.2f}, {pair['high']:+.2f}]" in page.text
     assert f"{-pair['difference']:+.2f} worse [{-pair['high']:+.2f}, {-pair['low']:+.2f}]" in page.text

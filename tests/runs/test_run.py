@@ -85,4 +85,4 @@ def test_an_interrupt_right_after_a_row_is_written_does_not_lose_it(
         run.append(row("a"))
         monkeypatch.setattr("m2l_bench.runs.reconstruction.os.fsync", interrupted)
         run.append(row("b"))
-    assert [kept.id for kept in read_rows(run.folder)] == ["a", "b"]
+    assert [read.id for read in read_rows(run.folder)] == ["a", "b"]

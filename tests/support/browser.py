@@ -31,15 +31,15 @@ FLAGS = [
 def open_browser() -> Iterator[Browser]:
     """Chromium. A machine without it skips, unless M2L_BENCH_BROWSER names one that has to be there."""
     required = os.environ.get("M2L_BENCH_BROWSER")
-    found = shutil.which(required) if required else next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
+    executable = shutil.which(required) if required else next(filter(None, map(shutil.which, NAMES)), None)
+    if executable is None:
         if required:
             pytest.fail(f"M2L_BENCH_BROWSER={required} is not on this machine")
         pytest.skip("no Chromium here: `apt-get install chromium`, or set M2L_BENCH_BROWSER to a browser's path")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield browser
         browser.close()
 

@@ -30,41 +30,41 @@ def audio(codec: Codec, samples: int, seed: int = 0) -> torch.Tensor:
 
 
 def decode(codec: Codec, latents: torch.Tensor, samples: int) -> torch.Tensor:
-    """With the same noise each time, where there is any."""
+    """Decode with the same noise each time, where there is any."""
     return codec.decode(latents, samples, generator=torch.Generator().manual_seed(0))
 
 
 def check_contract(codec: Codec, features: int) -> None:
-    """Any length, repeatability, silence, streams of a batch by themselves, features of `features` channels."""
+    """Check any length, repeatability, silence, streams of a batch by themselves, and the width of the features."""
     with torch.inference_mode():
         for samples in LENGTHS:
             clip = audio(codec, samples)
             latents = codec.encode(clip)
             assert latents.ndim == 3 and len(latents) == 1
-            made = decode(codec, latents, samples)
-            assert made.shape[:2] == clip.shape[:2] and made.shape[2] >= samples
-            assert made.isfinite().all()
-            assert torch.equal(codec.encode(clip), latents) and torch.equal(decode(codec, latents, samples), made)
+            decoded = decode(codec, latents, samples)
+            assert decoded.shape[:2] == clip.shape[:2] and decoded.shape[2] >= samples
+            assert decoded.isfinite().all()
+            assert torch.equal(codec.encode(clip), latents) and torch.equal(decode(codec, latents, samples), decoded)
             assert codec.features(clip).shape[:2] == (1, features)
         assert decode(codec, codec.encode(torch.zeros_like(clip)), samples).isfinite().all()
         pair = torch.cat([clip, audio(codec, samples, seed=1)])
         both = decode(codec, codec.encode(pair), samples)
-        torch.testing.assert_close(both[:1], made, rtol=0, atol=1e-5)
+        torch.testing.assert_close(both[:1], decoded, rtol=0, atol=1e-5)
         assert not torch.equal(both[0], both[1])
 
 
 def check_runner(codec: Codec) -> None:
-    """In the harness: the clip's own length, rate and channels, in one piece and in chunks."""
+    """Check it in the harness: the clip's own length, rate and channels, in one piece and in chunks."""
     clip = music(0.5, 32_000, channels=3)
     for chunks in ({}, {"chunk_seconds": 0.2, "overlap_seconds": 0.05, "batch_size": 2}):
         runner = CodecRunner(codec, **chunks)  # type: ignore[arg-type]
-        made = runner.reconstruct("clip", clip, 32_000)
-        assert made.audio.shape == clip.shape
-        np.testing.assert_array_equal(runner.reconstruct("clip", clip, 32_000).audio, made.audio)
+        decoded = runner.reconstruct("clip", clip, 32_000)
+        assert decoded.audio.shape == clip.shape
+        np.testing.assert_array_equal(runner.reconstruct("clip", clip, 32_000).audio, decoded.audio)
 
 
 def refused(make: Make, config: Path, checkpoint: Path, *messages: str) -> None:
-    """One line that says each of `messages`."""
+    """Check that it is refused in one line that holds each of `messages`."""
     with pytest.raises(UserError) as caught:
         make(config, checkpoint)
     for message in messages:
@@ -73,14 +73,14 @@ def refused(make: Make, config: Path, checkpoint: Path, *messages: str) -> None:
 
 
 def check_bad_files(make: Make, config: Path, checkpoint: Path, expected: str, capfd: Any) -> None:
-    """No file, a file cut short, one of another network, one that lacks a tensor, one of other sizes, one with NaN."""
+    """Check no file, one cut short, of another network, without a tensor, of other sizes, and with NaN."""
     _check_bad_files(make, config, checkpoint, expected, capfd, load_file, save_file, "not a whole safetensors file")
 
 
 def check_bad_pickles(
     make: Callable[[Path], Codec], checkpoint: Path, expected: str, capfd: Any, key: str | None = None
 ) -> None:
-    """The same of a file of `torch.save`, whose tensors may be under `key`, and one that runs code when unpickled."""
+    """Check the same with a file of `torch.save`, its tensors under `key`, and one that runs code when unpickled."""
 
     def load(path: Path) -> dict[str, torch.Tensor]:
         content: dict[str, Any] = read_pickle(path)
@@ -140,14 +140,14 @@ def _check_bad_files(
     refused(make, config, other, f"not {expected}: ", "the shape")
     save(tensors | {name: torch.full_like(tensors[name], torch.nan)}, other)
     refused(make, config, other, f"{name} holds NaN or infinity")
-    said = capfd.readouterr()
-    assert said.out + said.err == ""
+    output = capfd.readouterr()
+    assert output.out + output.err == ""
 
 
 def check_bad_configurations(
     make: Make, config: Path, checkpoint: Path, expected: str, *wrong: tuple[str, str]
 ) -> None:
-    """What is not JSON or not a mapping, and each text of `wrong`, with what is said of it."""
+    """Check what is not JSON or not a mapping, and each text of `wrong` with its message."""
     other = config.with_name("other.json")
     for text, message in (("{", "not readable as JSON"), ("[]", "not a mapping"), *wrong):
         other.write_text(text)

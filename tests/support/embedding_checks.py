@@ -29,12 +29,12 @@ class Malicious:
 
 
 def audio(embedding: Embedding, seconds: float, seed: int = 0) -> torch.Tensor:
-    """(samples,) at the rate of the embedding."""
+    """Music as (samples,) at the rate of the embedding."""
     return torch.from_numpy(music(seconds, embedding.sample_rate, seed=seed)[0])
 
 
 def check_contract(embedding: Embedding, seconds: float, rows: int) -> None:
-    """Shape, repeatability, silence, and the shortest clip that the adapter says it takes."""
+    """Check shape, repeatability, silence, and the shortest clip that the adapter says it takes."""
     clip = audio(embedding, seconds)
     vectors = embedding.embed(clip)
     assert vectors.shape == (rows, embedding.dim)
@@ -48,7 +48,7 @@ def check_contract(embedding: Embedding, seconds: float, rows: int) -> None:
 
 
 def refused(make: Make, path: Path, *messages: str) -> None:
-    """One line that names the file and says each of `messages`."""
+    """Check that it is refused in one line that names the file and holds each of `messages`."""
     with pytest.raises(UserError) as caught:
         make(path)
     for message in (str(path), *messages):
@@ -57,7 +57,7 @@ def refused(make: Make, path: Path, *messages: str) -> None:
 
 
 def check_bad_pickles(make: Make, good: Path, folder: Path, expected: str) -> None:
-    """No file, a file cut short, one of another network, and one that holds code."""
+    """Check no file, a file cut short, one of another network, and one that holds code."""
     refused(make, folder / "none.pt", "no such file", expected)
     cut = folder / "cut.pt"
     with good.open("rb") as file:

@@ -25,10 +25,10 @@ class FileServer:
 def serve(server: FileServer) -> Iterator[FileServer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            wanted = self.headers["Range"]
-            server.asked.append(wanted)
+            range_header = self.headers["Range"]
+            server.asked.append(range_header)
             size = len(server.content)
-            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and server.ranges else 0
+            start = int(range_header.removeprefix("bytes=").rstrip("-")) if range_header and server.ranges else 0
             if start >= size:
                 self.send_response(416)
                 self.send_header("Content-Range", f"bytes */{size}")

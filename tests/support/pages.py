@@ -19,7 +19,7 @@ from m2l_bench.reconstruction.plan import Settings, make_plan
 
 RATE = 44_100
 SCRIPT = "<script>alert(1)</script>"
-"""Also the name of a file in a folder: `<script>alert(1)<` / `script>.wav`."""
+"""A script, and the name of a file in a folder: `<script>alert(1)<` / `script>.wav`."""
 SYSTEMS = ("lowpass-3.5k", "lowpass-7k", "reference")
 
 

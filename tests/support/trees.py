@@ -34,7 +34,7 @@ def tinysol_tree(root: Path, pitches: Sequence[str] = ("A2", "C#4"), copies: int
 
 
 def beatport_tree(root: Path, keys: Sequence[str]) -> Path:
-    """A track a key, named as Beatport's are."""
+    """One track per key, named as Beatport's are."""
     for i, key in enumerate(keys):
         name = f"{100066 + i} Lindstrom - Monsteer (Mix no. {i})"
         write(root / "audio" / f"{name}.mp3", music(0.1))

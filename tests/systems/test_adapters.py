@@ -85,7 +85,7 @@ def test_from_the_hub_to_a_finished_run(cli: Cli, quick_cards: Path, cards: Path
         assert refused.returncode == 1 and "m2l-bench weights get gain" in refused.stderr
         assert cli("weights", "get", "gain", *everything, **environment).returncode == 0
         listed = json.loads(cli("weights", "list", *everything, "--json", **environment).stdout)
-        assert next(one for one in listed if one["name"] == "gain")["state"] == "present"
+        assert next(system for system in listed if system["name"] == "gain")["state"] == "present"
         done = cli(*run, **environment)
     assert done.returncode == 0, done.stderr
     manifest = json.loads(next(cards.parent.glob("runs/**/manifest.json")).read_text())

@@ -49,10 +49,10 @@ def test_shape_is_kept_for_any_audio(
 ) -> None:
     runner = CodecRunner(Identity(rates[1], codec_channels), chunk_seconds=chunk, overlap_seconds=0.002)
     audio = np.random.default_rng(samples).uniform(-1, 1, (channels, samples)).astype(np.float32)
-    made = runner.reconstruct("clip", audio, rates[0]).audio
-    assert made.shape == audio.shape
+    reconstruction = runner.reconstruct("clip", audio, rates[0]).audio
+    assert reconstruction.shape == audio.shape
     if rates[0] == rates[1]:
-        np.testing.assert_allclose(made, audio, atol=1e-6)
+        np.testing.assert_allclose(reconstruction, audio, atol=1e-6)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 6])
@@ -78,10 +78,10 @@ def test_memory_beside_input_and_output_does_not_grow_with_length() -> None:
     for minutes in (3, 30):
         audio = np.tile(music(1.0, 8_000), (1, 60 * minutes))
         tracemalloc.start()
-        made = runner.reconstruct("clip", audio, 8_000).audio
+        reconstruction = runner.reconstruct("clip", audio, 8_000).audio
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-        assert made.shape == audio.shape
+        assert reconstruction.shape == audio.shape
     assert peaks[1] - peaks[0] < 1.1 * 4 * 8_000 * 60 * 27
 
 

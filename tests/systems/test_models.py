@@ -40,7 +40,7 @@ def test_compression_is_the_paper_s() -> None:
 
 def test_rates_in_kilobits_are_the_published_ones() -> None:
     latents = {name: card.latents for name, card in load_cards().systems.items() if card.latents}
-    rates = {name: round(one.kilobits_per_second, 2) for name, one in latents.items() if one.bits < 32}
+    rates = {name: round(item.kilobits_per_second, 2) for name, item in latents.items() if item.bits < 32}
     assert rates == {
         "dac": 7.75,
         "dac-4": 3.45,
@@ -69,11 +69,11 @@ def test_every_card_says_what_there_is_to_say() -> None:
 
 
 def test_a_codec_that_is_what_its_card_says() -> None:
-    found = check_codec(card(), CodecRunner(Denoiser()))
-    assert not found.problems
-    assert (found.latents, found.features) == ((1, 1, 44_100), (1, 1, 44_100))
-    assert (found.values_per_second, found.bytes_per_second, found.compression) == (44_100, 4 * 44_100, 1)
-    assert found.encode_seconds > 0 and found.decode_seconds > 0 and found.peak_memory_mb > 0
+    check = check_codec(card(), CodecRunner(Denoiser()))
+    assert not check.problems
+    assert (check.latents, check.features) == ((1, 1, 44_100), (1, 1, 44_100))
+    assert (check.values_per_second, check.bytes_per_second, check.compression) == (44_100, 4 * 44_100, 1)
+    assert check.encode_seconds > 0 and check.decode_seconds > 0 and check.peak_memory_mb > 0
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_a_codec_that_is_what_its_card_says() -> None:
     ],
 )
 def test_a_card_that_is_wrong(change: dict[str, int], message: str) -> None:
-    found = check_codec(card(LATENTS.model_copy(update=change)), CodecRunner(Denoiser()))
-    assert message in found.problems
+    check = check_codec(card(LATENTS.model_copy(update=change)), CodecRunner(Denoiser()))
+    assert message in check.problems
 
 
 class Unsteady(Denoiser):
@@ -115,8 +115,8 @@ def test_a_codec_that_breaks_its_word() -> None:
 
 @pytest.mark.parametrize("name", ["opus-12k", "mp3-32k"])
 def test_a_stream_may_carry_a_serial_number(name: str) -> None:
-    found = check_codec(load_cards().system(name), load_codec(name))
-    assert not found.problems and found.features is None
+    check = check_codec(load_cards().system(name), load_codec(name))
+    assert not check.problems and check.features is None
 
 
 def test_from_the_command_line(cli: Cli, cli_here: Cli, tmp_path: Path) -> None:
@@ -127,8 +127,8 @@ def test_from_the_command_line(cli: Cli, cli_here: Cli, tmp_path: Path) -> None:
     done = cli(*check, PYTHONPATH=TESTS)
     assert done.returncode == 0, done.stderr
     assert "1 x 1 x 44,100" in done.stdout and "x real time" in done.stdout
-    found = json.loads(cli_here(*check, "--json").stdout)
-    assert found["name"] == "denoiser" and found["latents"] == [1, 1, 44_100] and found["problems"] == []
+    report = json.loads(cli_here(*check, "--json").stdout)
+    assert report["name"] == "denoiser" and report["latents"] == [1, 1, 44_100] and report["problems"] == []
     path.write_text(path.read_text().replace("width: 1", "width: 2"))
     wrong = cli_here(*check)
     assert wrong.returncode == 1
@@ -164,6 +164,6 @@ def test_names_are_never_cut(cli: Cli, command: tuple[str, ...]) -> None:
 
 
 def test_json_has_what_is_computed(cli: Cli) -> None:
-    described = {one["name"]: one for one in json.loads(cli("models", "--json", HF_HOME="none").stdout)}
+    described = {item["name"]: item for item in json.loads(cli("models", "--json", HF_HOME="none").stdout)}
     assert described["same-s"]["computed"]["total_compression"] == 32
     assert described["latmusic"]["computed"] is None

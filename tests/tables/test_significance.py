@@ -47,11 +47,13 @@ def test_interval_and_p_are_those_of_scipy(monkeypatch: pytest.MonkeyPatch) -> N
     rng = np.random.default_rng(0)
     first = rng.normal(3, 4, 30)
     second = first + rng.normal(0.8, 1, 30)
-    found = paired_difference(first, second)
+    difference = paired_difference(first, second)
     theirs = bootstrap((first - second,), np.mean, method="percentile", n_resamples=10_000, rng=1).confidence_interval
-    assert found["difference"] == pytest.approx(first.mean() - second.mean())
-    assert found["low"] == pytest.approx(theirs.low, abs=0.03) and found["high"] == pytest.approx(theirs.high, abs=0.03)
-    assert found["p"] == wilcoxon(first, second).pvalue
+    assert difference["difference"] == pytest.approx(first.mean() - second.mean())
+    assert difference["low"] == pytest.approx(theirs.low, abs=0.03) and difference["high"] == pytest.approx(
+        theirs.high, abs=0.03
+    )
+    assert difference["p"] == wilcoxon(first, second).pvalue
 
 
 def test_darwins_maize() -> None:
@@ -87,8 +89,8 @@ def test_the_other_way_round_is_the_same_with_the_sign_changed(first: np.ndarray
 @settings(max_examples=25)
 @given(FIGURES)
 def test_a_system_does_not_differ_from_itself(figures: np.ndarray) -> None:
-    found = paired_difference(figures, figures)
-    assert (found["difference"], found["low"], found["high"], found["p"]) == (0, 0, 0, 1)
+    difference = paired_difference(figures, figures)
+    assert (difference["difference"], difference["low"], difference["high"], difference["p"]) == (0, 0, 0, 1)
     runs = [measured("a", by_clip(figures)), measured("b", by_clip(figures))]
     assert differences(runs)["better"].tolist() == [""]
 
@@ -96,9 +98,9 @@ def test_a_system_does_not_differ_from_itself(figures: np.ndarray) -> None:
 def test_exact_copies_are_infinitely_better_and_equal_to_each_other() -> None:
     infinite, finite = np.full(8, np.inf), np.arange(8.0)
     assert paired_difference(infinite, infinite)["p"] == 1
-    found = differences([measured("copy", by_clip(infinite)), measured("codec", by_clip(finite))])
-    assert found.loc[0, ["difference", "low", "high", "better"]].tolist() == [np.inf, np.inf, np.inf, "copy"]
-    assert found.loc[0, "p"] == 2 / 2**8
+    table = differences([measured("copy", by_clip(infinite)), measured("codec", by_clip(finite))])
+    assert table.loc[0, ["difference", "low", "high", "better"]].tolist() == [np.inf, np.inf, np.inf, "copy"]
+    assert table.loc[0, "p"] == 2 / 2**8
 
 
 def test_only_clips_that_both_have_count() -> None:
@@ -107,16 +109,16 @@ def test_only_clips_that_both_have_count() -> None:
     one = by_clip(values)
     other = {id: value - 2 for id, value in one.items()} | {"other": 900.0}
     one["mine"] = -900.0
-    found = differences([measured("a", one), measured("b", other)]).loc[0]
-    assert (found["clips"], found["difference"], found["better"]) == (12, pytest.approx(2), "a")
+    row = differences([measured("a", one), measured("b", other)]).loc[0]
+    assert (row["clips"], row["difference"], row["better"]) == (12, pytest.approx(2), "a")
     assert differences([measured("a", {"x": 1.0}), measured("b", {"y": 1.0})]).empty
 
 
 def test_interval_and_test_must_agree() -> None:
     """Eighteen clips a little better, two far worse: the test sees the many, the mean the few."""
     values = np.array([*np.linspace(1, 2, 18), -60, -70])
-    found = differences([measured("a", by_clip(values)), measured("b", by_clip(np.zeros(20)))]).loc[0]
-    assert found["p_holm"] < 0.05 and found["low"] < 0 < found["high"] and found["better"] == ""
+    row = differences([measured("a", by_clip(values)), measured("b", by_clip(np.zeros(20)))]).loc[0]
+    assert row["p_holm"] < 0.05 and row["low"] < 0 < row["high"] and row["better"] == ""
 
 
 def test_five_clips_decide_nothing_and_six_may() -> None:
@@ -134,9 +136,9 @@ def test_lower_is_better_where_the_metric_says_so() -> None:
 def test_the_correction_is_over_the_pairs_of_a_metric() -> None:
     rng = np.random.default_rng(2)
     runs = [measured(f"s{i}", by_clip(rng.normal(0.2 * i, 1, 20))) for i in range(4)]
-    found = differences(runs)
-    assert len(found) == 6
-    assert found["p_holm"].tolist() == pytest.approx(holm(found["p"].to_numpy()).tolist())
+    table = differences(runs)
+    assert len(table) == 6
+    assert table["p_holm"].tolist() == pytest.approx(holm(table["p"].to_numpy()).tolist())
 
 
 def test_distances_are_compared_on_the_same_resamples() -> None:
@@ -155,8 +157,8 @@ def test_distances_are_compared_on_the_same_resamples() -> None:
         measured("few", values, stored(1.0, np.zeros(0))),
         measured("old", values, stored(1.0, None)),
     ]
-    found = differences(runs)
-    found = found[found["metric"] == "fad"].reset_index(drop=True)
-    assert found[["first", "second", "difference", "better"]].to_numpy().tolist() == [["near", "far", -1.0, "near"]]
-    assert -1.3 < found.loc[0, "low"] < -1.1 and -0.9 < found.loc[0, "high"] < -0.7
-    assert np.isnan(found.loc[0, "p"]) and np.isnan(found.loc[0, "p_holm"])
+    table = differences(runs)
+    table = table[table["metric"] == "fad"].reset_index(drop=True)
+    assert table[["first", "second", "difference", "better"]].to_numpy().tolist() == [["near", "far", -1.0, "near"]]
+    assert -1.3 < table.loc[0, "low"] < -1.1 and -0.9 < table.loc[0, "high"] < -0.7
+    assert np.isnan(table.loc[0, "p"]) and np.isnan(table.loc[0, "p_holm"])

@@ -27,7 +27,7 @@ def content(tmp_path: Path) -> Path:
 def listed(cli: Cli, **environment: str) -> dict[str, object]:
     result = cli("weights", "list", "--cards", "cards", "--json", **{"PYTHONPATH": TESTS, **environment})
     assert result.returncode == 0, result.stderr
-    return next(one for one in json.loads(result.stdout) if one["name"] == "net")
+    return next(entry for entry in json.loads(result.stdout) if entry["name"] == "net")
 
 
 def write_card(tmp_path: Path, weights: str) -> None:
@@ -75,10 +75,10 @@ def test_a_licence_to_accept_says_where_and_a_folder_of_the_repository_is_kept(
         done = cli(*get, **environment | {"HF_TOKEN": "hf_accepted"})
         assert done.returncode == 0, done.stderr
         assert (tmp_path / "weights" / "net" / "part" / "number.txt").read_text() == "2.5"
-        asked = len(hub.requests)
+        requests_before = len(hub.requests)
         assert listed(cli, M2L_BENCH_WEIGHTS="weights", HF_HOME=str(tmp_path / "none"))["present"]
         assert cli(*get, **environment).returncode == 0
-        assert len(hub.requests) == asked
+        assert len(hub.requests) == requests_before
 
 
 def test_from_any_address(cli: Cli, tmp_path: Path, content: Path) -> None:
@@ -91,9 +91,9 @@ def test_from_any_address(cli: Cli, tmp_path: Path, content: Path) -> None:
         write_card(tmp_path, f"{{url: '{server.url}'}}")
         assert cli("weights", "get", "net", "--cards", "cards", **environment).returncode == 0
         assert listed(cli, **environment)["present"]
-        asked = len(server.asked)
+        requests_before = len(server.asked)
         assert cli("weights", "get", "net", "--cards", "cards", **environment).returncode == 0
-        assert len(server.asked) == asked
+        assert len(server.asked) == requests_before
 
 
 def test_what_cannot_be_fetched_does_not_keep_the_rest_from_it(cli: Cli, tmp_path: Path, content: Path) -> None:
