@@ -115,7 +115,7 @@ class AudioFile:
         """Samples by which a whole file may fall short of what its header states."""
         return MP3_FRAME if self._source.format == "MP3" else 0
 
-    def blocks(self) -> Iterator[Audio]:
+    def blocks(self, samples: int = BLOCK_SAMPLES) -> Iterator[Audio]:
         """All audio as blocks (channels, samples) at the file's own rate.
 
         Raises:
@@ -128,7 +128,7 @@ class AudioFile:
             for source in sources:
                 if (source.samplerate, source.channels) != (self.sample_rate, self.channels):
                     raise BadClip("its parts have different rates or channels")
-                while len(block := source.read(BLOCK_SAMPLES, dtype="float32", always_2d=True)):
+                while len(block := source.read(samples, dtype="float32", always_2d=True)):
                     if not np.isfinite(block).all():
                         raise BadClip("NaN or infinite samples")
                     yield np.ascontiguousarray(block.T)
@@ -267,16 +267,35 @@ def stated_samples(path: Path) -> int | None:
         return file.stated_samples
 
 
+def count_samples(path: Path, accept_truncated: bool = False) -> int:
+    """Count the samples that `read` gives of a file: by its header where that states them, else by decoding it.
+
+    Raises:
+        BadClip: the file is not readable as audio, or has no samples.
+    """
+    with AudioFile(path) as file:
+        if file.stated_samples and not accept_truncated:
+            return file.stated_samples
+        count = 0
+        try:
+            for block in file.blocks():
+                count += block.shape[1]
+        except BadClip:
+            if not (accept_truncated and count):
+                raise
+        if not count:
+            raise BadClip("no samples in the file")
+        return count
+
+
 def duration_seconds(path: Path) -> float:
     """Measure the length of a file in seconds: by its header where that states it, else by decoding it.
 
     Raises:
         BadClip: the file is not readable as audio.
     """
+    samples = count_samples(path)
     with AudioFile(path) as file:
-        samples = file.stated_samples
-        if samples is None:
-            samples = sum(block.shape[1] for block in file.blocks())
         return samples / file.sample_rate
 
 

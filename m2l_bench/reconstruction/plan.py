@@ -28,14 +28,14 @@ class Settings:
     """Number of worker processes for scoring; 0: one per core."""
     limit: int | None = None
     """Number of clips to use, the first ones; None: all."""
-    accept_truncated: bool = False
-    """Measure what is there of an original that holds less than its header states."""
     keep_audio: bool | None = None
     """Whether to write reconstructions as FLAC; None: the task's card decides."""
     weights_dir: Path | None = None
     """Folder of weights, searched before the caches."""
     reference: Path | None = None
     """Reference of the set metrics, a folder or a file of statistics; None: the originals of the clips."""
+    accept_truncated: bool = False
+    """Measure what is there of an original that holds less than its header states."""
 
 
 @dataclass(frozen=True)
