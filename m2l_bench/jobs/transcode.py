@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """How to run the model, and whether to overwrite existing outputs."""
+    """Options of the model, and whether to overwrite existing outputs."""
 
     precision: str = "float32"
     device: str = "auto"

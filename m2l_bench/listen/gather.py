@@ -44,7 +44,7 @@ class Collection:
     metrics: tuple[PairedMetric, ...]
     clips: tuple[ListeningClip, ...]
     notes: tuple[str, ...]
-    """What is not on the page, with the reasons."""
+    """Notes on what is not on the page, with the reasons."""
 
 
 def gather(

@@ -1,4 +1,4 @@
-"""Those of Bach's chorales in music21's corpus whose key is certain."""
+"""Bach's chorales in music21's corpus, limited to those whose key is certain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which classes a probe confuses: its confusion matrix on the test clips."""
+"""Confusion matrix of a probe on the test clips."""
 
 from __future__ import annotations
 

@@ -44,16 +44,16 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = (), ordered: bo
     drawing, axes = panels(len(metrics), height=3.0, columns=2)
     notes = unequal_clips(runs)
     for axis, name in zip(axes, metrics, strict=True):
-        shown = [run for run in order if has_metric(run, name)]
-        _draw_lines(axis, shown, name)
-        for position, run in enumerate(shown):
+        panel_runs = [run for run in order if has_metric(run, name)]
+        _draw_lines(axis, panel_runs, name)
+        for position, run in enumerate(panel_runs):
             _draw_system(axis, position, run, name, system_looks[run.name])
         axis.set_xticks(
-            range(len(shown)), [run.title for run in shown], rotation=35, ha="right", rotation_mode="anchor"
+            range(len(panel_runs)), [run.title for run in panel_runs], rotation=35, ha="right", rotation_mode="anchor"
         )
         axis.set_ylabel(metric_label(name))
         axis.grid(axis="x", visible=False)
-        absent = [run.title for run in runs if run not in shown]
+        absent = [run.title for run in runs if run not in panel_runs]
         notes += [f"{name}: not measured on {', '.join(absent)}"] if absent else []
     footnote(drawing, notes)
     return drawing

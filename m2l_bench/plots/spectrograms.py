@@ -71,9 +71,9 @@ def figure(runs: Sequence[MeasuredRun], clips: Sequence[str] = (), data: Path | 
             )
     if not common:
         raise UserError(f"{', '.join(run.name for run in runs)}: no clip that all of them were measured on")
-    shown = list(clips) or [_median_clip(runs[0], common)]
-    drawing = Figure(figsize=(PAGE_INCHES, 2.7 * len(shown)))
-    for part, id in zip(drawing.subfigures(len(shown), 1, squeeze=False).flat, shown, strict=True):
+    ids = list(clips) or [_median_clip(runs[0], common)]
+    drawing = Figure(figsize=(PAGE_INCHES, 2.7 * len(ids)))
+    for part, id in zip(drawing.subfigures(len(ids), 1, squeeze=False).flat, ids, strict=True):
         _draw_clip(part, clips_by_id[id], [(run, rows_by_id[id]) for run, rows_by_id in zip(runs, rows, strict=True)])
     return drawing
 

@@ -44,12 +44,12 @@ def figure(logs: Mapping[str, Log]) -> Figure:
     Raises:
         UserError: nothing was logged yet.
     """
-    shown = [name for name in PANELS if any(log.get(name) for log in logs.values())]
-    if not shown:
+    names = [name for name in PANELS if any(log.get(name) for log in logs.values())]
+    if not names:
         raise UserError(f"{', '.join(logs)}: nothing logged yet")
     run_looks = looks(logs)
-    drawing, axes = panels(len(shown), height=2.3)
-    for axis, name in zip(axes, shown, strict=True):
+    drawing, axes = panels(len(names), height=2.3)
+    for axis, name in zip(axes, names, strict=True):
         for run, log in logs.items():
             if log.get(name):
                 marker = "" if name == "loss" else run_looks[run].marker

@@ -72,7 +72,7 @@ class ProbeOutcome:
     """Folders of the runs, one per fraction of the training set."""
     failed: dict[str, str] = field(default_factory=dict)
     problem: str = ""
-    """Why the model could not be probed at all; empty if it could."""
+    """Reason why the model could not be probed at all; empty if it could."""
 
 
 def make_probe_plan(

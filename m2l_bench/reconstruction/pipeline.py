@@ -48,9 +48,9 @@ class Outcome:
     missing: dict[str, str] = field(default_factory=dict)
     already_done: int = 0
     started_because: str = ""
-    """Why a new run was started beside an earlier run of the same name; empty if none was."""
+    """Reason why a new run was started beside an earlier run of the same name; empty if none was."""
     problem: str = ""
-    """Why the system could not run at all; empty if it could."""
+    """Reason why the system could not run at all; empty if it could."""
 
 
 def reconstruct(plan: Plan, settings: Settings, progress: Progress | None = None) -> list[Outcome]:

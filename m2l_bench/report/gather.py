@@ -122,23 +122,23 @@ def _probe_section(out: Path, run_folders: set[Path], title: str, name: str) -> 
     def is_shown(run: ProbeRun) -> bool:
         return run.folder in run_folders and run.is_whole
 
-    shown = probes.load_probes(out, is_shown)
-    table = probes.probe_table(shown)
+    whole_runs = probes.load_probes(out, is_shown)
+    table = probes.probe_table(whole_runs)
     section = Section(title, "probes", [cells.sheet(table, f"{name}.csv")])
     columns = {column.name: column for column in table.columns}
     frames = []
-    differences = probes.differences(shown)
+    differences = probes.differences(whole_runs)
     for pair, rows in differences.groupby(["task", "metric"], sort=False) if len(differences) else ():
         task, metric = map(str, pair)
         decided = significance.decide(rows, higher_is_better=True)
-        column = columns[probes.column_name(shown.tasks[task], metric)]
+        column = columns[probes.column_name(whole_runs.tasks[task], metric)]
         renamed = Column(column.name, f"{task}: {METRICS[metric].title} (percentage points) ↑", column.decimals)
         section.matrices.append(matrices.matrix(decided, renamed, table.titles, list(table.data["system"])))
         frames.append(decided)
     if frames:
         section.differences_csv = pd.concat(frames).to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    for task, card in shown.tasks.items():
-        runs = list(shown.runs_on(task).values())
+    for task, card in whole_runs.tasks.items():
+        runs = list(whole_runs.runs_on(task).values())
         with_confusion = [run for run in runs if run.results.confusion]  # tasks with several tags per clip have none
         section.figures += figures.probe_figures(with_confusion) if with_confusion else []
         section.provenance.append(provenance.probe_provenance(card, runs))

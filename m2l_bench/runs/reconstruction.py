@@ -90,7 +90,7 @@ class Run:
         self.folder = folder
         self.manifest = manifest
         self.started_because = started_because
-        """What differs from the previous run of this name, if this run was started beside it; empty otherwise."""
+        """Difference from the previous run of this name, if this run was started beside it; empty otherwise."""
         self.rows: dict[str, Row] = {row.id: row for row in read_rows(folder)}
 
     @property

@@ -82,7 +82,7 @@ class Key(_Stored):
 
 
 class Manifest(_Stored):
-    """What was run, and in which sessions."""
+    """Record of a run of reconstructions: key, card, metric versions and sessions."""
 
     schema_version: Literal[2] = SCHEMA_VERSION
     key: Key
@@ -216,7 +216,7 @@ class ProbeKey(_Stored):
 
 
 class ProbeManifest(_Stored):
-    """What was probed, and when and with what."""
+    """Record of a probe: key, cards, and when and where it was made."""
 
     schema_version: Literal[2] = SCHEMA_VERSION
     key: ProbeKey

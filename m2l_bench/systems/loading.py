@@ -33,7 +33,7 @@ def availability(card: SystemCard, weights_dir: Path | None = None) -> Availabil
     directory = card.options.get("directory")
     if directory is None:
         return Availability(
-            "needs reconstructions made elsewhere",
+            "needs existing reconstructions",
             f"m2l-bench reconstruct --task folder --data ORIGINALS --recorded {card.name}=DIR",
         )
     if not (card.path.parent / directory).is_dir():

@@ -1,11 +1,11 @@
 "use strict";
-/* ABX: A and B are known pieces, X is one of them by chance; which? A fixed number of trials, no feedback before the end. */
+/* ABX: A and B are known pieces, and X is one of them, chosen at random. The number of trials is fixed, without feedback. */
 
 /** Runs the test in `root`. `plan` has pair, clips, trials, random, player. Resolves with rows of answers. */
 async function runAbx(root, plan, session, signal) {
   const { player, random } = plan;
   const rows = [];
-  // Every clip comes up equally often, as far as that goes.
+  // Every clip is used equally often, as far as the number of trials allows.
   const order = [];
   while (order.length < plan.trials) order.push(...random.shuffled(plan.clips));
   for (let trial = 1; trial <= plan.trials; trial++) {
@@ -27,7 +27,7 @@ async function runAbx(root, plan, session, signal) {
   return rows;
 }
 
-/** One trial: "a", "b", or null to stop. */
+/** Runs one trial. Resolves with "a", "b", or null to stop. */
 function askAbx(root, player, trial, trials, signal) {
   return ask(signal, (done, over) => {
     const answers = ["a", "b"].map((key) =>

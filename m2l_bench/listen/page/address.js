@@ -1,8 +1,8 @@
 "use strict";
-/* The part of the address after # remembers what is looked at, so that a link leads there. */
+/* The part of the address after # holds what the page shows, so that a link leads there. */
 
 const Address = {
-  /** What a page without a word in its address shows: the worst clips of the first system. */
+  /** What a page without a state in its address shows: the worst clips of the first system. */
   plain() {
     return {
       view: "compare", clip: "", system: ORIGINAL, sort: DATA.metrics.at(-1)?.name ?? "set", of: DATA.systems[0].name,
@@ -10,7 +10,7 @@ const Address = {
     };
   },
 
-  /** The state that the address asks for; names that are not on this page are passed over. */
+  /** Returns the state in the address; names that are not on this page are ignored. */
   read() {
     const state = this.plain();
     for (const [name, value] of new URLSearchParams(location.hash.slice(1))) if (name in state) state[name] = value;
@@ -24,7 +24,7 @@ const Address = {
     return state;
   },
 
-  /** The address of a state: only what is not plain stands in it. */
+  /** Returns the address of a state; it contains only what differs from the default. */
   of(state) {
     const plain = this.plain();
     return "#" + new URLSearchParams(Object.entries(state).filter(([name, value]) => value !== plain[name]));

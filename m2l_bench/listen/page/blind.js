@@ -1,12 +1,12 @@
 "use strict";
-/* Blind tests: choosing one, running it, its answers. While one runs, no name is anywhere in the page, its title or its
+/* Blind tests: the choice of a test, the test, and its answers. While a test runs, no name is anywhere in the page, its title or its
    address; audio files are named by their content. */
 
 const ABX_TRIALS = 16;
 const MUSHRA_CLIPS = 8;
 const MOST_CONDITIONS = 11; // beside the hidden reference: BS.1534 has at most twelve in all
 
-/** Shows the choice of a test in `root`; `app` comes from main.js. */
+/** Shows the form that starts a test in `root`; `app` is the one of main.js. */
 function blindView(app, root, signal) {
   const { player } = app;
   const clips = app.listed.length ? app.listed : DATA.clips;
@@ -29,7 +29,7 @@ function blindView(app, root, signal) {
       element("label", { class: "switch" }, box, DATA.systems[index].title))),
     labelled("Clips", count),
     anchors ? null : element("p", { class: "hint" },
-      "BS.1534 wants low-pass anchors at 3.5 and 7 kHz, which this page does not have: their runs are lowpass-3.5k and lowpass-7k."));
+      "BS.1534 requires low-pass anchors at 3.5 and 7 kHz, which this page does not have. Their runs are lowpass-3.5k and lowpass-7k."));
   const problem = element("p", { class: "problem", role: "alert" });
   const form = element("form", { onsubmit: start },
     element("fieldset", {}, element("legend", {}, "Test"), kind("abx", "ABX"), kind("mushra", "MUSHRA")),
@@ -46,9 +46,9 @@ function blindView(app, root, signal) {
   showKind();
 
   function showKind() {
-    const chosen = form.elements.test.value;
+    const test = form.elements.test.value;
     for (const [part, name] of [[forAbx, "abx"], [forMushra, "mushra"]]) {
-      part.hidden = chosen !== name;
+      part.hidden = test !== name;
       part.disabled = part.hidden;
     }
   }
@@ -84,8 +84,8 @@ function blindView(app, root, signal) {
   }
 }
 
-/** Draws a question and waits. `draw(done, over)`: `done(answer)` makes a listener that answers; `over` aborts then. The
-    answer is null where the view is left. */
+/** Draws a question and waits for the answer, which is null if the view is left. `draw(done, over)` draws it:
+    `done(answer)` returns an event listener that answers, and the signal `over` aborts after the answer. */
 function ask(signal, draw) {
   return new Promise((resolve) => {
     const over = new AbortController();
@@ -102,7 +102,7 @@ function randomSeed() {
   return crypto.getRandomValues(new Uint32Array(1))[0];
 }
 
-/** Buttons that let one of several nameless pieces be heard, once all are loaded; `onheard(key)` for each that sounded. */
+/** Buttons that play one of several nameless pieces, once all are loaded; calls `onheard(key)` for each that was heard. */
 function blindPicks(player, labels, signal, onheard) {
   const rows = labels.map(([key, label]) => element("div", { class: "pick-row", "data-key": key },
     element("button", {
@@ -166,7 +166,7 @@ function abxSummary(rows) {
 function mushraSummary(rows) {
   const systems = [...new Set(rows.map((row) => row.system))];
   const means = systems.map((system) => [system, mean(rows.filter((row) => row.system === system).map((row) => row.score))]);
-  means.sort((one, other) => other[1] - one[1]);
+  means.sort((first, second) => second[1] - first[1]);
   return [element("table", {},
     element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "System"), element("th", { scope: "col" }, "Your mean"))),
     element("tbody", {}, ...means.map(([system, score]) => element("tr", {},

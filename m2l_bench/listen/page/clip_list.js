@@ -1,7 +1,7 @@
 "use strict";
 /* The list of clips: search, sort, limits; each clip is a link that remembers everything else. */
 
-/** `app` has `state` and `update(changes)`. Returns the element and `show`, to be called when the state has changed. */
+/** List of clips. `app` has `state` and `update(changes)`. Returns the element and `show`; call it after a change. */
 function clipList(app) {
   const set = (name) => (event) => app.update({ [name]: event.target.value });
   const find = element("input", { type: "search", placeholder: "name or caption", oninput: set("find") });
@@ -24,7 +24,7 @@ function clipList(app) {
   let shown = "";
 
   function entry(clip, ends) {
-    const metric = DATA.metrics.find((one) => one.name === app.state.sort);
+    const metric = DATA.metrics.find(({ name }) => name === app.state.sort);
     const value = metric ? valueOf(clip, metric.name, app.state.of) : null;
     return element("li", {},
       element("a", {},
@@ -61,7 +61,7 @@ function clipList(app) {
       }
     }
   }
-  /** Only the list itself: the page stays where it is. */
+  /** Scrolls only the list itself; the page does not move. */
   function scrollTo(link) {
     if (list.scrollHeight <= list.clientHeight) return;
     const top = link.offsetTop - list.offsetTop;

@@ -3,7 +3,7 @@
 
 const SEEK_SECONDS = 1;
 
-/** Shows the view in `root`; `app` comes from main.js. Returns what to call when the state has changed. */
+/** Shows the view in `root`; `app` is the one of main.js. Returns a function to call after a change of state. */
 function compareView(app, root, signal) {
   const keys = [ORIGINAL, ...DATA.systems.map((system) => system.name)];
   app.keys = new Map(keys.slice(0, 10).map((key, number) => [key, String(number)]));
@@ -46,8 +46,8 @@ function compareView(app, root, signal) {
     if (next) app.update({ clip: next.id });
   };
   const other = (by) => () => {
-    const there = keys.filter((key) => key === ORIGINAL || app.clip.made[key]);
-    app.update({ system: there[(there.indexOf(app.player.selected) + by + there.length) % there.length] });
+    const present = keys.filter((key) => key === ORIGINAL || app.clip.made[key]);
+    app.update({ system: present[(present.indexOf(app.player.selected) + by + present.length) % present.length] });
   };
   const seek = (by) => () => app.player.seek(app.player.position + by);
   const actions = {
@@ -65,7 +65,7 @@ function compareView(app, root, signal) {
 }
 
 function pieces(clip) {
-  return [{ key: ORIGINAL, ...clip.original }, ...Object.entries(clip.made).map(([key, made]) => ({ key, ...made }))];
+  return [{ key: ORIGINAL, ...clip.original }, ...Object.entries(clip.made).map(([key, piece]) => ({ key, ...piece }))];
 }
 
 function loopFrom(player) {

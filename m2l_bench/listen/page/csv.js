@@ -1,7 +1,7 @@
 "use strict";
 /* Answers as a CSV file (RFC 4180) to download. Nothing is sent anywhere. */
 
-/** Rows of one shape; the keys of the first are the header. */
+/** Writes rows with the same keys as CSV; the keys of the first row are the header. */
 function csvText(rows) {
   const cell = (value) => (/[",\r\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
   const line = (values) => values.map(cell).join(",") + "\r\n";

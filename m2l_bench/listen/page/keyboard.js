@@ -1,7 +1,7 @@
 "use strict";
 /* Single keys, where no control needs them itself. */
 
-/** Calls `actions[key]` for keys pressed outside of text fields, until the signal aborts. `on()` says whether they are on. */
+/** Calls `actions[key]` for keys pressed outside of text fields, until the signal aborts. `on()` returns whether keys are on. */
 function listenToKeys(actions, on, signal) {
   document.addEventListener("keydown", (event) => {
     const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
@@ -9,7 +9,7 @@ function listenToKeys(actions, on, signal) {
     event.preventDefault();
     action(event);
   }, { signal });
-  // A click must not leave the focus on a button: the space bar would press it again in place of playing.
+  // A click must not leave the focus on a button: the space bar would press it again instead of playing.
   document.addEventListener("mousedown", (event) => {
     if (event.target.closest("button, .switch")) event.preventDefault();
   }, { signal });

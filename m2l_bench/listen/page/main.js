@@ -4,7 +4,7 @@
 const app = {
   player: new Player(),
   state: null,
-  listed: [], // clips in the order of the list; the shown clip may have been filtered out of it
+  listed: [], // clips in the order of the list; the filters may have removed the shown clip
   clip: null,
 
   go(state) {

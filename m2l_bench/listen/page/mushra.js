@@ -34,10 +34,10 @@ async function runMushra(root, plan, session, signal) {
 
 function roleOf(system) {
   if (system === ORIGINAL) return "hidden reference";
-  return DATA.systems.find((one) => one.name === system).kind === "anchor" ? "anchor" : "system";
+  return DATA.systems.find(({ name }) => name === system).kind === "anchor" ? "anchor" : "system";
 }
 
-/** One clip: scores by key, or null to stop. */
+/** Rates one clip. Resolves with scores by key, or null to stop. */
 function askMushra(root, player, trial, trials, keys, signal) {
   return ask(signal, (done, over) => {
     const scores = new Map();
@@ -65,7 +65,7 @@ function askMushra(root, player, trial, trials, keys, signal) {
       };
       const slider = element("input", {
         type: "range", min: 0, max: 100, step: 1, value: 50, class: "unrated", "aria-label": `Score of ${key}`,
-        oninput: rate, onclick: rate, // a click where it stands is an answer, too
+        oninput: rate, onclick: rate, // a click that does not move the slider is an answer too
       });
       picks.querySelector(`[data-key="${key}"]`).append(slider, output);
     }

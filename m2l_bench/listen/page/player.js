@@ -3,15 +3,15 @@
    change of gains: nothing is stopped, started or sought, and the position is kept to the sample. */
 
 const FADE_SECONDS = 0.003; // time constant of a switch: no click, no gap
-const LEAD_SECONDS = 0.02; // from deciding to sounding
+const LEAD_SECONDS = 0.02; // from the decision to the sound
 
 class Player extends EventTarget {
   #pieces = new Map();
-  #start = 0; // on the audio clock: when `#offset` sounds
+  #start = 0; // time on the audio clock at which `#offset` is heard
   #offset = 0; // seconds into the clip
   #running = false;
   #audible = null;
-  #clip = 0; // counts clips: what was loaded for an earlier one comes too late
+  #clip = 0; // counts clips, so that pieces of an earlier clip that load late are ignored
 
   playing = false;
   selected = null;
@@ -19,11 +19,11 @@ class Player extends EventTarget {
   matching = true;
   volume = 1;
   seconds = 0;
-  section = null; // [from, to] of the loop; null: all of it
+  section = null; // [from, to] of the loop in seconds; null: the whole clip
   headroom = 0;
   problem = "";
 
-  /** Another clip: pieces are {key, audio, gain}, gain in dB or null. Goes on playing if it was. */
+  /** Shows another clip: pieces are {key, audio, gain}, gain in dB or null. Goes on playing if it was playing. */
   show(pieces, seconds, headroom, selected) {
     const wasPlaying = this.playing;
     this.pause();
@@ -37,7 +37,7 @@ class Player extends EventTarget {
     if (wasPlaying) this.play();
   }
 
-  /** "", "loading", "ready" or "failed". */
+  /** Returns the state of a piece: "", "loading", "ready" or "failed". */
   stateOf(key) {
     return this.#pieces.get(key).state;
   }
@@ -74,7 +74,7 @@ class Player extends EventTarget {
     if (this.playing) await this.#load(key);
   }
 
-  /** Have every piece before anything is heard, so that loading tells nothing of what is what. */
+  /** Loads every piece before anything is heard, so that loading times reveal nothing about the pieces. */
   async loadAll() {
     await Sounds.open();
     for (const key of this.#pieces.keys()) await this.#load(key);
@@ -85,7 +85,7 @@ class Player extends EventTarget {
     this.#goTo(Math.min(Math.max(seconds, from), to));
   }
 
-  /** Loop from one time to another; null: the whole clip. */
+  /** Loops from one time to another, in seconds; null: the whole clip. */
   loopSection(section) {
     this.section = section;
     if (section) this.looping = true;
@@ -142,8 +142,8 @@ class Player extends EventTarget {
         return;
       }
     }
-    const wanted = this.#pieces.get(this.selected);
-    if (this.playing && !this.#running && wanted.buffer) this.#begin(this.#offset);
+    const selected = this.#pieces.get(this.selected);
+    if (this.playing && !this.#running && selected.buffer) this.#begin(this.#offset);
     this.#balance();
     this.#changed();
   }
@@ -162,7 +162,7 @@ class Player extends EventTarget {
     this.#changed();
   }
 
-  /** The earliest time to start at, on a sample: between samples a browser would interpolate. */
+  /** Returns the earliest time to start at. It is on a sample: between samples a browser would interpolate. */
   #soon() {
     const rate = Sounds.context.sampleRate;
     return Math.ceil((Sounds.context.currentTime + LEAD_SECONDS) * rate) / rate;
@@ -178,7 +178,7 @@ class Player extends EventTarget {
     for (const piece of this.#pieces.values()) if (piece.buffer) this.#startPiece(piece);
   }
 
-  /** Joins in at the instant that all others are at. */
+  /** Starts a piece at the position that all others have reached. */
   #startPiece(piece) {
     const context = Sounds.context;
     if (!this.output) {
@@ -216,7 +216,7 @@ class Player extends EventTarget {
     }
   }
 
-  /** Lets the selected piece be heard; until it is loaded, the one before. */
+  /** Makes the selected piece audible; until it is loaded, the previous one stays audible. */
   #balance() {
     if (!Sounds.context) return;
     if (this.#pieces.get(this.selected)?.buffer) this.#audible = this.selected;

@@ -6,7 +6,7 @@ class Random {
     this.state = seed >>> 0;
   }
 
-  /** A number from 0 up to, and without, 1. */
+  /** Returns a number from 0 up to, but not including, 1. */
   next() {
     this.state = (this.state + 0x9e3779b9) >>> 0;
     let bits = this.state;
@@ -15,7 +15,7 @@ class Random {
     return ((bits ^ (bits >>> 16)) >>> 0) / 2 ** 32;
   }
 
-  /** The items in random order (Fisher and Yates). */
+  /** Returns the items in random order (Fisher and Yates). */
   shuffled(items) {
     const mixed = [...items];
     for (let last = mixed.length - 1; last > 0; last--) {

@@ -7,13 +7,13 @@ const Sounds = {
   decoded: new Map(), // id -> promise of an AudioBuffer
   waiting: new Map(), // id -> what to do with the file's text
 
-  /** Browsers start audio only where a click or key asks for it: call this there. */
+  /** Starts audio. Call it after a click or a key press: browsers allow it only then. */
   open() {
     this.context ??= new AudioContext({ latencyHint: "interactive" });
     return this.context.resume();
   },
 
-  /** The decoded piece. */
+  /** Returns a promise of the decoded piece. */
   get(id) {
     if (!this.decoded.has(id)) {
       const buffer = this.load(id).then((file) => this.context.decodeAudioData(file));
@@ -36,7 +36,7 @@ const Sounds = {
     });
   },
 
-  /** Decoded audio is large: forget all but these pieces. */
+  /** Forgets all but these pieces, because decoded audio is large. */
   keepOnly(ids) {
     for (const id of this.decoded.keys()) if (!ids.has(id)) this.decoded.delete(id);
   },

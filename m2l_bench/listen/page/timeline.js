@@ -3,7 +3,7 @@
 
 const DRAG_PIXELS = 6; // less is a click
 
-/** A picture on the player's time. `onpick(seconds)` is called for a click. */
+/** Makes a picture that follows the player's time; calls `onpick(seconds)` after a click. */
 function timeline(player, source, description, onpick) {
   const image = element("img", { src: source, alt: description, width: 720, height: 96, draggable: "false" });
   const box = element("div", { class: "timeline" }, image,
@@ -21,7 +21,7 @@ function timeline(player, source, description, onpick) {
   });
   box.addEventListener("pointermove", (event) => {
     if (began && Math.abs(event.clientX - began.x) >= DRAG_PIXELS) {
-      const times = [began.time, timeAt(event)].sort((one, other) => one - other);
+      const times = [began.time, timeAt(event)].sort((first, second) => first - second);
       if (times[1] - times[0] >= 0.05) player.loopSection(times);
     }
   });
@@ -50,7 +50,7 @@ function followPlayer(holder, player, signal) {
   show();
 }
 
-/** Where frequencies lie on the pictures' axis: 30 Hz to 20 kHz on the mel scale, as picture.py draws them. */
+/** Positions of frequencies on the pictures' axis: 30 Hz to 20 kHz on the mel scale, as picture.py draws them. */
 function frequencyLabels() {
   const mel = (hertz) => (hertz < 1000 ? (3 * hertz) / 200 : 15 + (27 * Math.log(hertz / 1000)) / Math.log(6.4));
   const height = (hertz) => (mel(hertz) - mel(30)) / (mel(20000) - mel(30));
@@ -59,9 +59,9 @@ function frequencyLabels() {
       element("span", { style: `bottom: ${100 * height(hertz)}%` }, text)));
 }
 
-/** Seconds above the timelines: a step that leaves four to ten labels. */
+/** Labels in seconds above the timelines, with a step that gives four to ten labels. */
 function timeAxis(seconds) {
-  const step = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60].find((one) => seconds / one <= 10) ?? 120;
+  const step = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60].find((candidate) => seconds / candidate <= 10) ?? 120;
   const axis = element("div", { class: "axis", "aria-hidden": "true" });
   for (let time = 0; time < seconds - step / 3; time += step) {
     const text = String(Number(time.toFixed(1)));

@@ -1,7 +1,7 @@
 "use strict";
 /* Play, position, loop and volume of a player: the same in every view. */
 
-/** Controls for a player; they follow it until the signal aborts. */
+/** Makes controls for a player; they follow it until the signal aborts. */
 function transport(player, signal) {
   const play = element("button", { type: "button", class: "play", onclick: () => player.toggle() });
   const slider = element("input", {
@@ -39,7 +39,7 @@ function transport(player, signal) {
     labelled("Volume", volume, { class: "field volume-label" }));
 }
 
-/** Calls `draw` once a frame while the player plays. */
+/** Calls `draw` once per frame while the player plays. */
 function whilePlaying(player, signal, draw) {
   let asked = false;
   function frame() {
