@@ -16,6 +16,7 @@ from m2l_bench.cards import WeightFile
 from m2l_bench.environment import user_cache
 from m2l_bench.errors import UserError
 from m2l_bench.music2latent.errors import CheckpointError
+from m2l_bench.music2latent.files import whole_or_absent
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.music2latent.hub import HubFile
 from m2l_bench.shipped import PACKAGE
@@ -94,11 +95,10 @@ def checked_sha256(file: WeightFile, path: Path) -> str:
 
 def _copy(source: Path, target: Path) -> Path:
     """Copy a file so that `target` is never incomplete."""
-    part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, part)
-        part.replace(target)
+        with whole_or_absent(target) as part:
+            shutil.copyfile(source, part)
     except OSError as error:
         raise UserError(f"{target}: cannot write there ({error.strerror or error})") from error
     return target
