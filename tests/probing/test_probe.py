@@ -164,7 +164,7 @@ def test_bad_datasets_are_one_line_each(cards: Cards, data: Path, tmp_path: Path
     csv = data / "annotation" / "TinySOL_metadata.csv"
     whole = csv.read_text()
     csv.write_text(whole + "Bell/0.wav,0,Bell,C1\n")
-    with pytest.raises(UserError, match="the class 'Bell' has one member"):
+    with pytest.raises(UserError, match="the class 'Bell' has only one member"):
         run(cards, data, tmp_path / "runs")
     csv.write_text(whole)
     (data / "splits.csv").write_text("id,split\n" + "".join(f"{i:03},train\n" for i in range(90)))
