@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from m2l_bench.environment import prepare
+
 if TYPE_CHECKING:
     from m2l_bench.codecs.base import Codec, Reconstructor
     from m2l_bench.embeddings.base import Embedding
@@ -22,6 +24,9 @@ MODULES = {
     "Reconstructor": "m2l_bench.codecs.base",
     "load_codec": "m2l_bench.systems.loading",
 }
+
+
+prepare()
 
 
 def __getattr__(name: str) -> Any:

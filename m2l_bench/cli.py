@@ -7,12 +7,12 @@ interrupted.
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from m2l_bench.boundary import interrupted, listen_for_interrupts
 from m2l_bench.commands import (
     data,
     fad,
@@ -29,10 +29,12 @@ from m2l_bench.commands import (
     weights,
 )
 from m2l_bench.commands.common import State, consoles
+from m2l_bench.environment import accept_any_terminal
 from m2l_bench.errors import UserError
 from m2l_bench.text import one_line
 
 INTERRUPTED = 130
+INTERRUPTED_MESSAGE = "interrupted; what is finished is safe, the same command goes on"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -103,13 +105,14 @@ def _common(
 
 def main() -> None:
     """Run the command line. An error that the user can fix is printed as one line, a traceback only with --debug."""
-    signal.signal(signal.SIGTERM, _terminate)
+    listen_for_interrupts()
+    accept_any_terminal()
     try:
         app()
     except KeyboardInterrupt:
         if State.debug:
             raise
-        _print_error("interrupted; what is finished is safe, the same command goes on")
+        _print_error(INTERRUPTED_MESSAGE)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -122,14 +125,13 @@ def main() -> None:
     except Exception as error:
         if State.debug:
             raise
+        if interrupted():
+            _print_error(INTERRUPTED_MESSAGE)
+            sys.exit(INTERRUPTED)
         _print_error(
             f"error: {type(error).__name__}: {one_line(error)} (probably a bug: m2l-bench --debug ... shows where)"
         )
         sys.exit(1)
-
-
-def _terminate(signum: int, frame: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def _print_error(message: str) -> None:

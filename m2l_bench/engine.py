@@ -1,12 +1,15 @@
-"""Scoring in worker processes on this machine, with a bounded number of clips in flight."""
+"""Worker processes on this machine, with a bounded number of tasks in flight."""
 
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+Task = tuple[Any, ...]
 
 SINGLE_THREADED = dict.fromkeys(
     (
@@ -27,41 +30,100 @@ def default_jobs() -> int:
     return os.cpu_count() or 1
 
 
-def map_unordered(function: Callable[..., Result], tasks: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[Result]:
-    """Call `function(*task)` for each task in worker processes and yield the results as they finish.
+def map_unordered(
+    function: Callable[..., Result],
+    tasks: Iterable[Task],
+    jobs: int,
+    lost: Callable[..., Result] | None = None,
+) -> Iterator[Result]:
+    """Call `function(*task)` for each task in worker processes, and give results as they finish.
 
-    Tasks are taken from the iterable in the caller's thread, and at most two tasks per worker wait, so memory does not
-    grow with their number. With one job everything runs in this process. Workers are single-threaded: one process per
-    core is faster than threads, and more threads than cores would slow each other down.
+    Tasks are drawn in the caller's thread, and at most two per worker wait, so memory does not grow with their number.
+    One job runs in this process. Workers are single-threaded: one process per core is faster than threads, and the
+    counts add up. A worker that a signal kills (a segmentation fault, or the system when memory runs out) takes the
+    other workers with it; their tasks are then done again one at a time, to find the one that kills.
+
+    Args:
+        lost: called with a task that killed its worker twice, gives the result in its place; without it that is an
+            error.
     """
     if jobs == 1:
         for task in tasks:
             yield function(*task)
         return
-    # loky is joblib's process pool: unlike multiprocessing's, it notices a killed worker and needs no __main__ guard.
-    # The reusable executor outlives this call, so the next system starts with running workers.
     from concurrent.futures import FIRST_COMPLETED, Future, wait
+    from concurrent.futures.process import BrokenProcessPool
 
-    from loky import get_reusable_executor
+    pending: dict[Future[Result], Task] = {}
 
-    executor = get_reusable_executor(jobs, env=SINGLE_THREADED, initializer=_ignore_interrupt)
-    pending: set[Future[Result]] = set()
+    def finished(least: int) -> Iterator[Result]:
+        while len(pending) > least:
+            done, _ = wait(pending, return_when=FIRST_COMPLETED)
+            broken = []
+            for future in done:
+                task = pending.pop(future)
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    broken.append(task)
+            if broken:
+                broken += pending.values()
+                pending.clear()
+                yield from _one_at_a_time(function, broken, lost)
+
     try:
         for task in tasks:
-            pending.add(executor.submit(function, *task))
-            if len(pending) >= 2 * jobs:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
-        while pending:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
+            pending[_submit(jobs, function, task)] = task
+            yield from finished(2 * jobs - 1)
+        yield from finished(0)
     finally:
         if pending:
-            executor.shutdown(wait=True, kill_workers=True)
+            _executor(jobs).shutdown(wait=True, kill_workers=True)
 
 
-def _ignore_interrupt() -> None:
-    """Ignore Ctrl-C: it reaches every process of the terminal, and only the main one should react."""
+def _one_at_a_time(
+    function: Callable[..., Result], tasks: Iterable[Task], lost: Callable[..., Result] | None
+) -> Iterator[Result]:
+    """Do tasks in a worker of their own, of which one or more kills it."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    for task in tasks:
+        try:
+            result = _submit(1, function, task).result()
+        except BrokenProcessPool:
+            if lost is None:
+                raise
+            result = lost(*task)
+        yield result
+
+
+def _submit(jobs: int, function: Callable[..., Result], task: Task) -> Any:
+    """Hand a task to the workers; new ones where the old ones were killed."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    try:
+        return _executor(jobs).submit(function, *task)
+    except BrokenProcessPool:
+        return _executor(jobs).submit(function, *task)
+
+
+def _executor(jobs: int) -> Any:
+    # loky is joblib's process pool: unlike multiprocessing's it notices a killed worker and needs no __main__ guard.
+    # The reusable executor outlives one call, so that the next system finds its workers warm.
+    from loky import get_reusable_executor
+
+    return get_reusable_executor(jobs, env=SINGLE_THREADED, initializer=_prepare_worker)
+
+
+def _prepare_worker() -> None:
+    """Leave Ctrl-C, which reaches every process of the terminal, to the main process; end when that has ended."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from m2l_bench import audio as audio_files
-from m2l_bench.audio import EXTENSIONS, Audio
+from m2l_bench.audio import Audio
+from m2l_bench.audio.listing import clip_id, list_audio
 from m2l_bench.errors import BadClip, MissingRecording
 
 
@@ -22,16 +25,22 @@ class RecordingFolder:
     def __init__(self, directory: Path | str, sample_rate: Literal["label", "reference"] = "label") -> None:
         self.directory = Path(directory)
         self.sample_rate = sample_rate
-        self._folders: dict[Path, dict[str, list[Path]]] = {}
 
-    def find(self, clip_id: str) -> list[Path]:
-        """Find the files of a clip: those named like it with an audio extension added, or exactly like it."""
-        folder = (self.directory / clip_id).parent
-        if folder not in self._folders:
-            self._folders[folder] = _files_by_name(folder)
-        return self._folders[folder].get(Path(clip_id).name, [])
+    def find(self, id: str) -> list[Path]:
+        """Find the files that could be this clip's: its id with an audio extension, or its id as it is."""
+        return self._files.get(unicodedata.normalize("NFC", id), [])
 
-    def read(self, clip_id: str, sample_rate: int) -> Audio:
+    @cached_property
+    def _files(self) -> dict[str, list[Path]]:
+        """The files of the folder, by their path below it with and without extension."""
+        files: dict[str, list[Path]] = {}
+        for path in list_audio(self.directory).files:
+            below = path.relative_to(self.directory)
+            for name in (below, below.with_suffix("")):
+                files.setdefault(clip_id(name), []).append(path)
+        return files
+
+    def read(self, id: str, sample_rate: int) -> Audio:
         """Read the recording of a clip.
 
         Args:
@@ -45,7 +54,7 @@ class RecordingFolder:
             MissingRecording: there is no file for this clip.
             BadClip: there is more than one file, or it cannot be read.
         """
-        paths = self.find(clip_id)
+        paths = self.find(id)
         if not paths:
             raise MissingRecording("no recording of it")
         if len(paths) > 1:
@@ -57,14 +66,3 @@ class RecordingFolder:
         if self.sample_rate == "reference":
             return recording
         return audio_files.resample(recording, rate, sample_rate)
-
-
-def _files_by_name(folder: Path) -> dict[str, list[Path]]:
-    """List each audio file of a folder under its name with and without the extension."""
-    files: dict[str, list[Path]] = {}
-    if folder.is_dir():
-        for path in sorted(folder.iterdir()):
-            if path.suffix.lower() in EXTENSIONS:
-                for name in (path.name, path.stem):
-                    files.setdefault(name, []).append(path)
-    return files

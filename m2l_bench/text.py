@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 
@@ -14,3 +15,24 @@ def first_of(items: Sequence[str], most: int = 3, separator: str = ", ") -> str:
     """Name the first few items, and say how many more there are."""
     left = len(items) - most
     return separator.join(items[:most]) + (f" and {left} more" if left > 0 else "")
+
+
+ESCAPED_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")
+
+
+def escape_name(name: str) -> str:
+    """Make a file name of any bytes printable: what is not UTF-8 becomes `\\xHH`. `unescape_name` undoes it."""
+    printable = not any("\udc80" <= character <= "\udcff" for character in name)
+    if printable and not ESCAPED_BYTE.search(name):
+        return name
+    return name.replace("\\", "\\\\").encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def unescape_name(name: str) -> str:
+    """Undo `escape_name`."""
+
+    def original(match: re.Match[str]) -> str:
+        text = match.group()
+        return "\\" if text == "\\\\" else bytes([int(text[2:], 16)]).decode(errors="surrogateescape")
+
+    return re.sub(rf"\\\\|{ESCAPED_BYTE.pattern}", original, name) if ESCAPED_BYTE.search(name) else name

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 FORMATS = {"opus": ("OGG", "OPUS"), "vorbis": ("OGG", "VORBIS"), "mp3": ("MP3", "MPEG_LAYER_III")}
+BLOCK = 1 << 20
+"""Samples written at once: libsndfile's Vorbis encoder overflows its stack on a minute in one piece."""
 LAME_DELAY = 576 + 529
 """Samples that LAME's encoder and a layer-III decoder add at the beginning; see `_decode`."""
 
@@ -67,15 +69,18 @@ class LossyCoder(Codec):
 
         container, subtype = FORMATS[self.coder]
         buffer = io.BytesIO()
-        soundfile.write(
+        with soundfile.SoundFile(
             buffer,
-            audio,
+            "w",
             self.sample_rate,
+            self.channels,
             format=container,
             subtype=subtype,
             compression_level=self.compression_level,
             bitrate_mode="CONSTANT" if self.coder == "mp3" else None,
-        )
+        ) as file:
+            for start in range(0, len(audio), BLOCK):
+                file.write(audio[start : start + BLOCK])
         return bytearray(buffer.getvalue())
 
     def _decode(self, bitstream: np.ndarray, samples: int) -> np.ndarray:

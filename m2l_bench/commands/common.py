@@ -41,6 +41,12 @@ ReferenceOption = Annotated[
 DeviceOption = Annotated[
     str, typer.Option(metavar="DEVICE", help="`cpu`, `cuda`, `cuda:1`, or `auto`: a GPU if there is one.")
 ]
+AcceptTruncatedOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-truncated", help="Take what is there of files with less audio than their headers state; noted."
+    ),
+]
 
 
 def consoles() -> Any:

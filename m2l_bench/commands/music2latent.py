@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2l_bench.commands.common import SOME_FAILED, DeviceOption, JsonOption, consoles
+from m2l_bench.commands.common import SOME_FAILED, AcceptTruncatedOption, DeviceOption, JsonOption, consoles
 
 if TYPE_CHECKING:
     from m2l_bench.jobs.transcode import FileResults
@@ -43,6 +43,7 @@ def encode(
     precision: PrecisionOption = Precision.float32,
     device: DeviceOption = "auto",
     overwrite: OverwriteOption = False,
+    accept_truncated: AcceptTruncatedOption = False,
     json: JsonOption = False,
 ) -> None:
     """Encode audio to Music2Latent latents, in safetensors files that hold everything needed for decoding.
@@ -59,7 +60,7 @@ def encode(
     from m2l_bench.jobs import transcode
 
     _, stderr = consoles()
-    options = transcode.Options(precision.value, device, overwrite)
+    options = transcode.Options(precision.value, device, overwrite, accept_truncated)
     _print_results(transcode.encode(source, out, weights, options, ProgressBars(stderr)), json)
 
 
@@ -127,6 +128,8 @@ def _print_results(results: FileResults, json: bool) -> None:
     else:
         for path in results.written:
             stdout.print(str(path), markup=False, soft_wrap=True)
+    for note in results.notes:
+        stderr.print(note, markup=False, soft_wrap=True)
     for path, reason in results.failed.items():
         stderr.print(f"{path}: {reason}", style="bold red", markup=False, soft_wrap=True)
     if results.present:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2l_bench.commands.common import SOME_FAILED, CardsOption, DeviceOption, JsonOption, WeightsDirOption, consoles
+from m2l_bench.commands.common import (
+    SOME_FAILED,
+    AcceptTruncatedOption,
+    CardsOption,
+    DeviceOption,
+    JsonOption,
+    WeightsDirOption,
+    consoles,
+)
 from m2l_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -59,6 +67,7 @@ def reconstruct(
     jobs: JobsOption = 0,
     out: OutOption = Path("runs"),
     audio: AudioOption = None,
+    accept_truncated: AcceptTruncatedOption = False,
     weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,
     json: JsonOption = False,
@@ -86,7 +95,9 @@ def reconstruct(
     stdout, stderr = consoles()
     known_cards = load_cards(cards or ())
     systems, skip_unavailable = _named_systems(known_cards, models, recorded or [], wrong_rate_label or [])
-    settings = Settings(out, seed, steps, device, jobs, limit, audio, weights_dir, reference)
+    settings = Settings(
+        out, seed, steps, device, jobs, limit, audio, weights_dir, reference, accept_truncated=accept_truncated
+    )
     plan = make_plan(
         known_cards.task(task),
         systems,
@@ -126,6 +137,7 @@ def sweep(
     out: OutOption = Path("runs"),
     results: Annotated[Path, typer.Option(metavar="DIR", help="Folder for figure2.csv.")] = Path("results"),
     audio: AudioOption = None,
+    accept_truncated: AcceptTruncatedOption = False,
     weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,
     json: JsonOption = False,
@@ -153,7 +165,7 @@ def sweep(
         raise UserError(f"--steps {steps}: expected different whole numbers above zero, separated by commas")
     known_cards = load_cards(cards or ())
     systems, skip_unavailable = _named_systems(known_cards, models, [], [])
-    settings = Settings(out, seed, None, device, jobs, limit, audio, weights_dir)
+    settings = Settings(out, seed, None, device, jobs, limit, audio, weights_dir, accept_truncated=accept_truncated)
     plan = make_plan(
         known_cards.task(task),
         systems,

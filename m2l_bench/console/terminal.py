@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -77,7 +78,8 @@ def print_json(content: Any) -> None:
     Raises:
         ValueError: the content has NaN or infinity, which JSON does not know.
     """
-    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+    has_all_characters = (sys.stdout.encoding or "").lower().startswith("utf")
+    print(json.dumps(content, indent=2, ensure_ascii=not has_all_characters, allow_nan=False))
 
 
 class ProgressBars:

@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from m2l_bench.errors import UserError
+from m2l_bench.music2latent.files import whole_or_absent
 from m2l_bench.text import one_line
 
 BLOCK = 1 << 20
@@ -108,24 +109,24 @@ def _target(archive: Path, folder: Path, member: _Member) -> Path | None:
 def _write(member: _Member, target: Path) -> None:
     if target.is_file() and target.stat().st_size == member.size:
         return
-    part = target.with_name(target.name + ".part")
     source = member.open()
     if source is None:
         raise ValueError(f"'{member.name}' has no content")
-    with source:
-        blocks = iter(lambda: source.read(BLOCK), b"")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{target}: cannot write there ({error.strerror})") from error
+    with source, whole_or_absent(target) as part:
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
             file = part.open("wb")
         except OSError as error:
             raise UserError(f"{target}: cannot write there ({error.strerror})") from error
         with file:
-            for block in blocks:
+            while block := source.read(BLOCK):
                 try:
                     file.write(block)
                 except OSError as error:
                     raise UserError(f"{target}: cannot write there ({error.strerror})") from error
-    part.replace(target)
 
 
 def _require_space(archive: Path, folder: Path, total: int) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from m2l_bench.audio import EXTENSIONS
+from m2l_bench.audio.listing import list_audio
 from m2l_bench.datasets.base import loader
 from m2l_bench.datasets.labelled import LabelledDataset, Listed, assemble
 from m2l_bench.datasets.places import existing_folder
@@ -36,7 +36,7 @@ def load(data: Path | None = None, *, name: str = "beatport_key") -> LabelledDat
     root = existing_folder(name, data)
     if not (root / "keys").is_dir():
         raise UserError(f"{root}: it has no folder 'keys', so it is not in the layout of {name}")
-    audio = {path.stem: path for path in sorted((root / "audio").glob("*")) if path.suffix.lower() in EXTENSIONS}
+    audio = {path.stem: path for path in list_audio(root / "audio").files}
     key_paths = sorted(path for path in (root / "keys").glob("*.txt") if not path.name.startswith("."))
     listed, unusable = [], 0
     for path in key_paths:

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from pathlib import Path
 
-from m2l_bench.audio import EXTENSIONS
+from m2l_bench.audio.listing import clip_ids, list_audio
+from m2l_bench.audio.reading import EXTENSIONS
 from m2l_bench.datasets.base import Clip, Dataset, loader
 from m2l_bench.errors import UserError
+from m2l_bench.text import escape_name
 
 
-def audio_files(folder: Path) -> list[Path]:
-    """List the files below `folder` with an audio extension, sorted; hidden ones are left out."""
-    paths = (path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
-    return sorted(path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts))
-
-
-@loader(version="1")
+@loader(version="2")
 def load(data: Path | None = None) -> Dataset:
-    """Load one clip per file. The id is the path below the folder without its extension.
-
-    Files that differ only in the extension (`a.wav`, `a.mp3`) keep it in their ids.
+    """Load one clip per file. The id is the path below the folder without its extension: see `clip_ids`.
 
     Raises:
         UserError: no folder was given, it is not there, or it holds no audio file.
@@ -31,14 +24,17 @@ def load(data: Path | None = None) -> Dataset:
     if not data.is_dir():
         raise UserError(f"{data}: no such folder")
     root = data.resolve()
-    paths = audio_files(root)
-    if not paths:
-        raise UserError(f"{data}: no audio file in it ({' '.join(sorted(EXTENSIONS))})")
-    stems = [path.relative_to(root).with_suffix("").as_posix() for path in paths]
-    count = Counter(stems)
-    ids = [
-        path.relative_to(root).as_posix() if count[stem] > 1 else stem for path, stem in zip(paths, stems, strict=True)
-    ]
-    clips = tuple(Clip(id, path) for id, path in zip(ids, paths, strict=True))
+    listing = list_audio(root)
+    if not listing.files:
+        raise UserError(
+            f"{data}: no audio file in it ({' '.join(sorted(EXTENSIONS))})" + "".join(f"; {n}" for n in listing.notes)
+        )
+    ids = clip_ids(root, listing.files)
     name = re.sub(r"[^A-Za-z0-9._+-]+", "_", root.name) or "root"
-    return Dataset(clips, label=f"folder-{name}", root=str(root))
+    return Dataset(
+        tuple(Clip(id, path) for id, path in zip(ids, listing.files, strict=True)),
+        label=f"folder-{name}",
+        root=escape_name(str(root)),
+        missing=tuple(clip_ids(root, list(listing.unusable))),
+        notes=tuple(listing.notes),
+    )

@@ -10,6 +10,7 @@ import csv
 from pathlib import Path
 
 from m2l_bench import audio
+from m2l_bench.audio.listing import list_audio
 from m2l_bench.datasets.base import Clip, Dataset, loader
 from m2l_bench.errors import BadClip, UserError
 
@@ -59,7 +60,7 @@ def load(data: Path | None = None) -> Dataset:
             raise UserError(f"{data}: put Google's {CSV_NAME} there (`m2l-bench data musiccaps {data}` gets it)")
         csv_path = lists[0]
     rows = read_list(csv_path)
-    files = {path.stem: path for path in sorted(data.iterdir()) if path.suffix.lower() in audio.EXTENSIONS}
+    files = {path.stem: path for path in list_audio(data).files if path.parent == data}
     clips = tuple(_section(files[row["ytid"]], row) for row in rows if row["ytid"] in files)
     missing = tuple(row["ytid"] for row in rows if row["ytid"] not in files)
     if not clips:

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from m2l_bench.audio import EXTENSIONS
+from m2l_bench.audio.listing import list_audio
 from m2l_bench.datasets.musiccaps import CSV_NAME, read_list
 from m2l_bench.errors import UserError
 from m2l_bench.progress import Progress
@@ -56,7 +56,7 @@ def download(
     except OSError as error:
         raise UserError(f"{folder}: cannot write there ({error.strerror})") from error
     rows = read_list(_copy_list(folder, list_path))[:limit]
-    present = {path.stem for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS}
+    present = {path.stem for path in list_audio(folder).files}
     gone = {} if retry_gone else _read_gone(folder)
     missing = [row for row in rows if row["ytid"] not in present and row["ytid"] not in gone]
     fetched = failures = 0

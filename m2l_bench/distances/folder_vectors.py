@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from m2l_bench import audio as audio_files
+from m2l_bench.boundary import reason_of
 from m2l_bench.datasets.folder import load as load_folder
-from m2l_bench.errors import BadClip, Undefined, UserError
+from m2l_bench.errors import UserError
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.progress import Progress
 from m2l_bench.runs.vectors import write_vectors
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
-from m2l_bench.text import one_line
 
 SILENCE = 1e-5
 """Root mean square below which a file counts as silent: -100 dB of full scale."""
@@ -34,6 +34,8 @@ class FolderVectors:
     """Files without vectors, with the reasons."""
     silent: list[str] = field(default_factory=list)
     """Ids of silent files, which have vectors and count."""
+    notes: list[str] = field(default_factory=list)
+    """Notes about files that were passed over."""
 
 
 def folder_vectors(folder: Path, name: str, runner: EmbeddingRunner, cache: Path, progress: Progress) -> FolderVectors:
@@ -42,16 +44,17 @@ def folder_vectors(folder: Path, name: str, runner: EmbeddingRunner, cache: Path
     Raises:
         UserError: there is no such folder, no file in it has vectors, or the cache cannot be written.
     """
-    clips = load_folder(folder).clips
+    dataset = load_folder(folder)
+    clips = dataset.clips
     store = runner.store(cache / "embeddings", name)
-    result = FolderVectors()
+    result = FolderVectors(notes=[f"{folder.name}: {note}" for note in dataset.notes])
     with progress.start(f"{name}: {folder.name}", len(clips), 0) as advance:
         for clip in clips:
-            digest = file_checksum(clip.path)
-            path = store / digest[:2] / f"{digest}.npy"
-            # A silent output is a result, not a missing one: it counts, and the command names it.
-            silent = path.with_suffix(".silent")
             try:
+                digest = file_checksum(clip.path)
+                path = store / digest[:2] / f"{digest}.npy"
+                # A silent output is a result, not a missing one: it counts, and the command names it.
+                silent = path.with_suffix(".silent")
                 if not path.is_file():
                     audio, rate = audio_files.read(clip.path)
                     vectors = runner.embed(audio, rate)
@@ -59,8 +62,10 @@ def folder_vectors(folder: Path, name: str, runner: EmbeddingRunner, cache: Path
                         silent.parent.mkdir(parents=True, exist_ok=True)
                         silent.touch()
                     write_vectors(path, vectors)
-            except (BadClip, Undefined) as error:
-                result.failed[clip.id] = one_line(error)
+            except UserError:
+                raise
+            except Exception as error:
+                result.failed[clip.id] = reason_of(error)
             else:
                 result.ids.append(clip.id)
                 result.paths.append(path)

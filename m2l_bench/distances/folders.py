@@ -106,6 +106,7 @@ def compare(
     for folder, vectors in zip(folders, sets, strict=True):
         failed |= {f"{folder.name}/{id}": reason for id, reason in vectors.failed.items()}
         silent += [f"{folder.name}/{id}" for id in vectors.silent]
+        notes += vectors.notes
     if silent:
         notes.append(f"silent: {first_of([repr(id) for id in silent])}")
     return Comparison(name, distance, reference_statistics, by_clip, failed, [*distance.notes, *notes])

@@ -6,16 +6,17 @@ that decoding needs: which weights, how many samples, and at which sample rate.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from m2l_bench.audio import EXTENSIONS
+from m2l_bench.audio import AudioFile, count_samples
 from m2l_bench.errors import BadClip, UserError
+from m2l_bench.runs.files import explain_write_errors, whole_or_absent
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +46,13 @@ class Metadata:
 
 
 def encode_file(
-    model: Music2Latent, weights: str, source: Path, target: Path, on_seconds: Callable[[float], None] = lambda _: None
+    model: Music2Latent,
+    weights: str,
+    source: Path,
+    target: Path,
+    on_seconds: Callable[[float], None] = lambda _: None,
+    *,
+    accept_truncated: bool = False,
 ) -> Metadata:
     """Encode an audio file of any length, block by block.
 
@@ -61,25 +68,27 @@ def encode_file(
 
     from m2l_bench.music2latent import PRESETS
 
-    with _open_audio(source) as file:
+    length = count_samples(source, accept_truncated)
+    with AudioFile(source) as file:
         metadata = Metadata(
             weights=weights,
             weights_sha256=model.checkpoint.sha256,
             preset=next((name for name, config in PRESETS.items() if config == model.config), ""),
             latent_scale=model.latent_scale,
-            samples=file.frames,
-            sample_rate=file.samplerate,
+            samples=length,
+            sample_rate=file.sample_rate,
             channels=file.channels,
         )
-        samples = max(1, round(file.frames * model.config.sample_rate / file.samplerate))
-        reader = _Sequential(_resampled(_blocks(file), file.samplerate, model.config.sample_rate), file.channels)
+        samples = max(1, round(length * model.config.sample_rate / file.sample_rate))
+        blocks = _clipped(file, length - file.tolerance)
+        reader = _Sequential(_resampled(blocks, file.sample_rate, model.config.sample_rate), file.channels)
         parts = []
         for part in model.encode_stream(reader, samples):
             parts.append(part)
             on_seconds(part.shape[-1] * model.config.samples_per_latent / model.config.sample_rate)
         latents = torch.cat(parts, dim=-1)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _replacing(target) as unfinished:
+    with explain_write_errors(target.parent), whole_or_absent(target) as unfinished:
         described = {"format": FORMAT, **{key: str(value) for key, value in asdict(metadata).items()}}
         save_file({"latents": latents}, unfinished, metadata=described)
     return metadata
@@ -119,7 +128,8 @@ def decode_file(
     left = metadata.samples
     try:
         with (
-            _replacing(target) as unfinished,
+            explain_write_errors(target.parent),
+            whole_or_absent(target) as unfinished,
             soundfile.SoundFile(unfinished, "w", metadata.sample_rate, metadata.channels) as file,
         ):
             for block in _resampled(parts, model.config.sample_rate, metadata.sample_rate):
@@ -163,7 +173,7 @@ def read_latents(path: Path) -> tuple[torch.Tensor, Metadata]:
 
 
 def input_output_pairs(
-    source: Path, target: Path | None, suffix: str, is_input: Callable[[Path], bool]
+    source: Path, target: Path | None, suffix: str, files: Sequence[Path]
 ) -> list[tuple[Path, Path]]:
     """List input and output of each file; for a folder, of all files in it and below it, with the same subfolders.
 
@@ -171,37 +181,34 @@ def input_output_pairs(
         source: a file or a folder.
         target: a file or a folder; None: beside the input.
         suffix: suffix of the outputs.
-        is_input: returns whether a file in a folder is an input.
+        files: the inputs below `source` where that is a folder.
 
     Raises:
-        UserError: there is no input, or two inputs would have the same output.
+        UserError: there is no input, or the target is a file.
     """
     if not source.exists():
         raise UserError(f"{source}: no such file or folder")
     if source.is_file():
         file = target or source.with_suffix(suffix)
         return [(source, file / (source.stem + suffix) if file.is_dir() else file)]
-    files = [path for path in sorted(source.rglob("*")) if path.is_file() and is_input(path)]
     if not files:
         raise UserError(f"{source}: nothing to do in this folder")
     folder = target or source
     if folder.is_file():
         raise UserError(f"{folder}: is a file, but {source} is a folder")
-    pairs = [(path, folder / path.relative_to(source).with_suffix(suffix)) for path in files]
-    outputs = [output for _, output in pairs]
-    twice = next((output for output in outputs if outputs.count(output) > 1), None)
-    if twice:
-        first, second = (path for path, output in pairs if output == twice)
-        raise UserError(f"{first.name} and {second.name} would both become {twice}")
-    return pairs
+    paths = [path.relative_to(source) for path in files]
+    counts = Counter(path.with_suffix("") for path in paths)
+    # Files that differ in their suffix alone keep it: song.wav.safetensors, song.mp3.safetensors.
+    outputs = [
+        path.with_name(path.name + suffix) if counts[path.with_suffix("")] > 1 else path.with_suffix(suffix)
+        for path in paths
+    ]
+    return [(path, folder / output) for path, output in zip(files, outputs, strict=True)]
 
 
-def is_audio(path: Path) -> bool:
-    return path.suffix.lower() in EXTENSIONS
-
-
-def is_latents(path: Path) -> bool:
-    return path.suffix == SUFFIX
+def list_latents(folder: Path) -> list[Path]:
+    """List the latents files below a folder, sorted."""
+    return sorted(path for path in folder.rglob(f"*{SUFFIX}") if path.is_file())
 
 
 class _Sequential:
@@ -230,16 +237,25 @@ class _Sequential:
         self.first += dropped
 
 
-def _blocks(file: Any) -> Iterator[Any]:
-    """Yield blocks (samples, channels) of an open file, clipped to full scale.
+def _clipped(file: AudioFile, least: int) -> Iterator[Any]:
+    """Yield blocks (samples, channels) of a file, clipped to full scale.
+
+    Args:
+        least: samples that there must be.
 
     Raises:
-        BadClip: the file has NaN or infinite samples.
+        BadClip: a part cannot be decoded, or there are fewer samples.
     """
-    while len(block := file.read(BLOCK_SECONDS * file.samplerate, dtype="float32", always_2d=True)):
-        if not np.isfinite(block).all():
-            raise BadClip("NaN or infinite samples")
-        yield np.clip(block, -1, 1)
+    count = 0
+    try:
+        for block in file.blocks(BLOCK_SECONDS * file.sample_rate):
+            count += block.shape[1]
+            yield np.clip(block.T, -1, 1)
+    except BadClip:
+        if count < least:
+            raise
+    if count < least:
+        raise BadClip(f"truncated: {least} samples promised, {count} present")
 
 
 def _resampled(blocks: Iterator[Any], rate: int, target_rate: int) -> Iterator[Any]:
@@ -259,32 +275,3 @@ def _resampled(blocks: Iterator[Any], rate: int, target_rate: int) -> Iterator[A
         previous = np.ascontiguousarray(block)
     if stream is not None and previous is not None:
         yield stream.resample_chunk(previous, last=True)
-
-
-@contextlib.contextmanager
-def _open_audio(path: Path) -> Iterator[Any]:
-    """Open an audio file.
-
-    Raises:
-        BadClip: the file is not readable as audio, or has no samples.
-    """
-    import soundfile
-
-    try:
-        with soundfile.SoundFile(path) as file:
-            if file.frames == 0:
-                raise BadClip("no samples in the file")
-            yield file
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise BadClip(f"not readable as audio ({error})") from error
-
-
-@contextlib.contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; it becomes the target at the end, and is removed after an error."""
-    unfinished = target.with_name(f".{target.stem}.part{target.suffix}")
-    try:
-        yield unfinished
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from m2l_bench import audio as audio_files
-from m2l_bench.errors import BadClip, UserError
+from m2l_bench.audio.listing import Listing, list_audio
+from m2l_bench.boundary import reason_of
+from m2l_bench.errors import UserError
 from m2l_bench.jobs import latents_files
 from m2l_bench.progress import Progress
 from m2l_bench.systems.devices import torch_device
@@ -24,6 +26,7 @@ class Options:
     precision: str = "float32"
     device: str = "auto"
     overwrite: bool = False
+    accept_truncated: bool = False
 
 
 @dataclass
@@ -35,6 +38,8 @@ class FileResults:
     present: list[Path] = field(default_factory=list)
     """Outputs that existed already."""
     failed: dict[Path, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    """Notes about files that were passed over."""
     """Inputs that failed, with the reasons."""
 
     def as_dict(self) -> dict[str, Any]:
@@ -52,14 +57,17 @@ def encode(source: Path, out: Path | None, weights: str, options: Options, progr
     Raises:
         UserError: there is no such source, or there are no such weights.
     """
-    pairs = latents_files.input_output_pairs(source, out, latents_files.SUFFIX, latents_files.is_audio)
+    listing = list_audio(source) if source.is_dir() else Listing()
+    pairs = latents_files.input_output_pairs(source, out, latents_files.SUFFIX, listing.files)
     results, todo = _skip_present(pairs, source.is_dir() and not options.overwrite)
+    results.notes += listing.notes
     if not todo:
         return results
     model = load_model(weights, options)
 
     def encode_file(audio: Path, target: Path, on_seconds: Callable[[float], None]) -> None:
-        latents_files.encode_file(model, weights, audio, target, on_seconds)
+        accept = options.accept_truncated
+        latents_files.encode_file(model, weights, audio, target, on_seconds, accept_truncated=accept)
 
     return _convert_all("encode", todo, audio_files.duration_seconds, encode_file, results, progress)
 
@@ -77,7 +85,9 @@ def decode(
     """
     import torch
 
-    pairs = latents_files.input_output_pairs(source, out, ".flac", latents_files.is_latents)
+    pairs = latents_files.input_output_pairs(
+        source, out, ".flac", latents_files.list_latents(source) if source.is_dir() else []
+    )
     results, todo = _skip_present(pairs, source.is_dir() and not options.overwrite)
     models: dict[tuple[str, float], Music2Latent] = {}
 
@@ -175,8 +185,8 @@ def _convert_all(
     for file, _ in todo:
         try:
             durations[file] = seconds(file)
-        except BadClip as error:
-            results.failed[file] = str(error)
+        except Exception as error:
+            results.failed[file] = reason_of(error)
     with progress.start(name, round(sum(durations.values())), 0) as advance:
         for file, target in todo:
             if file not in durations:
@@ -184,8 +194,10 @@ def _convert_all(
             clock = _WholeSeconds(advance)
             try:
                 convert(file, target, clock.add)
-            except BadClip as error:
-                results.failed[file] = str(error)
+            except UserError:
+                raise
+            except Exception as error:
+                results.failed[file] = reason_of(error)
             else:
                 results.written.append(target)
     return results

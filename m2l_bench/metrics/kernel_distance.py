@@ -8,6 +8,7 @@ lower is better. Unlike a Fréchet distance it is not biased in small sets and a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,6 +24,8 @@ WIDTH_FRAMES = 2_000
 """Number of vectors of the reference whose distances give the kernel's width."""
 BLOCK = 256
 """Rows of the kernel matrix that are in memory at once."""
+ROUNDING = 1e-10
+"""A squared distance below this part of a vector's squared length is what rounding leaves of equal vectors."""
 
 Vectors = NDArray[np.float64]
 
@@ -61,11 +64,10 @@ def _sample(clips: Sequence[Frames], rng: np.random.Generator) -> Vectors:
 
 
 def _median_distance(x: Vectors) -> float:
-    squares = _squared_distances(x, x)[np.triu_indices(len(x), k=1)]
-    width = float(np.sqrt(np.median(squares)))
-    if width == 0.0:
+    square = float(np.median(_squared_distances(x, x)[np.triu_indices(len(x), k=1)]))
+    if square <= ROUNDING * (x**2).sum(axis=1).mean():
         raise ValueError("most vectors of the reference are equal: the kernel has no width")
-    return width
+    return math.sqrt(square)
 
 
 def _kernel_sum(x: Vectors, y: Vectors, gamma: float) -> float:

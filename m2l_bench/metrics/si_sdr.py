@@ -32,9 +32,9 @@ def si_sdr(reference: Audio, estimate: Audio, sample_rate: int = 0) -> float:
     target_energy, output_energy = target @ target, output @ output
     floor = target.size * 1e-20
     if target_energy <= floor:
-        raise Undefined("the original is silent")
+        raise Undefined(f"the original is {_flat(reference)}")
     if output_energy <= floor:
-        raise Undefined("the reconstruction is silent")
+        raise Undefined(f"the reconstruction is {_flat(estimate)}")
     projection = (output @ target / target_energy) * target
     distortion = output - projection
     # For an exact copy nothing is left but rounding errors of float64.
@@ -42,6 +42,11 @@ def si_sdr(reference: Audio, estimate: Audio, sample_rate: int = 0) -> float:
         return float("inf")
     with np.errstate(divide="ignore"):
         return float(10 * np.log10((projection @ projection) / (distortion @ distortion)))
+
+
+def _flat(audio: Audio) -> str:
+    """What to call audio that is constant."""
+    return "silent" if np.abs(audio).max() < 1e-9 else "constant"
 
 
 METRIC = PairedMetric(

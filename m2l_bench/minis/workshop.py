@@ -15,6 +15,7 @@ from m2l_bench.audio import Audio, flac_bytes
 from m2l_bench.datasets.places import MARKER, command_for, filling
 from m2l_bench.errors import UserError
 from m2l_bench.minis.synth import RATE
+from m2l_bench.music2latent.files import write_atomically
 from m2l_bench.progress import Progress
 
 RECIPE = "recipe.json"
@@ -101,11 +102,9 @@ def csv_bytes(head: Sequence[str], rows: Sequence[Sequence[object]], delimiter: 
 
 
 def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(path)
+        write_atomically(path, content)
     except OSError as error:
         raise UserError(f"{path}: cannot write there ({error.strerror})") from error
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from m2l_bench.plots.looks import Look, looks
 from m2l_bench.plots.runs import choose_metrics, has_metric, unequal_clips
-from m2l_bench.plots.style import QUIET, footnote, metric_label, panels, styled
+from m2l_bench.plots.style import QUIET, error_bars, footnote, metric_label, panels, styled
 from m2l_bench.runs.measured import MeasuredRun
 
 MOST_LINES = 200
@@ -108,7 +108,7 @@ def _draw_system(axis: Axes, position: int, run: MeasuredRun, name: str, look: L
     axis.errorbar(
         position + MEAN_OFFSET,
         mean,
-        [[mean - low], [high - mean]],
+        error_bars(mean, low, high),
         color=look.colour,
         marker=look.marker,
         zorder=4,

@@ -15,7 +15,7 @@ from m2l_bench.errors import UserError
 from m2l_bench.metrics import metric
 from m2l_bench.plots.looks import Look, looks
 from m2l_bench.plots.runs import choose_metrics, unequal_clips
-from m2l_bench.plots.style import QUIET, footnote, legend, metric_label, panels, styled
+from m2l_bench.plots.style import QUIET, error_bars, footnote, legend, metric_label, panels, styled
 from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.tables.rate_quality import latents_of, rates_of
 
@@ -89,8 +89,8 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = (), costs: Sequ
 
 def _draw_point(axis: Axes, point: dict[Any, Any], cost: str, name: str, look: Look) -> None:
     value = point[name]
-    errors = [[value - point[f"{name}_low"]], [point[f"{name}_high"] - value]]
-    axis.errorbar(point[cost], value, errors, color=look.colour, marker=look.marker, elinewidth=0.8, zorder=3)
+    bars = error_bars(value, point[f"{name}_low"], point[f"{name}_high"])
+    axis.errorbar(point[cost], value, bars, color=look.colour, marker=look.marker, elinewidth=0.8, zorder=3)
 
 
 def _draw_front(axis: Axes, points: pd.DataFrame, cost: str, name: str) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import metric
@@ -149,3 +151,8 @@ def to_svg(figure: Figure) -> str:
 def _undated(suffix: str) -> dict[str, Any]:
     """Metadata without a date, so that equal figures are equal files."""
     return {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(suffix, {})
+
+
+def error_bars(value: float, low: float, high: float) -> NDArray[np.float64]:
+    """Lengths (2, 1) below and above a value; an end that rounding put on the wrong side of it has length zero."""
+    return np.maximum(0.0, [[value - low], [high - value]])

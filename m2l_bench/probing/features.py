@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,15 +20,15 @@ from numpy.typing import NDArray
 
 from m2l_bench import audio as audio_files
 from m2l_bench.audio import Audio, fit_length
+from m2l_bench.boundary import reason_of
 from m2l_bench.datasets.base import Clip
 from m2l_bench.digests import digest
-from m2l_bench.errors import BadClip, Undefined, UserError
+from m2l_bench.errors import BadClip, UserError
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.progress import Progress
-from m2l_bench.runs.files import explain_write_errors
+from m2l_bench.runs.files import explain_write_errors, whole_or_absent
 from m2l_bench.runs.vectors import read_vectors, write_vectors
 from m2l_bench.systems.embedding_runner import EmbeddingRunner, Mono
-from m2l_bench.text import one_line
 
 Matrix = NDArray[np.float32]
 
@@ -115,8 +114,8 @@ def _vectors(runner: EmbeddingRunner, clips: Sequence[Clip]) -> Iterator[tuple[C
                 raise BadClip(clip.problem)
             samples, rate = audio_files.read(clip.path, clip.start_seconds, clip.duration_seconds)
             mono = runner.prepare(_padded(samples, rate, runner.embedding.minimum_seconds), rate)
-        except (BadClip, Undefined) as error:
-            yield clip, one_line(error)
+        except Exception as error:
+            yield clip, reason_of(error)
             continue
         if batch and (len(batch) == runner.batch_size or len(batch[0][1]) != len(mono)):
             yield from _averages(runner, batch)
@@ -143,8 +142,7 @@ def _averages(runner: EmbeddingRunner, batch: Sequence[tuple[Clip, Mono]]) -> It
         raise
     except Exception as error:
         if len(batch) == 1:
-            expected = isinstance(error, BadClip | Undefined)
-            yield batch[0][0], one_line(error) if expected else f"{type(error).__name__}: {one_line(error)}"
+            yield batch[0][0], reason_of(error)
             return
         for clip_and_audio in batch:
             yield from _averages(runner, [clip_and_audio])
@@ -159,18 +157,14 @@ def _write_matrix(path: Path, clips: Sequence[Path]) -> None:
     Raises:
         UserError: the file cannot be written, or a cached vector is damaged.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     dim = read_vectors(clips[0]).shape[1]
     with explain_write_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with whole_or_absent(path) as temporary:
             rows = np.lib.format.open_memmap(temporary, "w+", np.float32, (len(clips), dim))
             for i, clip in enumerate(clips):
                 rows[i] = read_vectors(clip)
             rows.flush()
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def _section(clip: Clip) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from m2l_bench import audio as audio_files
 from m2l_bench.audio import Audio
+from m2l_bench.boundary import reason_of
 from m2l_bench.cards import SystemCard
 from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.datasets.base import Clip
@@ -30,7 +31,6 @@ from m2l_bench.systems.codec_runner import CodecRunner, Cost
 from m2l_bench.systems.devices import torch_device
 from m2l_bench.systems.embedding_runner import load_embedding
 from m2l_bench.systems.loading import load_system, system_versions
-from m2l_bench.text import one_line
 from m2l_bench.weights.locate import cache_folder
 
 PACKAGES = ("m2l-bench", "torch", "numpy", "scipy", "soundfile", "soxr", "visqol-python")
@@ -86,8 +86,9 @@ def _run_system(
             device=torch_device(settings.device),
             weights_dir=settings.weights_dir,
         )
-    except UserError as error:
-        return Outcome(card.name, settings.out / key.dataset / key.folder, problem=str(error))
+    except Exception as error:
+        problem = str(error) if isinstance(error, UserError) else reason_of(error)
+        return Outcome(card.name, settings.out / key.dataset / key.folder, problem=problem)
     if isinstance(system, CodecRunner):
         key = replace(key, weights_sha256=system.weights_sha256)
     sources = {id: [clip.path] for id, clip in clips.items()}
@@ -145,23 +146,25 @@ def _measure_clips(
         for clip in clips:
             row = Row(id=clip.id)
             try:
-                original, rate = _read_original(clip, row)
+                original, rate = _read_original(clip, row, settings.accept_truncated)
                 row.source_sha256, row.recording_sha256 = _hashes(sources[clip.id])
                 row.source_stat = _stat(sources[clip.id])
                 reconstruction, cost = _reconstruct_clip(system, clip.id, original, rate)
                 for embedder in embedders:
                     embedder.embed(run.folder, row, original, reconstruction, rate)
-            except BadClip as error:
+            except UserError:
+                raise
+            except Exception as error:
                 row.status = "missing" if isinstance(error, MissingRecording) else "failed"
-                row.reason = str(error)
+                row.reason = reason_of(error)
                 unusable.append(row)
                 continue
             row = row.model_copy(update=dict(cost))
             if keep_audio:
-                row.audio = run.save_audio(clip.id, audio_files.flac_bytes(reconstruction, rate))
+                _keep_audio(run, row, reconstruction, rate)
             yield row, original, reconstruction, rate, plan.paired_metrics
 
-    for row in map_unordered(_score, tasks(), settings.jobs or default_jobs()):
+    for row in map_unordered(_score, tasks(), settings.jobs or default_jobs(), _lost):
         yield from _drain(unusable)
         yield row
     yield from _drain(unusable)
@@ -172,7 +175,17 @@ def _drain(rows: list[Row]) -> Iterator[Row]:
         yield rows.pop(0)
 
 
-def _read_original(clip: Clip, row: Row) -> tuple[Audio, int]:
+def _keep_audio(run: Run, row: Row, reconstruction: Audio, rate: int) -> None:
+    """Write a reconstruction beside the rows; where that is not possible, the row says why."""
+    try:
+        content, suffix = audio_files.encode(reconstruction, rate)
+    except Exception as error:
+        row.notes["audio"] = reason_of(error)
+    else:
+        row.audio = run.save_audio(row.id, content, suffix)
+
+
+def _read_original(clip: Clip, row: Row, accept_truncated: bool) -> tuple[Audio, int]:
     """Read the original, clipped to full scale as in playback, and note its properties in the row.
 
     Returns:
@@ -183,7 +196,12 @@ def _read_original(clip: Clip, row: Row) -> tuple[Audio, int]:
     """
     if clip.problem:
         raise BadClip(clip.problem)
-    original, rate = audio_files.read(clip.path, clip.start_seconds, clip.duration_seconds)
+    original, rate = audio_files.read(
+        clip.path, clip.start_seconds, clip.duration_seconds, accept_truncated=accept_truncated
+    )
+    if accept_truncated and clip.duration_seconds is None:
+        stated = audio_files.stated_samples(clip.path)
+        row.missing_samples = max(0, stated - original.shape[1]) or None if stated else None
     row.sample_rate, row.channels = rate, original.shape[0]
     row.clipped_samples = int(np.count_nonzero(np.abs(original) > 1.0))
     return np.clip(original, -1.0, 1.0), rate
@@ -192,16 +210,11 @@ def _read_original(clip: Clip, row: Row) -> tuple[Audio, int]:
 def _reconstruct_clip(
     system: CodecRunner | Reconstructor, clip_id: str, original: Audio, rate: int
 ) -> tuple[Audio, Cost]:
-    """Reconstruct one clip. Any exception of an adapter becomes a `BadClip`: this clip fails, and the run goes on."""
-    try:
-        if isinstance(system, CodecRunner):
-            reconstruction = system.reconstruct(clip_id, original, rate)
-            return reconstruction.audio, reconstruction.cost
-        return system.reconstruct(clip_id, original, rate), Cost()
-    except (BadClip, UserError):
-        raise
-    except Exception as error:
-        raise BadClip(f"{type(error).__name__}: {one_line(error)}") from error
+    """Reconstruct one clip: the audio at the clip's rate, and what it took."""
+    if isinstance(system, CodecRunner):
+        reconstruction = system.reconstruct(clip_id, original, rate)
+        return reconstruction.audio, reconstruction.cost
+    return system.reconstruct(clip_id, original, rate), Cost()
 
 
 def _score(row: Row, original: Audio, reconstruction: Audio, rate: int, metrics: Sequence[str]) -> Row:
@@ -211,7 +224,13 @@ def _score(row: Row, original: Audio, reconstruction: Audio, rate: int, metrics:
     except BadClip as error:
         row.status, row.reason = "failed", str(error)
     except Exception as error:
-        row.status, row.reason = "failed", f"scoring: {type(error).__name__}: {one_line(error)}"
+        row.status, row.reason = "failed", f"scoring: {reason_of(error)}"
+    return row
+
+
+def _lost(row: Row, *_: object) -> Row:
+    """Note that scoring this clip ended its worker."""
+    row.status, row.reason = "failed", "scoring: its process was killed by a signal (a crash, or no memory left)"
     return row
 
 

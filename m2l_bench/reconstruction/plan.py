@@ -34,6 +34,8 @@ class Settings:
     """Folder of weights, searched before the caches."""
     reference: Path | None = None
     """Reference of the set metrics, a folder or a file of statistics; None: the originals of the clips."""
+    accept_truncated: bool = False
+    """Measure what is there of an original that holds less than its header states."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from m2l_bench.errors import BadClip, Undefined
 from m2l_bench.metrics import PAIRED
 from m2l_bench.runs.schema import Row
 
+LEAST_SECONDS = 0.1
+"""Of a longer original, less than this says nothing about the whole: a few equal samples would be a perfect copy."""
+
 
 def score(row: Row, reference: Audio, reconstruction: Audio, sample_rate: int, metrics: Sequence[str]) -> None:
     """Write each metric, or the reason why it has no value, and both lengths in samples into the row.
@@ -27,6 +30,11 @@ def score(row: Row, reference: Audio, reconstruction: Audio, sample_rate: int, m
     common = min(reference.shape[1], reconstruction.shape[1])
     if common == 0:
         raise BadClip("the reconstruction has no samples")
+    if common < min(reference.shape[1], LEAST_SECONDS * sample_rate):
+        seconds = [samples / sample_rate for samples in (common, reference.shape[1])]
+        row.values |= dict.fromkeys(metrics)
+        row.notes |= dict.fromkeys(metrics, f"only {seconds[0]:.2f} of {seconds[1]:.2f} s to compare")
+        return
     for name in metrics:
         try:
             row.values[name] = PAIRED[name].measure(reference[:, :common], reconstruction[:, :common], sample_rate)

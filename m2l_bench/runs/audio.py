@@ -17,6 +17,7 @@ from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.recordings import RecordingFolder
 from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.runs.schema import Row
+from m2l_bench.text import unescape_name
 
 
 def originals(run: MeasuredRun, data: Path | None = None, cards: Sequence[Path] = ()) -> dict[str, Clip]:
@@ -33,7 +34,7 @@ def originals(run: MeasuredRun, data: Path | None = None, cards: Sequence[Path] 
     task = next((task for task in load_cards(cards).tasks.values() if task.data_digest == key.task_digest), None)
     if task is None:
         raise UserError(f"{run.folder}: no task card here is over its dataset '{key.dataset}': give --cards DIR")
-    root = data or (Path(key.root) if key.root else None)
+    root = data or (Path(unescape_name(key.root)) if key.root else None)
     if root is not None and not root.is_dir():
         raise UserError(f"{root}: the originals are not there (any more); name their folder with --data DIR")
     dataset: Dataset = load_dataset(task, root)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from m2l_bench.environment import LOG
 from m2l_bench.errors import UserError
 from m2l_bench.music2latent.files import whole_or_absent, write_atomically
 
 __all__ = ["explain_write_errors", "file_name", "locked_folder", "numbered", "whole_or_absent", "write_atomically"]
+
+
+NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
+"""How file systems without locks answer, such as NFS without its lock server."""
 
 
 @contextmanager
@@ -44,13 +50,18 @@ def locked_folder(parent: Path, choose: Callable[[Path], Path]) -> Iterator[Path
         folder = choose(parent)
         folder.mkdir(exist_ok=True)
         lock = filelock.FileLock(folder / ".lock", timeout=0)
+    except OSError as error:
+        raise UserError(f"{parent}: cannot write there ({error.strerror or error})") from error
+    try:
         lock.acquire()
     except filelock.Timeout as error:
         raise UserError(
             f"{folder}: another process is working on this run; wait for it or choose another --out"
         ) from error
-    except OSError as error:
-        raise UserError(f"{parent}: cannot write there ({error.strerror or error})") from error
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in NO_LOCKS:
+            raise UserError(f"{parent}: cannot write there ({error.strerror or error})") from error
+        LOG.warning("%s: this file system has no locks: do not run two commands on it at once", folder)
     try:
         yield folder
     finally:

@@ -129,12 +129,12 @@ class Run:
             write_atomically(self.folder / "clips.parquet", _parquet_bytes(list(self.rows.values())))
             (self.folder / "rows.jsonl").unlink(missing_ok=True)
 
-    def save_audio(self, clip_id: str, flac: bytes) -> str:
+    def save_audio(self, clip_id: str, content: bytes, suffix: str) -> str:
         """Write a reconstruction, and return its path relative to the run's folder."""
-        path = self.audio_folder / f"{file_name(clip_id)}.flac"
+        path = self.audio_folder / f"{file_name(clip_id)}{suffix}"
         with explain_write_errors(self.folder):
             self.audio_folder.mkdir(exist_ok=True)
-            write_atomically(path, flac)
+            write_atomically(path, content)
         return path.relative_to(self.folder).as_posix()
 
     def add_session(self, session: Session) -> None:

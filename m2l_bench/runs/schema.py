@@ -110,6 +110,7 @@ class Row(BaseModel):
     latent_values: int | None = None
     latent_bytes: int | None = None
     peak_memory_mb: float | None = None
+    missing_samples: int | None = Field(default=None, description="what an accepted truncated original lacks")
     audio: str | None = Field(default=None, description="path of the reconstruction, relative to the run's folder")
     reference_samples: int | None = None
     reconstruction_samples: int | None = None

@@ -68,7 +68,9 @@ def table_of(measured: MeasuredRuns, reference: str = ORIGINALS) -> Table:
     if unmeasured:
         names = ", ".join(card.name for card in unmeasured)
         notes.append(f"{names}: not measured here; only the paper's figures are known")
-    notes += [f"{name}: {why_empty(name, runs)}" for name in columns if not data[name].notna().any()]
+    explained = {name for run in runs for name, distance in run.distances.items() if distance.notes}
+    empty = [name for name in columns if not data[name].notna().any() and name not in explained]
+    notes += [f"{name}: {why_empty(name, runs)}" for name in empty]
     caption = f"Reconstruction on {dataset}: mean over clips [95 % bootstrap interval]; paper: {PAPER}."
     if any(run.distances for run in runs):
         against = "the originals of the same clips" if reference == ORIGINALS else reference
@@ -153,9 +155,26 @@ def _clip_notes(system: str, rows: list[Row], columns: list[str]) -> list[str]:
             count = len(reason_by_id)
             examples = first_of([f"{id!r}: {reason}" for id, reason in reason_by_id.items()], separator="; ")
             notes.append(f"{system}: {count} {'clip' if count == 1 else 'clips'} {status} ({examples})")
+    short = {row.id: row for row in rows if row.measured and _is_cut(row)}
+    if short:
+        examples = first_of([f"{id!r}: {_lengths(row)}" for id, row in short.items()], separator="; ")
+        notes.append(f"{system}: {len(short)} of its clips much shorter than the originals ({examples})")
+    cut = {row.id: row for row in rows if row.measured and row.missing_samples}
+    if cut:
+        notes.append(f"{system}: {len(cut)} of its clips cut short and accepted ({first_of([repr(id) for id in cut])})")
     for name in columns:
         definition = set_metric(name)
         column = definition.column if definition else name
         reasons = Counter(note for row in rows if (note := row.note(column)))
         notes += [f"{system}: no {name} on {count} of its clips: {reason}" for reason, count in reasons.items()]
     return notes
+
+
+def _is_cut(row: Row) -> bool:
+    """Whether a reconstruction lasts less than nine tenths of its original."""
+    return (row.reconstruction_samples or 0) < 0.9 * (row.reference_samples or 0)
+
+
+def _lengths(row: Row) -> str:
+    rate = row.sample_rate or 1
+    return f"{(row.reconstruction_samples or 0) / rate:.2f} of {(row.reference_samples or 0) / rate:.2f} s"

@@ -13,8 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from m2l_bench.cards import WeightFile
+from m2l_bench.environment import user_cache
 from m2l_bench.errors import UserError
 from m2l_bench.music2latent.errors import CheckpointError
+from m2l_bench.music2latent.files import whole_or_absent
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.music2latent.hub import HubFile
 from m2l_bench.shipped import PACKAGE
@@ -25,7 +27,7 @@ def cache_folder() -> Path:
     """Find the cache: `M2L_BENCH_CACHE`, otherwise the folder `m2l-bench` in the user's folder for caches."""
     if folder := os.environ.get("M2L_BENCH_CACHE"):
         return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "m2l-bench"
+    return user_cache() / "m2l-bench"
 
 
 def find(file: WeightFile, weights_dir: Path | None = None) -> Path | None:
@@ -93,11 +95,10 @@ def checked_sha256(file: WeightFile, path: Path) -> str:
 
 def _copy(source: Path, target: Path) -> Path:
     """Copy a file so that `target` is never incomplete."""
-    part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, part)
-        part.replace(target)
+        with whole_or_absent(target) as part:
+            shutil.copyfile(source, part)
     except OSError as error:
         raise UserError(f"{target}: cannot write there ({error.strerror or error})") from error
     return target

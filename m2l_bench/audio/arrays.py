@@ -1,0 +1,36 @@
+"""Resampling, downmixing and cutting of audio.
+
+Arrays are (channels, samples) float32; full scale is 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Audio = NDArray[np.float32]
+"""(channels, samples) float32; full scale is 1."""
+
+
+def resample(audio: Audio, rate: int, target_rate: int) -> Audio:
+    """Resample (channels, samples) with soxr's high-quality filter; the result has at least one sample."""
+    if rate == target_rate:
+        return audio
+    import soxr
+
+    resampled: Any = soxr.resample(audio.T, rate, target_rate, quality="HQ")
+    return fit_length(np.ascontiguousarray(resampled.T, dtype=np.float32), max(1, len(resampled)))
+
+
+def to_mono(audio: Audio) -> Audio:
+    """Average the channels to (1, samples)."""
+    return audio if audio.shape[0] == 1 else audio.mean(axis=0, keepdims=True)
+
+
+def fit_length(audio: Audio, samples: int) -> Audio:
+    """Cut (channels, samples) at the end, or pad it there with zeros, to exactly `samples`."""
+    if audio.shape[1] >= samples:
+        return audio[:, :samples]
+    return np.pad(audio, ((0, 0), (0, samples - audio.shape[1])))
