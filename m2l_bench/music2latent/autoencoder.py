@@ -10,6 +10,7 @@ package does instead (see `official_framing`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,8 @@ class Music2Latent:
             samples: length of the audio that was encoded; by default as many as the latents can give.
             steps: denoising steps.
             noise: standard normal, (batch, 2, 1024, 8 * frames), to start from; drawn from `generator` by default.
-            generator: of the noise; PyTorch's global one by default. Drawn on the generator's own device.
+            generator: of the noise, drawn on the generator's own device; by default PyTorch's global one of the model's
+                device. A generator on the CPU gives the same noise whatever the model's device.
             strict: frame as the authors' package does: `4096 * frames + 1536` samples, the first and last 1,536 of
                 them faded; `samples` must not be given.
 
@@ -173,12 +175,18 @@ class Music2Latent:
             if samples is not None:
                 raise ValueError("strict framing gives a fixed length: leave samples out")
             checked = check_latents(latents, self.config.latent_channels) * self.latent_scale
-            with torch.inference_mode(), reuse_freed_memory():
-                levels = sampling_levels(steps, self.config)
-                return waveform(
-                    official_framing.decode(checked, self._strict_denoised, levels, self.config, noise, generator),
+            levels = sampling_levels(steps, self.config)
+            with torch.inference_mode(), reuse_freed_memory(), self._explained_memory():
+                decoded = official_framing.decode(
+                    checked.to(self.device),
+                    self._denoised,
+                    levels,
                     self.config,
+                    noise,
+                    lambda shape: self._draw(shape, generator),
+                    self.batch_size,
                 )
+                return waveform(decoded, self.config).cpu()
         return torch.cat(list(self.decode_stream(latents, samples, steps, noise, generator)), dim=-1)
 
     def encode_stream(self, read: Read, samples: int) -> Iterator[Tensor]:
@@ -235,7 +243,10 @@ class Music2Latent:
         starts = chunk_starts(total, CHUNK_LATENTS, OVERLAP_LATENTS)
         shape = (len(latents), 2, self.config.bins)
         # Where chunks overlap they see the same noise in each step, or their reconstructions would not match.
-        noises = [SharedNoise(shape, generator, noise if step == 0 else None) for step in range(len(levels))]
+        noises = [
+            SharedNoise(shape, lambda new: self._draw(new, generator), noise if step == 0 else None)
+            for step in range(len(levels))
+        ]
 
         def chunks() -> Iterator[Tensor]:
             for start in starts:
@@ -266,20 +277,32 @@ class Music2Latent:
     def _batched(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         """A function of (batch, ...) tensors, `batch_size` at a time on the device; the result on the CPU."""
         results = []
-        with torch.inference_mode(), reuse_freed_memory():
+        with torch.inference_mode(), reuse_freed_memory(), self._explained_memory():
             for parts in zip(*(tensor.split(self.batch_size) for tensor in inputs), strict=True):
-                results.append(function(*(part.to(self.device) for part in parts)).cpu())
-        return torch.cat(results)
-
-    def _strict_denoised(self, latents: Tensor, noises: list[Tensor], levels: list[float]) -> Tensor:
-        on_device = [noise.to(self.device) for noise in noises]
-        return self._denoised(latents.to(self.device), on_device, levels).cpu()
+                results.append(function(*(part.to(self.device, non_blocking=True) for part in parts)))
+            return torch.cat(results).cpu()  # the only time that the host waits for the device
 
     def _strict_encode(self, waveforms: Tensor, features: bool) -> Tensor:
         network = self.networks.encoder.features if features else self.networks.encoder
-        return official_framing.encode(
-            waveforms, lambda part: self._batched(lambda x: network(x).float(), part), self.config
+        return self._batched(
+            lambda part: official_framing.encode(part, lambda x: network(x).float(), self.config), waveforms
         )
+
+    def _draw(self, shape: tuple[int, ...], generator: Generator | None) -> Tensor:
+        """Standard normal noise, on the generator's device or, without one, on the model's."""
+        device = self.device if generator is None else generator.device
+        return torch.randn(shape, generator=generator, device=device)
+
+    @contextmanager
+    def _explained_memory(self) -> Iterator[None]:
+        """Say what to lower where a device's memory is full, in one line."""
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            smaller = (
+                f"lower batch_size ({self.batch_size})" if self.batch_size > 1 else "use bfloat16 or a smaller model"
+            )
+            raise torch.OutOfMemoryError(f"out of memory on {self.device}: {smaller}") from error
 
 
 class SharedNoise:
@@ -287,26 +310,29 @@ class SharedNoise:
 
     Args:
         shape: (batch, 2, bins) of it.
-        generator: where it is drawn; PyTorch's global one by default.
+        draw: shape -> new noise.
         given: (batch, 2, bins, frames) to take it from instead.
     """
 
-    def __init__(self, shape: tuple[int, int, int], generator: Generator | None, given: Tensor | None) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], draw: Callable[[tuple[int, ...]], Tensor], given: Tensor | None
+    ) -> None:
         self.shape = shape
-        self.generator = generator
+        self.draw = draw
         self.given = given
+        self.kept: Tensor | None = None
         self.first = 0
-        self.kept = torch.empty((*shape, 0))
 
-    def frames(self, wanted: range) -> Tensor:
-        """(batch, 2, bins, len(wanted)); ranges may overlap, but must not begin earlier than the one before."""
+    def frames(self, frames: range) -> Tensor:
+        """(batch, 2, bins, len(frames)); ranges may overlap, but must not begin earlier than the one before."""
         if self.given is not None:
-            return self.given[..., wanted.start : wanted.stop]
-        self.kept = self.kept[..., wanted.start - self.first :]
-        self.first = wanted.start
-        device = "cpu" if self.generator is None else self.generator.device
-        new = torch.randn((*self.shape, len(wanted) - self.kept.shape[-1]), generator=self.generator, device=device)
-        self.kept = torch.cat([self.kept.to(device), new], dim=-1)
+            return self.given[..., frames.start : frames.stop]
+        if self.kept is None:
+            self.kept = self.draw((*self.shape, len(frames)))
+        else:
+            shared = self.kept[..., frames.start - self.first :]
+            self.kept = torch.cat([shared, self.draw((*self.shape, len(frames) - shared.shape[-1]))], dim=-1)
+        self.first = frames.start
         return self.kept
 
 

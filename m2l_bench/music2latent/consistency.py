@@ -111,8 +111,8 @@ def sampling_levels(steps: int, config: Config) -> list[float]:
     """
     if steps < 1:
         raise ValueError(f"steps is {steps}: expected 1 or more")
-    times = torch.arange(steps, 0, -1, dtype=torch.float64) / steps
-    return [float(sigma) for sigma in sigma_at(times, config)]
+    low, high = config.sigma_min ** (1 / config.rho), config.sigma_max ** (1 / config.rho)
+    return [(low + step / steps * (high - low)) ** config.rho for step in range(steps, 0, -1)]
 
 
 def sample(

@@ -40,7 +40,7 @@ def inference_form(networks: Networks, dtype: torch.dtype = torch.float32) -> Ne
             module.query_key_value.to(dtype)
             module.projection.to(dtype)
         if isinstance(module, nn.Conv2d):
-            module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return derived
 
 
@@ -82,9 +82,9 @@ class SubPixelUpsample(nn.Module):
         super().__init__()
         self.factor = upsample.factor
         kernel = upsample.conv.weight.shape[2:]
-        taps = [_phase_taps(factor, size) for factor, size in zip(self.factor, kernel, strict=True)]
-        self.starts = [starts for _, starts in taps]
         weight = upsample.conv.weight.detach()
+        taps = [_phase_taps(factor, size, weight.device) for factor, size in zip(self.factor, kernel, strict=True)]
+        self.starts = [starts for _, starts in taps]
         # (phase down, phase across, out, in, tap down, tap across): taps that read the same input are summed.
         phases = torch.einsum("oihw,ayh,bxw->aboiyx", weight.double(), taps[0][0], taps[1][0])
         size = phases.shape[-2:]
@@ -93,6 +93,7 @@ class SubPixelUpsample(nn.Module):
             phases.shape[0] * phases.shape[1] * weight.shape[0],
             kernel_size=(size[0], size[1]),
             padding=(size[0] - 1, size[1] - 1),
+            device="meta",  # both parameters follow
         )
         self.conv.weight = nn.Parameter(phases.flatten(0, 2).to(weight), requires_grad=False)
         bias = upsample.conv.bias
@@ -115,7 +116,7 @@ class SubPixelUpsample(nn.Module):
         return out
 
 
-def _phase_taps(factor: int, kernel: int) -> tuple[Tensor, list[int]]:
+def _phase_taps(factor: int, kernel: int, device: torch.device) -> tuple[Tensor, list[int]]:
     """How a centred kernel over values repeated `factor` times reads the values themselves, along one axis.
 
     Returns:
@@ -123,14 +124,14 @@ def _phase_taps(factor: int, kernel: int) -> tuple[Tensor, list[int]]:
         the convolution padded by taps - 1, of its first output.
     """
     taps = 1 if factor == 1 else 2
-    matrix = torch.zeros(factor, taps, kernel, dtype=torch.float64)
+    matrix = [[[0.0] * kernel for _ in range(taps)] for _ in range(factor)]
     starts = []
     for phase in range(factor):
         read = [(phase - kernel // 2 + element) // factor for element in range(kernel)]
         for element, position in enumerate(read):
-            matrix[phase, position - read[0], element] = 1
+            matrix[phase][position - read[0]][element] = 1.0
         starts.append(read[0] + taps - 1)
-    return matrix, starts
+    return torch.tensor(matrix, dtype=torch.float64, device=device), starts
 
 
 class FoldedCrossConnection(nn.Module):

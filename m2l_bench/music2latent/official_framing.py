@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from m2l_bench.music2latent.config import Config
 from m2l_bench.music2latent.spectrogram import spectrogram
@@ -40,15 +40,18 @@ def decode(
     levels: list[float],
     config: Config,
     noise: Tensor | None,
-    generator: Generator | None,
+    draw: Callable[[tuple[int, ...]], Tensor],
+    batch_size: int,
 ) -> Tensor:
-    """(batch, channels, frames / 8) -> spectrogram (batch, 2, bins, frames).
+    """(batch, channels, frames / 8) -> spectrogram (batch, 2, bins, frames), on the device of the latents.
 
     Noise is drawn in the order in which the package draws it: with the same seed both see the same.
 
     Args:
         denoised: latents, a noise for each level and the levels -> spectrogram (batch, 2, bins, frames).
         noise: (batch, 2, bins, 8 * latents after filling up the last chunk).
+        draw: shape -> standard normal noise.
+        batch_size: sequences denoised at once.
     """
     size = _chunk_latents(config)
     filled = _filled(latents, size)
@@ -58,16 +61,19 @@ def decode(
         raise ValueError(f"noise has shape {tuple(noise.shape)}: expected {expected}")
     chunks = []
     for start in range(0, filled.shape[-1], size):
-        part = filled[..., start : start + size]
-        items = []
-        for item in range(len(latents)):
-            shape = (1, 2, config.bins, part.shape[-1] * ratio)
+        frames = filled[..., start : start + size].shape[-1] * ratio
+        shape = (1, 2, config.bins, frames)
+        groups: list[Tensor] = []
+        for group in filled[..., start : start + size].split(batch_size):
             # One more than there are levels: the package draws noise after the last step too, and drops it.
-            drawn = [torch.randn(shape, generator=generator) for _ in range(len(levels) + 1)]
+            drawn = [[draw(shape) for _ in range(len(levels) + 1)] for _ in group]
+            noises = [torch.cat(items).to(group.device) for items in zip(*drawn, strict=True)]
             if noise is not None:
-                drawn[0] = noise[item : item + 1, ..., start * ratio : (start + part.shape[-1]) * ratio]
-            items.append(denoised(part[item : item + 1], drawn, levels))
-        chunks.append(torch.cat(items))
+                first = len(groups) * batch_size
+                given = noise[first : first + len(group), ..., start * ratio : start * ratio + frames]
+                noises[0] = given.to(group.device)
+            groups.append(denoised(group, noises, levels))
+        chunks.append(torch.cat(groups))
     return torch.cat(chunks, dim=-1)[..., : latents.shape[-1] * ratio]
 
 
