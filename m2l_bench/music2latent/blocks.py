@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from m2l_bench.music2latent import fused_norm
 from m2l_bench.music2latent.config import Downsampling
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -32,6 +33,8 @@ class Norm(nn.GroupNorm):
         self.overwrites = overwrites
 
     def forward(self, x: Tensor) -> Tensor:
+        if fused_norm.usable(x):
+            return fused_norm.group_norm(x, self.num_groups, self.weight, self.bias, self.eps, self.swish)
         x = super().forward(x)
         return F.silu(x) if self.swish else x
 

@@ -2,7 +2,7 @@
 
 | replaced | by | equal because |
 |---|---|---|
-| `Norm` | one fused pass over memory (`kernels`), on a CPU with numba | same formula |
+| `Norm` | fused passes over memory: `kernels` on a CPU with numba, `fused_norm` on a GPU with Triton | same formula |
 | `Upsample` | convolution before repetition, two taps an axis | taps that read the same repeated value are summed |
 | `CrossConnection` | its 1/sqrt(n) inside the projection's weights, sums in place | linearity |
 | memory | channels-last; nothing keeps gradients, so sums overwrite their first term | |
@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from m2l_bench.music2latent import kernels
+from m2l_bench.music2latent import fused_norm, kernels
 from m2l_bench.music2latent.blocks import CrossConnection, FrequencyAttention, FrequencyGain, Norm, Upsample
 from m2l_bench.music2latent.networks import Networks
 
@@ -57,7 +57,7 @@ def _replace_parts(module: nn.Module) -> None:
 
 
 class FusedNorm(nn.Module):
-    """`Norm` in two passes over memory where `kernels` can be used, otherwise by PyTorch's own operations."""
+    """`Norm` in two passes over memory where `kernels` or `fused_norm` can be used, or PyTorch's own operations."""
 
     def __init__(self, norm: Norm) -> None:
         super().__init__()
@@ -65,6 +65,8 @@ class FusedNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         norm = self.norm
+        if fused_norm.usable(x):
+            return fused_norm.group_norm(x, norm.num_groups, norm.weight, norm.bias, norm.eps, norm.swish)
         if x.dim() == 4 and x.device.type == "cpu" and x.dtype in kernels.DTYPES and kernels.available():
             return kernels.group_norm(
                 x, norm.num_groups, norm.weight, norm.bias, norm.eps, norm.swish, overwrite=norm.overwrites
