@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from m2l_bench.music2latent import fused_norm
 from m2l_bench.music2latent.config import Downsampling
+from m2l_bench.music2latent.private_apis import convolve
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -82,7 +83,7 @@ class ResidualBlock(nn.Module):
         shift = self.noise_projection(noise_embedding)
         if len(shift) == 1:  # the same for every position and sample: part of the bias
             bias = (self.conv1.bias + shift[0]).to(h.dtype)
-            return self.conv1._conv_forward(h, self.conv1.weight, bias)
+            return convolve(self.conv1, h, bias)
         return self.conv1(h) + shift.reshape(*shift.shape, *[1] * (h.dim() - 2))
 
 

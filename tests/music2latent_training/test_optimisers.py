@@ -43,6 +43,23 @@ def test_muon_equals_pytorch_s_on_matrices() -> None:
     assert (ours - theirs).norm() < 0.05 * (theirs - start).norm()
 
 
+def test_matrices_of_one_shape_move_together_as_they_would_alone() -> None:
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(6, 4, 3, 3), (6, 36), (36, 6), (5, 7), (6, 4, 3, 3)]
+    starts = [torch.randn(shape, generator=generator) for shape in shapes]
+    together, alone = ([torch.nn.Parameter(start.clone()) for start in starts] for _ in range(2))
+    one, others = Muon(together, 0.1), [Muon([parameter], 0.1) for parameter in alone]
+    for _ in range(3):
+        for parameter, other in zip(together, alone, strict=True):
+            parameter.grad = torch.randn(parameter.shape, generator=generator)
+            other.grad = parameter.grad.clone()
+        one.step()
+        for optimiser in others:
+            optimiser.step()
+    for parameter, other in zip(together, alone, strict=True):
+        assert torch.allclose(parameter, other, atol=1e-6)
+
+
 def test_a_convolution_is_its_matrix() -> None:
     start = torch.randn(6, 4, 3, 3, generator=torch.Generator().manual_seed(0))
     convolution, matrix = torch.nn.Parameter(start.clone()), torch.nn.Parameter(start.flatten(1).clone())

@@ -20,14 +20,14 @@ def make_optimisers(networks: Networks, recipe: Recipe) -> list[torch.optim.Opti
     if recipe.optimiser == "radam":
         optimisers = [torch.optim.RAdam(parameters, recipe.learning_rate, recipe.betas)]
     elif recipe.optimiser == "adam":
-        optimisers = [torch.optim.Adam(parameters, recipe.learning_rate, recipe.betas)]
+        optimisers = [torch.optim.Adam(parameters, recipe.learning_rate, recipe.betas, fused=True)]
     else:
         matrices = set(_hidden_matrices(networks))
         rest = [parameter for parameter in parameters if parameter not in matrices]
         inner = [parameter for parameter in parameters if parameter in matrices]
         optimisers = [
             Muon(inner, recipe.learning_rate),
-            torch.optim.Adam(rest, recipe.learning_rate, recipe.betas),
+            torch.optim.Adam(rest, recipe.learning_rate, recipe.betas, fused=True),
         ]
     for optimiser in optimisers:
         for group in optimiser.param_groups:
