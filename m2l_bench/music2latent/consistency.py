@@ -37,9 +37,9 @@ def sigma_at(t: Tensor, config: Config) -> Tensor:
     return torch.pow(low + t * (high - low), config.rho)
 
 
-def step_size(iteration: int, iterations: int, initial: float = 0.1, final_exponent: float = 3.0) -> float:
+def step_size(iteration: float, iterations: float, initial: float = 0.1, final_exponent: float = 3.0) -> float:
     """Delta t_k at training iteration k of K: Eq. 13, from Delta t_0 = `initial` to Delta t_0^e_K."""
-    exponent: float = iteration / iterations * (final_exponent - 1) + 1
+    exponent = iteration / iterations * (final_exponent - 1) + 1
     return math.pow(initial, exponent)
 
 

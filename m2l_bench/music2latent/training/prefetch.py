@@ -33,6 +33,13 @@ class Ahead:
     ) -> None:
         self.pool.shutdown(cancel_futures=True)
 
+    def restart(self, iteration: int) -> None:
+        """Go on from another iteration."""
+        for batches in self.waiting:
+            batches.cancel()
+        self.waiting.clear()
+        self.iteration = iteration
+
     def next(self) -> list[Batch]:
         while len(self.waiting) < ITERATIONS:
             self.waiting.append(self.pool.submit(self.draw, self.iteration))
