@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from m2l_bench.music2latent import Checkpoint, Config, Music2Latent, autoencoder, kernels
+from m2l_bench.music2latent import Checkpoint, Config, Music2Latent, autoencoder, fused_norm, kernels
 from m2l_bench.music2latent.networks import Networks
 
 DEVICE = torch.device("cuda:1")
@@ -79,6 +79,7 @@ def fake_cuda(cuda_guard: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     monkeypatch.setattr(kernels, "available", lambda: False)  # for CPUs: reads memory, which fake tensors have none of
     monkeypatch.setattr(autoencoder, "to_waveforms", lambda audio: audio)
     monkeypatch.setattr(autoencoder, "check_latents", lambda latents, width: latents)
+    monkeypatch.setattr(fused_norm, "available", lambda device: False)
     with FakeTensorMode(allow_non_fake_inputs=True):
         yield
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from m2l_bench.music2latent import Checkpoint, Music2Latent, autoencoder
+from m2l_bench.music2latent import Checkpoint, Music2Latent, autoencoder, fused_norm
 from m2l_bench.music2latent.networks import Networks
 
 from .conftest import DEVICE, SMALL
@@ -40,6 +40,24 @@ def test_decode(model: Music2Latent) -> None:
     for option in options:
         assert is_plain(model.decode(latents, **option), (9, model.samples_for(130)))
         assert is_plain(model.decode(latents, strict=True, **option), (9, (2 * 130 + 3) * HOP))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_operator_of_the_fused_norm(model: Music2Latent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its shapes, types and layout; what it computes is tested in Triton's interpreter."""
+    group_norm, results = fused_norm.group_norm, []
+
+    def recorded(x: torch.Tensor, *arguments: object) -> torch.Tensor:
+        results.append((x, group_norm(x, *arguments)))
+        return results[-1][1]
+
+    monkeypatch.setattr(fused_norm, "available", lambda device: True)
+    monkeypatch.setattr(fused_norm, "group_norm", recorded)
+    assert is_plain(model.decode(torch.zeros(1, 8, 4)), (1, model.samples_for(4)))
+    assert len(results) > 10
+    for x, result in results:
+        assert (result.shape, result.dtype, result.device) == (x.shape, x.dtype, x.device)
+        assert result.is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32])
