@@ -12,24 +12,24 @@ import torch
 from torch import Tensor
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
-"""Types of number that the kernels take and give."""
+"""Number types that the kernels take and give."""
 MOST_VALUES = 2**31 - 1
-"""Of a sample: places inside one are counted in 32 bits."""
+"""Largest number of values in a sample: places inside a sample are counted in 32 bits."""
 
 
 @cache
 def available(device: torch.device) -> bool:
-    """Whether Triton is installed and has code for this GPU."""
+    """Tell whether Triton is installed and supports this GPU."""
     return importlib.util.find_spec("triton") is not None and torch.cuda.get_device_capability(device) >= (7, 0)
 
 
 def usable(x: Tensor) -> bool:
-    """Whether `group_norm` takes this map: two-dimensional, on a GPU, and not too large."""
+    """Tell whether `group_norm` takes this map: two-dimensional, on a GPU, and not too large."""
     return x.is_cuda and x.dim() == 4 and x.dtype in DTYPES and x[0].numel() <= MOST_VALUES and available(x.device)
 
 
 def group_norm(x: Tensor, groups: int, weight: Tensor, bias: Tensor, epsilon: float, swish: bool) -> Tensor:
-    """Group normalisation, then x * sigmoid(x) where `swish`; channels-last, in the type of x, statistics in float32.
+    """Apply group normalisation, then x * sigmoid(x) if `swish`; channels-last, typed as x, statistics in float32.
 
     Args:
         x: (batch, channels, bins, frames); copied if not channels-last.

@@ -26,7 +26,7 @@ from m2l_bench.music2latent.networks import Networks
 
 
 def inference_form(networks: Networks, dtype: torch.dtype = torch.float32) -> Networks:
-    """A copy of the networks for inference under `torch.inference_mode`, on the same device.
+    """Copy the networks into a form for `torch.inference_mode`, on the same device.
 
     Args:
         dtype: of weights and feature maps: float32, bfloat16 or float16.
@@ -71,7 +71,7 @@ class FusedNorm(nn.Module):
             return kernels.group_norm(
                 x, norm.num_groups, norm.weight, norm.bias, norm.eps, norm.swish, overwrite=norm.overwrites
             )
-        # PyTorch's channels-last kernel for CPUs is inaccurate on long audio; its kernel for the plain layout is not.
+        # On a CPU PyTorch's channels-last kernel is inaccurate for long audio; its kernel for the plain layout is not.
         plain = x.contiguous() if x.device.type == "cpu" else x
         normalised = F.group_norm(plain, norm.num_groups, norm.weight.to(x.dtype), norm.bias.to(x.dtype), norm.eps)
         return F.silu(normalised, inplace=True) if norm.swish else normalised
@@ -119,7 +119,7 @@ class SubPixelUpsample(nn.Module):
 
 
 def _phase_taps(factor: int, kernel: int, device: torch.device) -> tuple[Tensor, list[int]]:
-    """How a centred kernel over values repeated `factor` times reads the values themselves, along one axis.
+    """Describe how a centred kernel over values repeated `factor` times reads the values themselves, along one axis.
 
     Returns:
         (phases, taps, kernel) zeros and ones: which kernel elements read which tap; and for each phase the index, in

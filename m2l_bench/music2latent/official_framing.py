@@ -1,7 +1,7 @@
-"""How the authors' package (music2latent 0.1.8) cuts audio and latents: for comparison with it, not for use.
+"""The authors' (music2latent 0.1.8) way to cut audio and latents: for comparison with their package, not for use.
 
-The tail that does not fill a latent is dropped. Longer audio than 60 s is cut into chunks without overlap; the last one
-is filled up with the beginning of the audio, and where the chunks fit exactly a whole chunk of it is added and dropped.
+The tail that does not fill a latent is dropped. Audio longer than 60 s is cut into chunks without overlap; the last one
+is filled up with the beginning of the audio, and if the chunks fit exactly, a whole chunk of it is added and dropped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CHUNK_SAMPLES = 60 * 44_100
 
 
 def encode(waveforms: Tensor, network: Callable[[Tensor], Tensor], config: Config) -> Tensor:
-    """(batch, samples) -> (batch, channels, frames / 8), by an encoder that takes spectrograms.
+    """Encode (batch, samples) into (batch, channels, frames / 8) by an encoder that takes spectrograms.
 
     Raises:
         ValueError: audio too short for one latent.
@@ -43,7 +43,7 @@ def decode(
     draw: Callable[[tuple[int, ...]], Tensor],
     batch_size: int,
 ) -> Tensor:
-    """(batch, channels, frames / 8) -> spectrogram (batch, 2, bins, frames), on the device of the latents.
+    """Decode (batch, channels, frames / 8) into a spectrogram (batch, 2, bins, frames) on the device of the latents.
 
     Noise is drawn in the order in which the package draws it: with the same seed both see the same.
 
@@ -82,7 +82,7 @@ def _chunk_latents(config: Config) -> int:
 
 
 def _filled(sequence: Tensor, size: int) -> Tensor:
-    """Sequences longer than a chunk, continued with their beginning to a multiple of it."""
+    """Continue sequences longer than a chunk with their beginning, to a multiple of its length."""
     length = sequence.shape[-1]
     if length <= size:
         return sequence

@@ -2,7 +2,7 @@
 
 Frames are rectangular cuts without centring or padding, weighted by a periodic Hann window; the Nyquist bin is dropped.
 Audio of `(frames + 3) * hop` samples gives `frames` frames, and comes back exactly except for the first and the last
-`3 * hop` samples, which too few windows overlap. `autoencoder` pads so that no user's sample lies there.
+`3 * hop` samples, at which too few windows overlap. `autoencoder` pads so that none of the user's samples is there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from m2l_bench.music2latent.config import Config
 
 
 def spectrogram(audio: Tensor, config: Config) -> Tensor:
-    """Real and imaginary parts of the transformed STFT.
+    """Return real and imaginary parts of the transformed STFT.
 
     Args:
         audio: (batch, samples), at least one window long.
@@ -37,7 +37,7 @@ def spectrogram(audio: Tensor, config: Config) -> Tensor:
 
 
 def waveform(spectrogram: Tensor, config: Config) -> Tensor:
-    """The inverse of `spectrogram`, clamped to [-1, 1].
+    """Invert `spectrogram`, clamped to [-1, 1].
 
     Args:
         spectrogram: (batch, 2, bins, frames).
@@ -60,10 +60,10 @@ def waveform(spectrogram: Tensor, config: Config) -> Tensor:
 
 
 def _magnitude_power(stft: Tensor, exponent: float) -> Tensor:
-    """|c|^exponent; where c is zero the factor does not matter, and stays finite."""
+    """Return |c|^exponent; where c is zero, the factor does not matter and stays finite."""
     return stft.abs().clamp(min=1e-30).pow(exponent)
 
 
 def _scaled(stft: Tensor, factor: Tensor) -> Tensor:
-    """beta |c|^alpha e^(i angle(c)) of Eq. 5, written as c times a real factor."""
+    """Return beta |c|^alpha e^(i angle(c)) of Eq. 5 as c times a real factor."""
     return torch.complex(stft.real * factor, stft.imag * factor)

@@ -243,7 +243,7 @@ def _gradient_apply_kernel(
 def forward(
     x: Tensor, weight: Tensor, bias: Tensor, groups: int, epsilon: float, swish: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The normalised map, and mean and 1 / standard deviation of each group, (batch, groups) float32.
+    """Return the normalised map, and mean and 1 / standard deviation of each group, (batch, groups) float32.
 
     Args:
         x: (batch, channels, bins, frames), channels-last.
@@ -265,7 +265,7 @@ def forward(
 def backward(
     gradient: Tensor, x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, deviation: Tensor, swish: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of x, weight and bias.
+    """Return the gradients of x, weight and bias.
 
     Args:
         gradient: of the output; it and x channels-last.
@@ -286,13 +286,13 @@ def backward(
 
 
 def _shape(x: Tensor) -> tuple[int, int, int]:
-    """Batch, channels and positions."""
+    """Return batch, channels and positions."""
     batch, channels, bins, frames = x.shape
     return batch, channels, bins * frames
 
 
 def _sizes(batch: int, channels: int, positions: int) -> tuple[dict[str, int], int]:
-    """Arguments of the kernels that walk the map, and their programs for each sample."""
+    """Return the arguments of the kernels that walk the map, and their programs per sample."""
     width = triton.next_power_of_2(channels)
     tile = max(1, TILE_VALUES // width)
     tiles = triton.cdiv(positions, tile)
@@ -301,7 +301,7 @@ def _sizes(batch: int, channels: int, positions: int) -> tuple[dict[str, int], i
 
 
 def _group_sizes(channels: int, groups: int) -> dict[str, int]:
-    """Arguments of the kernels that join channels to groups."""
+    """Return the arguments of the kernels that join channels to groups."""
     members = triton.next_power_of_2(channels // groups)
     return {
         "CHANNELS": channels,

@@ -1,4 +1,4 @@
-"""How long training took, how fast it is, and what fits into the time that is given."""
+"""The duration and speed of a training, and the number of steps that fit into the time that is given."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 CALIBRATION = 0.05
-"""Share of the time after which the speed is known well enough."""
+"""Share of the time in which the speed is measured."""
 FIRST_STEPS = 5
-"""Not counted in the speed: compilation, allocation."""
+"""Steps that the speed does not count, because of compilation and allocation."""
 
 
 class Clock:
-    """
+    """The time of a session.
+
     Args:
-        minutes: that this session may take; None: no limit.
+        minutes: limit of this session; None: no limit.
         before: seconds of earlier sessions.
     """
 
@@ -38,7 +39,7 @@ class Clock:
 
     @contextmanager
     def pause(self) -> Iterator[None]:
-        """While open, time passes that is not training: a checkpoint, a validation."""
+        """Leave the time until it is closed out of the speed: a checkpoint, a validation."""
         began = time.perf_counter()
         yield
         self.last_pause = time.perf_counter() - began
@@ -56,7 +57,7 @@ class Clock:
 
     @property
     def measured(self) -> float:
-        """Seconds that the speed is taken from: without the first steps, and without pauses."""
+        """Seconds without the first steps and without pauses."""
         return time.perf_counter() - self.speed_began - self.paused if self.steps > FIRST_STEPS else 0.0
 
     @property
@@ -69,7 +70,7 @@ class Clock:
         return self.elapsed > self.budget
 
     def steps_that_fit(self, interval: float) -> int:
-        """Steps in the rest of the time; 0 until the speed is known.
+        """Return the number of steps that fit in the rest of the time; 0 until the speed is known.
 
         Args:
             interval: seconds from one pause to the next; pauses are expected to last as long as the latest one.

@@ -1,4 +1,4 @@
-"""The exponential moving average of weights, which is what gets evaluated and published."""
+"""The exponential moving average of weights, which is evaluated and published."""
 
 from __future__ import annotations
 

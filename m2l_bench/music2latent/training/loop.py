@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 MOST_SKIPPED = 10
-"""Steps in a row without a finite loss before training stops."""
+"""Steps in a row without a finite loss after which training stops."""
 CHECK_EVERY = 50
 """Iterations from one row of the log to the next, and from one check of a GPU's steps to the next."""
 
@@ -58,7 +58,7 @@ class TrainingError(RuntimeError):
 
 @dataclass(frozen=True)
 class Validation:
-    """What is measured on held-out music."""
+    """Measurements on held-out music."""
 
     figures: dict[str, float]
     examples: dict[str, np.ndarray] = field(default_factory=dict)
@@ -67,25 +67,25 @@ class Validation:
 
 @dataclass(frozen=True)
 class Status:
-    """What is known after each step."""
+    """Progress after each step."""
 
     iteration: int
     iterations: int
     """0: not known yet."""
     loss: float
-    """Of the latest step that was waited for."""
+    """Loss of the latest step whose loss was read."""
     steps_per_second: float
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What does not change the model that comes out, but for the precision's rounding."""
+    """Settings that do not change the resulting model, except for rounding."""
 
     out: Path
     minutes: float | None = None
     """Stop cleanly after this many minutes of this session."""
     interval_minutes: float = 10.0
-    """Between checkpoints, each with a validation."""
+    """Minutes between checkpoints, each with a validation."""
     accumulate: int = 1
     """Passes into which each step's crops are split: less memory, the same result but for rounding."""
     compile: bool = False
@@ -95,7 +95,7 @@ class Settings:
 
 
 def initial_state(config: Config, recipe: Recipe, seed: int) -> State:
-    """A new run: weights drawn from the seed."""
+    """Return the state of a new run: weights drawn from the seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         weights = Networks(config).state_dict()
@@ -123,7 +123,7 @@ def train(start: State, mixture: Mixture, settings: Settings, fabric: Fabric) ->
 
 
 def waits_for_each_step(device: torch.device) -> bool:
-    """Whether the loop reads each loss before it moves the weights: costs nothing on a CPU."""
+    """Tell whether the loop reads each loss before it moves the weights, which costs nothing on a CPU."""
     return device.type == "cpu"
 
 
@@ -144,7 +144,7 @@ class _Run:
                 f"({fabric.world_size} processes, {settings.accumulate} passes each)"
             )
         if self.times_its_end and settings.minutes is None:
-            raise TrainingError("this recipe trains as long as there is time: say --max-minutes or --iterations")
+            raise TrainingError("this recipe trains as long as there is time: pass --max-minutes or --iterations")
         self.part = self.recipe.batch_size // parts
         networks = Networks(self.config)
         networks.load_state_dict(start.weights)
@@ -158,7 +158,9 @@ class _Run:
         optimisers = make_optimisers(networks, self.recipe)
         self.scaler = gradient_scaler(fabric)
         if self.scaler is not None and len(optimisers) > 1:
-            raise TrainingError("16-mixed cannot scale the gradients of two optimisers: say bf16-mixed, or adam")
+            raise TrainingError(
+                "16-mixed cannot scale the gradients of two optimisers: use --precision bf16-mixed or --optimiser adam"
+            )
         objective = Objective(networks)
         if settings.compile:
             objective.compile()
@@ -172,13 +174,13 @@ class _Run:
         self.not_finite_in_a_row = 0
         self.losses: list[Tensor] = []
         self.figures: dict[str, Any] = {}
-        """Of the latest step."""
+        """Figures of the latest step."""
         self.last_loss = math.nan
         self.waits = waits_for_each_step(fabric.device) or self.scaler is not None
         self.wait_until = self.iteration
         """Iteration up to which steps are waited for although `waits` is false."""
         self.finite = torch.ones((), dtype=torch.bool, device=fabric.device)
-        """Whether all steps since `checked` were; on the device."""
+        """Whether all steps since `checked` were finite; on the device."""
         self.checked = None if self.waits else copy.deepcopy(self.state())
         self.checked_losses: list[Tensor] = []
 
@@ -213,7 +215,7 @@ class _Run:
         self._say_pace()
 
     def _is_ended_or_due(self, stop: StopOnSignals) -> tuple[bool, bool]:
-        """Whether the run ends here, and whether a checkpoint is due; the same on all processes."""
+        """Tell whether the run ends here and whether a checkpoint is due; the same on all processes."""
         done = bool(self.schedule.iterations) and self.iteration >= self.schedule.iterations
         if not self.waits and self.fabric.world_size > 1 and self.iteration % CHECK_EVERY:
             return done, False  # asking the other processes would wait for them
@@ -245,7 +247,7 @@ class _Run:
         self.figures = {"gradient_norm": norm, "learning_rate_factor": factor, "step_size": step}
 
     def _write_figures(self, log: Log) -> None:
-        """A row of the log: the mean loss since the one before, and the latest step."""
+        """Write a row of the log: the mean loss since the previous row, and figures of the latest step."""
         if not self.losses:
             return
         self.last_loss = float(self.losses[-1])
@@ -255,14 +257,14 @@ class _Run:
         log.write(self.iteration, {"loss": float(mean), **figures}, self.clock.seconds)
 
     def _move(self, loss: Tensor) -> None:
-        """Let the optimisers and the average follow the gradients."""
+        """Move weights and average along the gradients."""
         for optimiser in self.optimisers:
             optimiser.step()
         self.average.update(self.networks, self.recipe)
         self.losses.append(loss)
 
     def _all_finite(self) -> bool:
-        """Whether all steps since the last check were finite, on all processes; they are then part of the run."""
+        """Tell whether all steps since the last check were finite on all processes; if so, the run keeps them."""
         if self.checked is None:
             return True
         if self._on_any(not bool(self.finite))[0]:
@@ -286,7 +288,7 @@ class _Run:
         batches.restart(self.iteration)
 
     def _backward(self, parts: list[Batch], step: float) -> tuple[Tensor, Tensor]:
-        """Gradients of the mean loss over this process's crops; that loss, and the norm of the gradient."""
+        """Compute gradients of the mean loss over this process's crops; return the loss and the gradient's norm."""
         losses = []
         for number, batch in enumerate(parts):
             inputs = prepare(batch, step, self.config, self.recipe, self.fabric.device)
@@ -317,7 +319,7 @@ class _Run:
             )
 
     def _decide_iterations(self) -> None:
-        """Find K once the speed is known, where the recipe leaves it to the time; correct it every twentieth."""
+        """Find K once the speed is known, if the recipe leaves it to the time; correct it twenty times."""
         known = self.schedule.iterations
         if not self.times_its_end or (known and 20 * (self.iteration - self.schedule.decided_at) < known):
             return
@@ -328,7 +330,7 @@ class _Run:
                 self.settings.on_message(f"{self.iteration + more} iterations fit in {self.settings.minutes:g} minutes")
 
     def _draw(self, iteration: int) -> list[Batch]:
-        """This process's share of an iteration's crops, in parts."""
+        """Draw this process's share of an iteration's crops, in parts."""
         first = iteration * self.recipe.batch_size + self.fabric.global_rank * self.part * self.settings.accumulate
         batches = [
             Batch.of([self.mixture.crop(first + number * self.part + item) for item in range(self.part)])
@@ -382,20 +384,20 @@ class _Run:
         log.write(self.iteration, result.figures, self.clock.seconds)
         log.write_audio(self.iteration, result.examples, self.config.sample_rate)
         loss = [] if math.isnan(self.last_loss) else [f"loss {self.last_loss:.4g}"]
-        said = [f"{name} {value:.2f}" for name, value in result.figures.items()]
-        self.settings.on_message(f"iteration {self.iteration}: {', '.join(loss + said)}")
+        figures = [f"{name} {value:.2f}" for name, value in result.figures.items()]
+        self.settings.on_message(f"iteration {self.iteration}: {', '.join(loss + figures)}")
 
     def _say_pace(self) -> None:
-        """What this session did, and how fast: what the next one can be planned by."""
+        """Report what this session did and how fast, to plan the next one by."""
         steps, batch = self.clock.steps, self.recipe.batch_size
         if self.clock.speed:
             self.settings.on_message(
                 f"{steps} iterations of {batch} crops in {self.clock.elapsed / 60:.1f} minutes: "
-                f"{self.clock.speed * batch:.4g} crops a second, checkpoints and held-out figures counted in"
+                f"{self.clock.speed * batch:.4g} crops per second, without checkpoints and held-out figures"
             )
 
     def _on_any(self, *flags: bool) -> tuple[bool, ...]:
-        """Whether each holds on any process, the same on all."""
+        """Tell whether each flag holds on any process; the same on all of them."""
         if self.fabric.world_size == 1:
             return flags
         raised = torch.tensor([float(flag) for flag in flags], device=self.fabric.device)

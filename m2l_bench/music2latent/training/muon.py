@@ -16,16 +16,16 @@ from torch import Tensor
 from m2l_bench.music2latent.private_apis import foreach_add_, foreach_lerp, foreach_lerp_
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the quintic Newton-Schulz iteration, from the same source."""
+"""Coefficients of the quintic Newton-Schulz iteration, from the same source."""
 
 
 class Muon(torch.optim.Optimizer):
-    """For parameters of two or more axes.
+    """The optimiser, for parameters of two or more axes.
 
     Args:
-        lr: of an update scaled to the root mean square that Adam's has (0.2, Liu et al. 2025, arXiv 2502.16982), so
-            that learning rates of both are alike.
-        momentum: Nesterov.
+        lr: learning rate. Updates are scaled to the root mean square of Adam's (0.2, Liu et al. 2025, arXiv
+            2502.16982), so that one learning rate suits both.
+        momentum: Nesterov momentum.
     """
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.95) -> None:
@@ -54,7 +54,7 @@ class Muon(torch.optim.Optimizer):
         return loss
 
     def _buffer(self, parameter: Tensor) -> Tensor:
-        """Momentum of a parameter."""
+        """Return the momentum of a parameter."""
         state = self.state[parameter]
         if not state:
             state["momentum_buffer"] = torch.zeros_like(parameter)
@@ -63,7 +63,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalised(matrices: Tensor, iterations: int = 5) -> Tensor:
-    """About the nearest matrices whose singular values are all one, in float32; bfloat16 inside on GPUs.
+    """Return about the nearest matrices whose singular values are all one, in float32; bfloat16 inside on GPUs.
 
     Args:
         matrices: (rows, columns), or (count, rows, columns): one product for all of them.

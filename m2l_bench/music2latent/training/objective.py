@@ -1,4 +1,4 @@
-"""A batch of crops -> loss: Eq. 11, as one module that can be compiled and distributed."""
+"""The loss of a batch of crops: Eq. 11, as one module that can be compiled and distributed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Batch:
         )
 
     def pinned(self) -> Batch:
-        """The same in memory that a GPU reads by itself, so that nothing waits for the copy."""
+        """Copy the audio into memory that a GPU reads by itself, so that nothing waits for the transfer."""
         return replace(self, audio=self.audio.pin_memory())
 
 
@@ -48,13 +48,13 @@ class Objective(nn.Module):
         self.networks = networks
 
     def forward(self, clean: Tensor, noise: Tensor, sigma_low: Tensor, sigma_high: Tensor) -> Tensor:
-        """Loss of each crop, (batch,); see `consistency_loss`. One pass of encoder and decoder for both noise levels.
+        """Return the loss of each crop, (batch,); see `consistency_loss`. Both noise levels share encoder and decoder.
 
         Args:
             clean: spectrograms, (batch, 2, bins, frames).
         """
         decoded = self.networks.decoder(self.networks.encoder(clean))
-        # The teacher gives no gradient, to nothing: not to the latents either.
+        # The teacher gives no gradient to anything, not even to the latents.
         return consistency_loss(
             lambda noisy, sigma: self.networks.unet(noisy, sigma, decoded), clean, noise, sigma_low, sigma_high
         )
@@ -63,7 +63,7 @@ class Objective(nn.Module):
 def prepare(
     batch: Batch, step: float, config: Config, recipe: Recipe, device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """What `Objective` takes: spectrograms, noise and the two noise levels, on the device.
+    """Return the arguments of `Objective`: spectrograms, noise and the two noise levels, on the device.
 
     Args:
         step: Delta t of Eq. 13.

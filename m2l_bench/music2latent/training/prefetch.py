@@ -9,11 +9,12 @@ from types import TracebackType
 from m2l_bench.music2latent.training.objective import Batch
 
 ITERATIONS = 4
-"""How far ahead."""
+"""Iterations that are drawn ahead."""
 
 
 class Ahead:
-    """
+    """Batches of one iteration after the other.
+
     Args:
         draw: iteration -> its batches.
         iteration: the first one.

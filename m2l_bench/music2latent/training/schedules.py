@@ -1,4 +1,4 @@
-"""What changes from iteration to iteration."""
+"""The values that change from iteration to iteration."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Schedule:
 
     @classmethod
     def known(cls, iterations: int, recipe: Recipe) -> Schedule:
-        """K is given, or 0; the warm-up is at most a tenth of it."""
+        """Make the schedule of a given K, or of an unknown one (0); the warm-up is at most a tenth of it."""
         if not iterations:
             return cls()
         return cls(iterations, warmup=min(recipe.warmup_iterations, iterations // 10) / iterations)
 
     def decide(self, iteration: int, iterations: int, recipe: Recipe) -> Schedule:
-        """The schedule that ends at `iterations` (after `iteration`) and has the same values as this one now."""
+        """Return the schedule that ends at `iterations` and has the same values as this one at `iteration`."""
         if self.iterations:
             return replace(self, iterations=iterations, decided_at=iteration, progress_then=self.progress(iteration))
         factor = self.learning_rate_factor(iteration, recipe)
@@ -44,18 +44,18 @@ class Schedule:
         return Schedule(iterations, iteration, 0.0, factor, warmup)
 
     def progress(self, iteration: int) -> float:
-        """0 as long as K is not known."""
+        """Return the share that is done; 0 as long as K is not known."""
         if not self.iterations:
             return 0.0
         done = min(1.0, (iteration - self.decided_at) / max(1, self.iterations - self.decided_at))
         return self.progress_then + (1 - self.progress_then) * done
 
     def step(self, iteration: int, recipe: Recipe) -> float:
-        """Delta t of Eq. 13."""
+        """Return Delta t of Eq. 13."""
         return step_size(self.progress(iteration), 1.0, recipe.initial_step, recipe.final_exponent)
 
     def learning_rate_factor(self, iteration: int, recipe: Recipe) -> float:
-        """Linear warm-up to 1, then a cosine down to final_learning_rate / learning_rate (Section 5.1)."""
+        """Return the factor: linear to 1, then a cosine down to final_learning_rate / learning_rate (Section 5.1)."""
         if not self.iterations:
             return min(1.0, iteration / recipe.warmup_iterations) if recipe.warmup_iterations else 1.0
         progress = self.progress(iteration)
@@ -67,5 +67,5 @@ class Schedule:
 
 
 def ema_decay(updates: int, recipe: Recipe) -> float:
-    """Decay of the average at its n-th update, n from 1."""
+    """Return the decay of the average at its n-th update, n from 1."""
     return min(recipe.ema_decay, (1 + updates) / (10 + updates))

@@ -30,7 +30,7 @@ COMPACT_FORMAT = "m2l-bench.training.compact"
 
 @dataclass
 class State:
-    """Where a run stands."""
+    """All that a run needs to go on."""
 
     config: Config
     recipe: Recipe
@@ -41,7 +41,7 @@ class State:
     schedule: Schedule = field(default_factory=Schedule)
     average_updates: int = 0
     seconds: float = 0.0
-    """Spent training, over all sessions."""
+    """Seconds of training, over all sessions."""
     skipped: int = 0
     """Steps left out because their loss or gradient was not finite."""
     optimisers: list[dict[str, Any]] = field(default_factory=list)
@@ -55,7 +55,8 @@ class State:
 
 
 def save(state: State, folder: Path) -> None:
-    """
+    """Write `checkpoint.pt`.
+
     Raises:
         OSError: it cannot be written; the checkpoint before it is still there.
     """
@@ -71,14 +72,14 @@ def save(state: State, folder: Path) -> None:
     try:
         torch.save(content, unfinished)
         unfinished.replace(folder / WHOLE)
-    except RuntimeError as error:  # what torch makes of a full disk
+    except RuntimeError as error:  # torch's error for a full disk
         raise OSError(str(error).splitlines()[0]) from error
     finally:
         unfinished.unlink(missing_ok=True)
 
 
 def load(path: Path) -> State:
-    """The state in a run's folder, a compact folder, or a folder of weights (then both copies are those weights).
+    """Read the state of a run's folder, a compact folder, or a folder of weights (then both copies are those weights).
 
     Raises:
         CheckpointError: none of these, or damaged.
@@ -105,7 +106,7 @@ def _load_whole(file: Path) -> State:
 
 
 def save_compact(state: State, folder: Path, part_bytes: int) -> list[Path]:
-    """Weights and average as float16, in `part-00.safetensors` and so on, each below `part_bytes`.
+    """Write weights and average as float16, in `part-00.safetensors` and so on, each below `part_bytes`.
 
     Raises:
         CheckpointError: a single tensor is larger than a part.
@@ -170,7 +171,7 @@ def _load_compact(folder: Path) -> State:
 
 
 def _parsed(content: dict[str, Any]) -> dict[str, Any]:
-    """Configuration, recipe and schedule from what was written; older files hold K in place of the schedule."""
+    """Parse configuration, recipe and schedule; older files hold K in place of the schedule."""
     recipe = Recipe.from_json(content["recipe"])
     if "iterations" in content:
         schedule = Schedule.known(content.pop("iterations"), recipe)
@@ -179,10 +180,10 @@ def _parsed(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "config": Config.from_json(content["config"]), "recipe": recipe, "schedule": schedule}
 
 
-def differences(wanted: Config | Recipe, found: Config | Recipe) -> list[str]:
-    """Fields in which two configurations or recipes differ, in words."""
+def differences(new: Config | Recipe, old: Config | Recipe) -> list[str]:
+    """Describe the fields in which two configurations or recipes differ."""
     return [
-        f"{name} was {value!r}, now {getattr(wanted, name)!r}"
-        for name, value in vars(found).items()
-        if getattr(wanted, name) != value
+        f"{name} was {value!r}, now {getattr(new, name)!r}"
+        for name, value in vars(old).items()
+        if getattr(new, name) != value
     ]
