@@ -23,7 +23,6 @@ from typing import Any
 import torch
 from codec import in_turn, load_package, machine, music, random_networks, relative
 from torch import Tensor
-from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -103,11 +102,11 @@ class Work:
     flops: int = 0
 
 
-class CountWork(TorchDispatchMode):
+class CountWork(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts bytes read and written and floating-point operations of each operation of PyTorch."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.work: defaultdict[str, Work] = defaultdict(Work)
 
     def __torch_dispatch__(self, function: Any, types: Any, arguments: Any = (), options: Any = None) -> Any:
@@ -143,16 +142,11 @@ def take_apart(call: Callable[[], Any], device: str, rounds: int) -> dict[str, A
         call()
         if device != "cpu":
             torch.cuda.synchronize()
-    on_device = device != "cpu"
-    rows = [
-        (row, (row.self_device_time_total if on_device else row.self_cpu_time_total) / 1e6)
-        for row in profiled.key_averages()
-    ]
-    kernels = [
-        (row, time) for row, time in rows if row.device_type == (DeviceType.CUDA if on_device else DeviceType.CPU)
-    ]
+    processor, kind = ("CPU", "self_cpu_time_total") if device == "cpu" else ("CUDA", "self_device_time_total")
+    rows = [(row, getattr(row, kind) / 1e6) for row in profiled.key_averages()]
+    kernels = [(row, time) for row, time in rows if row.device_type.name == processor]
     kernels.sort(key=lambda pair: -pair[1])
-    times = {row.key: time for row, time in rows if row.device_type == DeviceType.CPU}
+    times = {row.key: time for row, time in rows if row.device_type.name == "CPU"}
     operations = [
         {"name": name, "seconds": times.get(name, 0.0), **vars(work)}
         for name, work in counted.work.items()

@@ -13,7 +13,7 @@
 # Each part has its own time limit, prints as it goes and writes into RESULTS as it goes; one that fails or runs out of time
 # does not stop the next. `parts.tsv` has the exit status (124: out of time) and the seconds of each. To rehearse it:
 #
-#   RESULTS=DIR DEVICE=cpu PRESET=tiny BATCH=2 CLIP=1 MINUTES=3 gpu_check.sh CORPUS
+#   RESULTS=DIR DEVICE=cpu PRESET=tiny BATCH=1 CLIP=1 ROUNDS=1 MINUTES=3 gpu_check.sh CORPUS
 #
 # More variables: PYTHON, PARTS (names of parts to run), OFFICIAL (a folder with music2latent 0.1.7), TRAIN_OPTIONS.
 set -uo pipefail
@@ -23,7 +23,7 @@ if [ -z "${RESULTS:-}" ] || [ $# -gt 2 ]; then
     exit 2
 fi
 CORPUS=${1:-} WEIGHTS=${2:-}
-PYTHON=${PYTHON:-python3} DEVICE=${DEVICE:-cuda} PRESET=${PRESET:-small} BATCH=${BATCH:-32} CLIP=${CLIP:-10}
+PYTHON=${PYTHON:-python3} DEVICE=${DEVICE:-cuda} PRESET=${PRESET:-small} BATCH=${BATCH:-32} CLIP=${CLIP:-10} ROUNDS=${ROUNDS:-3}
 MINUTES=${MINUTES:-9} PARTS=${PARTS:-correct profile codec train_step train export} OFFICIAL=${OFFICIAL:-}
 TRAIN_OPTIONS=${TRAIN_OPTIONS:-}
 
@@ -60,14 +60,14 @@ part() { # NAME SHARE COMMAND...: at most this share (in hundredths) of all the 
 part correct 12 "$PYTHON" "$BENCHMARKS/gpu_check.py" correct --device "$DEVICE" --preset "$PRESET" --seconds "$CLIP" \
     --json "$RESULTS/correct.json"
 part profile 22 "$PYTHON" "$BENCHMARKS/gpu_check.py" profile --device "$DEVICE" --preset "$PRESET" --batch "$BATCH" \
-    --seconds "$CLIP" --json "$RESULTS/profile.json"
-part codec 15 "$PYTHON" "$BENCHMARKS/codec.py" --device "$DEVICE" --batch "$BATCH" --seconds "$CLIP" --rounds 3 \
+    --seconds "$CLIP" --rounds "$ROUNDS" --json "$RESULTS/profile.json"
+part codec 15 "$PYTHON" "$BENCHMARKS/codec.py" --device "$DEVICE" --batch "$BATCH" --seconds "$CLIP" --rounds "$ROUNDS" \
     --json "$RESULTS/codec.json"
-part train_step 15 "$PYTHON" "$BENCHMARKS/train_step.py" --device "$DEVICE" --batch "$BATCH" \
+part train_step 15 "$PYTHON" "$BENCHMARKS/train_step.py" --device "$DEVICE" --batch "$BATCH" --rounds "$ROUNDS" \
     ${OFFICIAL:+--official "$OFFICIAL"} --json "$RESULTS/train_step.json"
 if [ -n "$CORPUS" ]; then
     # A fourteenth of the time is kept for starting, the last checkpoint and the export.
-    minutes=$(awk "BEGIN { left = $(left) / 60 - $MINUTES / 14; print left > 0.02 ? left : 0.02 }")
+    minutes=$(awk "BEGIN { left = $(left) / 60 - $MINUTES / 14; print (left > 0.02 ? left : 0.02) }")
     # shellcheck disable=SC2086 # options are several words
     part train 100 "$PYTHON" -m m2l_bench train --data "$CORPUS" --out "$RESULTS/run" --preset "$PRESET" --device "$DEVICE" \
         --batch-size "$BATCH" --max-minutes "$minutes" --interval-minutes 3 ${WEIGHTS:+--resume "$WEIGHTS"} $TRAIN_OPTIONS

@@ -44,7 +44,8 @@ def _forward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     from m2l_bench.music2latent import triton_norm
 
-    return triton_norm.forward(x, weight, bias, groups, epsilon, swish)
+    with torch.cuda.device(x.device):  # Triton launches on the current one
+        return triton_norm.forward(x, weight, bias, groups, epsilon, swish)
 
 
 @_forward.register_fake
@@ -60,7 +61,8 @@ def _backward(
     from m2l_bench.music2latent import triton_norm
 
     gradient = gradient.contiguous(memory_format=torch.channels_last)
-    return triton_norm.backward(gradient, x, weight, bias, mean, deviation, swish)
+    with torch.cuda.device(x.device):
+        return triton_norm.backward(gradient, x, weight, bias, mean, deviation, swish)
 
 
 @_backward.register_fake

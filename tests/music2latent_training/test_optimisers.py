@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from m2l_bench.music2latent.networks import Networks
-from m2l_bench.music2latent.training.muon import Muon, orthogonalised
+from m2l_bench.music2latent.training.muon import COEFFICIENTS, Muon, orthogonalised
 from m2l_bench.music2latent.training.optimisers import make_optimisers
 
 from .conftest import MINUSCULE, SHORT
@@ -21,6 +21,17 @@ def test_singular_values_come_near_one(shape: tuple[int, int]) -> None:
     assert values.min() > 0.3
     assert values.max() < 1.3
     assert torch.allclose(orthogonalised(1000 * matrix), orthogonalised(matrix), atol=1e-4), "whatever its length"
+
+
+def test_a_batch_equals_the_formula_for_each_matrix() -> None:
+    a, b, c = COEFFICIENTS
+    matrices = torch.randn(3, 16, 40, generator=torch.Generator().manual_seed(0))
+    for matrix, result in zip(matrices, orthogonalised(matrices), strict=True):
+        x = matrix / (matrix.norm() + 1e-7)
+        for _ in range(5):
+            gram = x @ x.mT
+            x = a * x + (b * gram + c * gram @ gram) @ x
+        assert torch.allclose(result, x, atol=1e-6, rtol=0)
 
 
 def test_zero_stays_zero() -> None:

@@ -336,7 +336,10 @@ class _Run:
             Batch.of([self.mixture.crop(first + number * self.part + item) for item in range(self.part)])
             for number in range(self.settings.accumulate)
         ]
-        return [batch.pinned() for batch in batches] if self.fabric.device.type == "cuda" else batches
+        if self.fabric.device.type != "cuda":
+            return batches
+        with torch.cuda.device(self.fabric.device):  # this thread would set up the first GPU otherwise
+            return [batch.pinned() for batch in batches]
 
     def state(self) -> State:
         return State(
