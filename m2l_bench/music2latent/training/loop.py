@@ -37,7 +37,7 @@ from m2l_bench.music2latent.training.ema import Average
 from m2l_bench.music2latent.training.log import Log
 from m2l_bench.music2latent.training.objective import Batch, Objective, prepare
 from m2l_bench.music2latent.training.optimisers import make_optimisers
-from m2l_bench.music2latent.training.prefetch import Ahead
+from m2l_bench.music2latent.training.prefetch import Prefetcher
 from m2l_bench.music2latent.training.recipe import Recipe
 from m2l_bench.music2latent.training.schedules import Schedule
 from m2l_bench.music2latent.training.signals import StopOnSignals
@@ -189,7 +189,7 @@ class _Run:
             self.settings.out.mkdir(parents=True, exist_ok=True)
         stop = StopOnSignals(lambda: self.settings.on_message("ending after this step; the checkpoint follows"))
         log = Log(self.settings.out if self.fabric.is_global_zero else None)
-        with Ahead(self._draw, self.iteration) as batches, log, stop:
+        with Prefetcher(self._draw, self.iteration) as batches, log, stop:
             if self.iteration == 0:
                 with self.clock.pause():
                     self._validate(log)  # what the untrained model does, to compare with
@@ -212,7 +212,7 @@ class _Run:
                     Status(self.iteration, self.schedule.iterations, self.last_loss, self.clock.speed)
                 )
             self._checkpoint(log, last=True)
-        self._say_pace()
+        self._report_pace()
 
     def _is_ended_or_due(self, stop: StopOnSignals) -> tuple[bool, bool]:
         """Tell whether the run ends here and whether a checkpoint is due; the same on all processes."""
@@ -272,7 +272,7 @@ class _Run:
         self.checked, self.checked_losses = copy.deepcopy(self.state()), list(self.losses)
         return True
 
-    def _go_back(self, batches: Ahead) -> None:
+    def _go_back(self, batches: Prefetcher) -> None:
         """Return to the last check, to repeat the steps since one by one."""
         assert self.checked is not None
         self.wait_until = self.iteration
@@ -390,7 +390,7 @@ class _Run:
         figures = [f"{name} {value:.2f}" for name, value in result.figures.items()]
         self.settings.on_message(f"iteration {self.iteration}: {', '.join(loss + figures)}")
 
-    def _say_pace(self) -> None:
+    def _report_pace(self) -> None:
         """Report what this session did and how fast, to plan the next one by."""
         steps, batch = self.clock.steps, self.recipe.batch_size
         if self.clock.speed:

@@ -12,7 +12,7 @@ ITERATIONS = 4
 """Iterations that are drawn ahead."""
 
 
-class Ahead:
+class Prefetcher:
     """Batches of one iteration after the other.
 
     Args:
@@ -26,7 +26,7 @@ class Ahead:
         self.pool = ThreadPoolExecutor(1)
         self.waiting: list[Future[list[Batch]]] = []
 
-    def __enter__(self) -> Ahead:
+    def __enter__(self) -> Prefetcher:
         return self
 
     def __exit__(
