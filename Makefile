@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 VENV_UPSTREAM ?= .venv-upstream
 PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-upstream lint clean
+.PHONY: demo test test-gpu test-upstream lint clean
 
 # One command from a fresh clone to a reconstruction table, a page to hear what is behind it, and a report.
 demo: $(VENV)/.installed
@@ -14,6 +14,10 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+# What only a GPU shows; needs a PyTorch with CUDA in place of the one that was installed.
+test-gpu: $(VENV)/.installed-test
+	$(BIN)/pytest tests/gpu/test_real.py tests/gpu/test_triton_norm.py
 
 # Our embeddings against the packages that others measure with, in an environment of its own (2 GB): they need numpy 1.
 test-upstream: $(VENV_UPSTREAM)/.installed

@@ -6,6 +6,7 @@
 
 Full size, the authors' optimiser (RAdam) and average in both; a step is spectrogram, forward, backward, update. Ours
 and theirs in turn in one process, medians, ratios round by round. Theirs has mixed precision (float16) on GPUs only.
+Other sizes (`--preset`) are ours alone.
 """
 
 from __future__ import annotations
@@ -27,47 +28,58 @@ import torch
 from timing import in_turn, machine
 from torch.utils.flop_counter import FlopCounterMode
 
-from m2l_bench.music2latent import PRESETS
+from m2l_bench.music2latent import PRESETS, Config
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.official import to_official
 from m2l_bench.music2latent.training.corpus import Corpus, Crop, File, Index, Mixture, Shard
 from m2l_bench.music2latent.training.ema import Average
 from m2l_bench.music2latent.training.objective import Batch, Objective, prepare
 from m2l_bench.music2latent.training.optimisers import make_optimisers
-from m2l_bench.music2latent.training.recipe import RECIPES
+from m2l_bench.music2latent.training.recipe import RECIPES, Recipe
 
 UNUSED_BY_A_STEP = ["laion_clap", "librosa", "matplotlib", "matplotlib.pyplot", "resampy", "torchaudio"]
-CONFIG, RECIPE = PRESETS["official"], RECIPES["paper"]
-CROP_SAMPLES = (RECIPE.crop_frames + 3) * CONFIG.hop
+OFFICIAL, RECIPE = PRESETS["official"], RECIPES["paper"]
 Step = Callable[[], Any]
 
 
-def random_crops(count: int) -> list[Crop]:
+def crop_samples(config: Config) -> int:
+    return (RECIPE.crop_frames + 3) * config.hop
+
+
+def random_crops(count: int, config: Config = OFFICIAL) -> list[Crop]:
     random = np.random.default_rng(0)
-    audio = (3000 * random.standard_normal((count, CROP_SAMPLES))).astype(np.int16)
+    audio = (3000 * random.standard_normal((count, crop_samples(config)))).astype(np.int16)
     return [Crop(audio[i], (random.random(), random.random()), i) for i in range(count)]
 
 
-def our_step(batch: int, device: torch.device, dtype: torch.dtype, compile: bool) -> Step:
+def our_step(
+    batch: int,
+    device: torch.device,
+    dtype: torch.dtype,
+    compile: bool,
+    config: Config = OFFICIAL,
+    recipe: Recipe = RECIPE,
+) -> Step:
     torch.manual_seed(0)
-    networks = Networks(CONFIG).train().to(device)
+    networks = Networks(config).train().to(device)
     for module in networks.modules():
         if isinstance(module, torch.nn.Conv2d):
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average, (optimiser,) = Average(networks), make_optimisers(networks, RECIPE)
+    average, optimisers = Average(networks), make_optimisers(networks, recipe)
     objective = Objective(networks)
     if compile:
         objective.compile()
-    crops = Batch.of(random_crops(batch))
+    crops = Batch.of(random_crops(batch, config))
+    crops = crops.pinned() if device.type == "cuda" else crops
 
     def step() -> None:
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            loss = objective(*prepare(crops, RECIPE.initial_step, CONFIG, RECIPE, device)).mean()
+            loss = objective(*prepare(crops, recipe.initial_step, config, recipe, device)).mean()
         loss.backward()
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        average.update(networks, RECIPE)
-        loss.item()
+        for optimiser in optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        average.update(networks, recipe)
 
     return step
 
@@ -89,7 +101,7 @@ def official_step(package: Path, batch: int, compile: bool) -> Step:
     trainer.save_path, trainer.step, trainer.writer = None, 0, MagicMock()
     trainer.get_models()
     torch.manual_seed(0)
-    trainer.gen.load_state_dict(to_official(Networks(CONFIG).state_dict(), CONFIG))
+    trainer.gen.load_state_dict(to_official(Networks(OFFICIAL).state_dict(), OFFICIAL))
     trainer.gen.train()
     trainer.dl = [None] * 1000
     audio = torch.from_numpy(np.stack([crop.audio for crop in random_crops(batch)])).to(trainer.device) / 32_768
@@ -101,10 +113,10 @@ def official_step(package: Path, batch: int, compile: bool) -> Step:
     return step
 
 
-def flops_of_a_crop() -> int:
+def flops_of_a_crop(config: Config) -> int:
     """Counted operations of forward and backward, for one crop."""
-    networks = Networks(CONFIG).train()
-    inputs = prepare(Batch.of(random_crops(1)), RECIPE.initial_step, CONFIG, RECIPE, torch.device("cpu"))
+    networks = Networks(config).train()
+    inputs = prepare(Batch.of(random_crops(1, config)), RECIPE.initial_step, config, RECIPE, torch.device("cpu"))
     with FlopCounterMode(display=False) as counter:
         Objective(networks)(*inputs).mean().backward()
     return int(counter.get_total_flops())
@@ -120,14 +132,14 @@ def matrix_flops(device: torch.device, dtype: torch.dtype) -> float:
 
 def crops_a_second(minutes: float, batch: int, seconds: float) -> float:
     """Batches drawn from a packed corpus, as training draws them: one thread, without a model."""
-    samples = round(minutes * 60 * CONFIG.sample_rate)
+    samples = round(minutes * 60 * OFFICIAL.sample_rate)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         audio = (3000 * np.random.default_rng(0).standard_normal(2 * samples)).astype(np.int16)
         audio.tofile(folder / "shard.i16")
-        file = File("noise.wav", "shard.i16", 0, samples, 2, CONFIG.sample_rate, 0, "")
+        file = File("noise.wav", "shard.i16", 0, samples, 2, OFFICIAL.sample_rate, 0, "")
         Index([Shard("shard.i16", 2 * samples, "")], [file], {}).write(folder)
-        mixture = Mixture([Corpus(folder, CROP_SAMPLES)], [1.0], 0, RECIPE.minimum_rms)
+        mixture = Mixture([Corpus(folder, crop_samples(OFFICIAL))], [1.0], 0, RECIPE.minimum_rms)
         started, drawn = time.perf_counter(), 0
         while time.perf_counter() - started < seconds:
             Batch.of([mixture.crop(drawn + item) for item in range(batch)])
@@ -138,23 +150,27 @@ def crops_a_second(minutes: float, batch: int, seconds: float) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--official", type=Path, help="Folder that holds music2latent 0.1.7.")
+    parser.add_argument("--preset", default="official", choices=sorted(PRESETS), help="Size of ours.")
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--compile", action="store_true", help="Both sides.")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    device = torch.device(arguments.device)
-    result: dict[str, Any] = {"machine": machine(arguments.device), "batch": arguments.batch}
+    if arguments.official and arguments.preset != "official":
+        parser.error("theirs has one size: leave --preset out")
+    device, config = torch.device(arguments.device), PRESETS[arguments.preset]
+    result: dict[str, Any] = {"machine": machine(arguments.device), "preset": arguments.preset}
+    result["batch"] = arguments.batch
     result["data_crops_per_second"] = crops_a_second(10, 16, 5)
     steps = {
-        name: our_step(arguments.batch, device, dtype, arguments.compile)
+        name: our_step(arguments.batch, device, dtype, arguments.compile, config)
         for name, dtype in (("bfloat16", torch.bfloat16), ("float32", torch.float32))
     }
     if arguments.official:
         steps["official"] = official_step(arguments.official.resolve(), arguments.batch, arguments.compile)
     times = in_turn(steps, arguments.rounds)
-    result["gflop_per_crop"] = flops_of_a_crop() / 1e9
+    result["gflop_per_crop"] = flops_of_a_crop(config) / 1e9
     for name, dtype in (("bfloat16", torch.bfloat16), ("float32", torch.float32)):
         seconds = statistics.median(times[name])
         limit = matrix_flops(device, dtype)

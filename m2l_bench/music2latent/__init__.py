@@ -7,7 +7,8 @@
 | `blocks`, `networks` | Sections 4.2 and 4.4, Eq. 2, 6 to 8, 10 |
 | `consistency` | Sections 3 and 4.3, Eq. 2, 9, 11 to 14, and the sampler |
 | `autoencoder` | waveforms of any length |
-| `inference`, `kernels`, `allocator` | the same networks, faster |
+| `inference`, `kernels`, `fused_norm`, `triton_norm`, `allocator` | the same networks, faster |
+| `private_apis` | what is private of PyTorch and Fabric |
 | `checkpoint`, `official`, `names`, `hub` | weights on disk, in this package and on the hub |
 """
 
@@ -32,7 +33,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use: asking whether weights are here (`hub`) needs no torch."""
+    """Import a name on its first use: asking whether weights are on this machine (`hub`) needs no torch."""
     import importlib
 
     if name not in _MODULES:

@@ -1,4 +1,4 @@
-"""Memory that one layer frees is kept for the next: on glibc, a tenth to a quarter of the time of a pass on a CPU.
+"""Freed memory is kept for the next layer, which saves a tenth to a quarter of a pass's time on a CPU with glibc.
 
 By default glibc asks the kernel for every large block and gives it back at once, and the kernel zeroes it each time.
 """
@@ -15,14 +15,14 @@ from typing import Any
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of malloc.h
 KEEP = 2**31 - 1
 LARGEST_DYNAMIC_THRESHOLD = 32 * 2**20
-"""Where glibc's own adjustment of M_MMAP_THRESHOLD ends on 64-bit machines; that of M_TRIM_THRESHOLD at twice it."""
+"""Highest value to which glibc itself raises M_MMAP_THRESHOLD on 64-bit machines; M_TRIM_THRESHOLD is twice that."""
 
 _depth = 0
 
 
 @contextmanager
 def reuse_freed_memory() -> Iterator[None]:
-    """While open, freed blocks stay with the process; afterwards they are returned and glibc's defaults restored."""
+    """Keep freed blocks while this is open; afterwards return them and restore glibc's defaults."""
     global _depth
     libc = _glibc()
     if libc is None:
@@ -45,7 +45,7 @@ def reuse_freed_memory() -> Iterator[None]:
 
 @cache
 def _glibc() -> Any:
-    """The C library where it is glibc, otherwise None."""
+    """Return the C library if it is glibc, otherwise None."""
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)

@@ -1,15 +1,15 @@
 """Music2Latent for waveforms of any length: encode, decode, features.
 
-Framing. Audio is taken to be silent before its start and after its end; the spectrogram starts three hops early, so
-that every sample lies under all four windows that overlap it. `samples` samples give
-`ceil((samples + 1536) / 4096)` latents and come back as exactly `samples`. Longer audio than a chunk is cut into
-overlapping chunks (see `chunks`), so that memory does not grow with length. `strict=True` frames as the authors'
-package does instead (see `official_framing`).
+Framing. Audio counts as silent before its start and after its end; the spectrogram starts three hops early, so that
+four windows overlap at every sample. `samples` samples give `ceil((samples + 1536) / 4096)` latents and come back as
+exactly `samples`. Audio that is longer than a chunk is cut into overlapping chunks (see `chunks`), so that memory does
+not grow with length. `strict=True` frames as the authors' package does instead (see `official_framing`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,13 @@ from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.spectrogram import spectrogram, waveform
 
 CHUNK_LATENTS = 120
-"""Longest sequence that passes the networks whole: 11.1 s at 44.1 kHz, so that ten-second clips are never cut."""
+"""Longest sequence that is not cut: 11.1 s at 44.1 kHz, so that ten-second clips stay whole."""
 OVERLAP_LATENTS = 16
 MARGIN_LATENTS = 4
-"""Of the overlap, at each end of a chunk: no weight there, because convolutions saw zeros beyond."""
+"""Latents at each end of a chunk that get no weight, because convolutions saw zeros beyond them."""
 
 Read = Callable[[int, int], Tensor]
-"""(start, stop) -> (batch, stop - start) samples. Starts never fall."""
+"""(start, stop) -> (batch, stop - start) samples. No start is before the one before it."""
 
 
 class Music2Latent:
@@ -101,30 +101,30 @@ class Music2Latent:
         return self
 
     def latents_for(self, samples: int) -> int:
-        """How many latents `encode` gives for that many samples."""
+        """Return the number of latents that `encode` gives for this many samples."""
         return -(-(samples + self._lead) // self.config.samples_per_latent)
 
     def samples_for(self, latents: int) -> int:
-        """The most samples that so many latents can give: `decode` without `samples`."""
+        """Return the largest number of samples that this many latents give: `decode` without `samples`."""
         return latents * self.config.samples_per_latent - self._lead
 
     @property
     def _lead(self) -> int:
-        """Samples of silence before the audio: what the first window needs to overlap fully."""
+        """Samples of silence before the audio, for all windows that overlap at its first sample."""
         return self.config.window - self.config.hop
 
     def encode(self, audio: Any, strict: bool = False) -> Tensor:
-        """Audio -> latents.
+        """Encode audio.
 
         Args:
             audio: (samples,) or (batch, samples), numpy or torch, see `inputs.to_waveforms`; channels are a batch.
-            strict: frame as the authors' package does: the tail that fills no latent is dropped, chunks of 60 s.
+            strict: frame as the authors' package does: drop the tail that fills no latent, cut chunks of 60 s.
 
         Returns:
             (batch, 64, frames), float32, on the CPU.
 
         Raises:
-            ValueError: audio that cannot be meant; the message says what was expected.
+            ValueError: unusable audio; the message says what was expected.
         """
         waveforms = to_waveforms(audio)
         if strict:
@@ -132,10 +132,10 @@ class Music2Latent:
         return torch.cat(list(self.encode_stream(_reader(waveforms), waveforms.shape[-1])), dim=-1)
 
     def features(self, audio: Any, strict: bool = False) -> Tensor:
-        """The encoder's widest layer, before the bottleneck: what Section 5.5 probes.
+        """Return the encoder's widest layer, before the bottleneck, which Section 5.5 probes.
 
         Returns:
-            (batch, 8192, frames) for the full size, float32, on the CPU. Arguments and errors as `encode`.
+            (batch, 8192, frames) for the full size, float32, on the CPU. Arguments and errors are those of `encode`.
         """
         waveforms = to_waveforms(audio)
         if strict:
@@ -152,14 +152,15 @@ class Music2Latent:
         generator: Generator | None = None,
         strict: bool = False,
     ) -> Tensor:
-        """Latents -> audio.
+        """Decode latents.
 
         Args:
             latents: (64, frames) or (batch, 64, frames).
-            samples: length of the audio that was encoded; by default as many as the latents can give.
+            samples: length of the audio that was encoded; by default the largest that the latents give.
             steps: denoising steps.
             noise: standard normal, (batch, 2, 1024, 8 * frames), to start from; drawn from `generator` by default.
-            generator: of the noise; PyTorch's global one by default. Drawn on the generator's own device.
+            generator: of the noise, drawn on the generator's own device; by default PyTorch's global one of the model's
+                device. A generator on the CPU gives the same noise whatever the model's device.
             strict: frame as the authors' package does: `4096 * frames + 1536` samples, the first and last 1,536 of
                 them faded; `samples` must not be given.
 
@@ -173,16 +174,22 @@ class Music2Latent:
             if samples is not None:
                 raise ValueError("strict framing gives a fixed length: leave samples out")
             checked = check_latents(latents, self.config.latent_channels) * self.latent_scale
-            with torch.inference_mode(), reuse_freed_memory():
-                levels = sampling_levels(steps, self.config)
-                return waveform(
-                    official_framing.decode(checked, self._strict_denoised, levels, self.config, noise, generator),
+            levels = sampling_levels(steps, self.config)
+            with torch.inference_mode(), reuse_freed_memory(), self._explained_memory():
+                decoded = official_framing.decode(
+                    checked.to(self.device),
+                    self._denoised,
+                    levels,
                     self.config,
+                    noise,
+                    lambda shape: self._draw(shape, generator),
+                    self.batch_size,
                 )
+                return waveform(decoded, self.config).cpu()
         return torch.cat(list(self.decode_stream(latents, samples, steps, noise, generator)), dim=-1)
 
     def encode_stream(self, read: Read, samples: int) -> Iterator[Tensor]:
-        """As `encode`, for audio that need not be in memory: gives the latents in parts, (batch, 64, frames)."""
+        """Encode audio that need not be in memory: give the latents in parts, (batch, 64, frames), as `encode` does."""
         for latents in self._encode_chunks(read, samples, self.networks.encoder):
             yield latents / self.latent_scale
 
@@ -194,7 +201,7 @@ class Music2Latent:
         noise: Tensor | None = None,
         generator: Generator | None = None,
     ) -> Iterator[Tensor]:
-        """As `decode`, giving the audio in parts, (batch, samples), as it is made."""
+        """Decode as `decode` does, and give the audio in parts, (batch, samples), as soon as they are ready."""
         latents = check_latents(latents, self.config.latent_channels) * self.latent_scale
         batch, _, frames = latents.shape
         longest = self.samples_for(frames)
@@ -234,8 +241,11 @@ class Music2Latent:
         ratio = self.config.frames_per_latent
         starts = chunk_starts(total, CHUNK_LATENTS, OVERLAP_LATENTS)
         shape = (len(latents), 2, self.config.bins)
-        # Where chunks overlap they see the same noise in each step, or their reconstructions would not match.
-        noises = [SharedNoise(shape, generator, noise if step == 0 else None) for step in range(len(levels))]
+        # Chunks get the same noise where they overlap, in each step, or their reconstructions would not match.
+        noises = [
+            SharedNoise(shape, lambda new: self._draw(new, generator), noise if step == 0 else None)
+            for step in range(len(levels))
+        ]
 
         def chunks() -> Iterator[Tensor]:
             for start in starts:
@@ -246,13 +256,13 @@ class Music2Latent:
                     latents[..., start : start + size],
                     *drawn,
                 )
-                # What follows lies under fewer windows than it should.
+                # Too few windows overlap at what follows.
                 yield audio[..., : size * self.config.samples_per_latent]
 
         yield from join(chunks(), starts, unit=self.config.samples_per_latent, margin=MARGIN_LATENTS)
 
     def _denoised(self, latents: Tensor, noises: list[Tensor], levels: list[float]) -> Tensor:
-        """Latents and a noise for each level -> spectrogram, (batch, 2, bins, frames)."""
+        """Denoise latents, with one noise per level, into a spectrogram, (batch, 2, bins, frames)."""
         decoded = self.networks.decoder(latents)
         following = iter(noises)
         return sample(
@@ -264,49 +274,64 @@ class Music2Latent:
         )
 
     def _batched(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-        """A function of (batch, ...) tensors, `batch_size` at a time on the device; the result on the CPU."""
+        """Apply a function of (batch, ...) tensors, `batch_size` at a time on the device; the result is on the CPU."""
         results = []
-        with torch.inference_mode(), reuse_freed_memory():
+        with torch.inference_mode(), reuse_freed_memory(), self._explained_memory():
             for parts in zip(*(tensor.split(self.batch_size) for tensor in inputs), strict=True):
-                results.append(function(*(part.to(self.device) for part in parts)).cpu())
-        return torch.cat(results)
-
-    def _strict_denoised(self, latents: Tensor, noises: list[Tensor], levels: list[float]) -> Tensor:
-        on_device = [noise.to(self.device) for noise in noises]
-        return self._denoised(latents.to(self.device), on_device, levels).cpu()
+                results.append(function(*(part.to(self.device, non_blocking=True) for part in parts)))
+            return torch.cat(results).cpu()  # the only time that the host waits for the device
 
     def _strict_encode(self, waveforms: Tensor, features: bool) -> Tensor:
         network = self.networks.encoder.features if features else self.networks.encoder
-        return official_framing.encode(
-            waveforms, lambda part: self._batched(lambda x: network(x).float(), part), self.config
+        return self._batched(
+            lambda part: official_framing.encode(part, lambda x: network(x).float(), self.config), waveforms
         )
+
+    def _draw(self, shape: tuple[int, ...], generator: Generator | None) -> Tensor:
+        """Draw standard normal noise on the generator's device or, without one, on the model's."""
+        device = self.device if generator is None else generator.device
+        return torch.randn(shape, generator=generator, device=device)
+
+    @contextmanager
+    def _explained_memory(self) -> Iterator[None]:
+        """Explain a full memory in one line that says what to lower."""
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            smaller = (
+                f"lower batch_size ({self.batch_size})" if self.batch_size > 1 else "use bfloat16 or a smaller model"
+            )
+            raise torch.OutOfMemoryError(f"out of memory on {self.device}: {smaller}") from error
 
 
 class SharedNoise:
-    """Standard normal noise for overlapping chunks: where they overlap, they get the same.
+    """Standard normal noise for chunks, equal where they overlap.
 
     Args:
         shape: (batch, 2, bins) of it.
-        generator: where it is drawn; PyTorch's global one by default.
-        given: (batch, 2, bins, frames) to take it from instead.
+        draw: shape -> new noise.
+        given: (batch, 2, bins, frames) to cut the noise from instead.
     """
 
-    def __init__(self, shape: tuple[int, int, int], generator: Generator | None, given: Tensor | None) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], draw: Callable[[tuple[int, ...]], Tensor], given: Tensor | None
+    ) -> None:
         self.shape = shape
-        self.generator = generator
+        self.draw = draw
         self.given = given
+        self.kept: Tensor | None = None
         self.first = 0
-        self.kept = torch.empty((*shape, 0))
 
-    def frames(self, wanted: range) -> Tensor:
-        """(batch, 2, bins, len(wanted)); ranges may overlap, but must not begin earlier than the one before."""
+    def frames(self, frames: range) -> Tensor:
+        """Return (batch, 2, bins, len(frames)); ranges may overlap, but none may begin before the previous one."""
         if self.given is not None:
-            return self.given[..., wanted.start : wanted.stop]
-        self.kept = self.kept[..., wanted.start - self.first :]
-        self.first = wanted.start
-        device = "cpu" if self.generator is None else self.generator.device
-        new = torch.randn((*self.shape, len(wanted) - self.kept.shape[-1]), generator=self.generator, device=device)
-        self.kept = torch.cat([self.kept.to(device), new], dim=-1)
+            return self.given[..., frames.start : frames.stop]
+        if self.kept is None:
+            self.kept = self.draw((*self.shape, len(frames)))
+        else:
+            shared = self.kept[..., frames.start - self.first :]
+            self.kept = torch.cat([shared, self.draw((*self.shape, len(frames) - shared.shape[-1]))], dim=-1)
+        self.first = frames.start
         return self.kept
 
 

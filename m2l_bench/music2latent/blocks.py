@@ -12,18 +12,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from m2l_bench.music2latent import fused_norm
 from m2l_bench.music2latent.config import Downsampling
+from m2l_bench.music2latent.private_apis import convolve
 
 Module = TypeVar("Module", bound=nn.Module)
 
 
 class Norm(nn.GroupNorm):
-    """Group normalisation with four channels a group, at most 32 groups (published), and Swish where asked.
+    """Group normalisation with four channels per group, at most 32 groups (published), and Swish if `swish`.
 
     Args:
         channels: of the input.
         swish: apply x * sigmoid(x) after it.
-        overwrites: the input is of no use afterwards, so that an inference form may work in place.
+        overwrites: the input is not needed afterwards, so an inference form may work in place.
     """
 
     def __init__(self, channels: int, swish: bool = True, overwrites: bool = False) -> None:
@@ -32,16 +34,18 @@ class Norm(nn.GroupNorm):
         self.overwrites = overwrites
 
     def forward(self, x: Tensor) -> Tensor:
+        if fused_norm.usable(x):
+            return fused_norm.group_norm(x, self.num_groups, self.weight, self.bias, self.eps, self.swish)
         x = super().forward(x)
         return F.silu(x) if self.swish else x
 
 
 class ResidualBlock(nn.Module):
-    """Pre-activation residual block of NCSN++ with 3-wide kernels, told the noise level, with optional attention.
+    """Pre-activation residual block of NCSN++ with 3-wide kernels, noise conditioning and optional attention.
 
     Args:
         channels_in, channels_out: a 1-wide convolution joins them where they differ.
-        noise_channels: width of the noise embedding; None for a block that is not told the noise level.
+        noise_channels: width of the noise embedding; None for a block that does not depend on the noise level.
         attention_heads: None for no frequency-wise attention.
         dimensions: 2 for feature maps, 1 for the bottleneck's sequences.
     """
@@ -79,7 +83,7 @@ class ResidualBlock(nn.Module):
         shift = self.noise_projection(noise_embedding)
         if len(shift) == 1:  # the same for every position and sample: part of the bias
             bias = (self.conv1.bias + shift[0]).to(h.dtype)
-            return self.conv1._conv_forward(h, self.conv1.weight, bias)
+            return convolve(self.conv1, h, bias)
         return self.conv1(h) + shift.reshape(*shift.shape, *[1] * (h.dim() - 2))
 
 
@@ -97,7 +101,7 @@ class FrequencyAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         batch, channels, bins, frames = x.shape
-        # Frames and heads are both independent: taken as one axis of heads, channels-last maps need no copy.
+        # Frames and heads are both independent. As one axis of heads, channels-last maps need no copy.
         positions = self.norm(x).permute(0, 2, 3, 1)  # (batch, bins, frames, channels)
         query, key, value = (
             F.linear(positions, weight, bias).view(batch, bins, frames * self.heads, -1).transpose(1, 2)
@@ -174,7 +178,7 @@ class NoiseEmbedding(nn.Module):
 
 
 class FrequencyScaling(nn.Module):
-    """One factor for each frequency bin, given the noise level: s_f of Eq. 6, used as 1 + s_f (published)."""
+    """One factor per frequency bin, given the noise level: s_f of Eq. 6, used as 1 + s_f (published)."""
 
     def __init__(self, noise_channels: int, bins: int) -> None:
         super().__init__()
@@ -193,7 +197,7 @@ class FrequencyScaling(nn.Module):
 
 
 class FrequencyGain(nn.Module):
-    """One learned factor for each frequency bin of the encoder's input features (published)."""
+    """One learned factor per frequency bin of the encoder's input features (published)."""
 
     def __init__(self, bins: int) -> None:
         super().__init__()
@@ -204,17 +208,17 @@ class FrequencyGain(nn.Module):
 
 
 def zeroed(module: Module) -> Module:
-    """Start at zero, so that the branch that ends here first adds nothing."""
+    """Set the parameters to zero, so that at first the branch that ends here adds nothing."""
     for parameter in module.parameters():
         nn.init.zeros_(parameter)
     return module
 
 
 def add(x: Tensor, y: Tensor) -> Tensor:
-    """x + y; overwrites x, the fresh result of a convolution, where no gradient will ask for it."""
+    """Return x + y; without gradients in x itself, which is a convolution's new result."""
     return x + y if torch.is_grad_enabled() else x.add_(y)
 
 
 def multiply(x: Tensor, y: Tensor) -> Tensor:
-    """x * y; overwrites x, the fresh result of a convolution, where no gradient will ask for it."""
+    """Return x * y; without gradients in x itself, which is a convolution's new result."""
     return x * y if torch.is_grad_enabled() else x.mul_(y)

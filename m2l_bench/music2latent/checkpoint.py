@@ -28,7 +28,7 @@ equal weights are to be equal files."""
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Networks as they were trained, and where they come from."""
+    """Trained networks and their origin."""
 
     networks: Networks
     path: Path

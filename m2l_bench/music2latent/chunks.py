@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 def chunk_starts(total: int, size: int, overlap: int) -> list[int]:
-    """First positions of equally long chunks that cover `total` positions, neighbours sharing at least `overlap`.
+    """Return the starts of equally long chunks that cover `total` positions; neighbours share at least `overlap`.
 
     One chunk, shorter than `size`, where `total` does not exceed it; otherwise all are `size` long.
     """
@@ -25,10 +25,10 @@ def chunk_starts(total: int, size: int, overlap: int) -> list[int]:
 
 
 def join(chunks: Iterable[Tensor], starts: list[int], unit: int, margin: int) -> Iterator[Tensor]:
-    """Cross-fade chunks into one sequence, given out in parts as soon as they are final.
+    """Cross-fade chunks into one sequence, and give it in parts as soon as they are final.
 
     Args:
-        chunks: one (..., length) a start, all of the same length.
+        chunks: one (..., length) per start, all of the same length.
         starts: in units, see `chunk_starts`.
         unit: positions of the last axis in a unit.
         margin: units at each inner end that get no weight.
@@ -48,6 +48,6 @@ def join(chunks: Iterable[Tensor], starts: list[int], unit: int, margin: int) ->
 
 
 def _ramp(length: int, margin: int, like: Tensor) -> Tensor:
-    """From 0 to 1 over `length` positions, constant for `margin` of them at both ends."""
+    """Return a ramp from 0 to 1 over `length` positions, constant for `margin` of them at both ends."""
     position = torch.arange(length, device=like.device, dtype=torch.float32) + 0.5
     return ((position - margin) / (length - 2 * margin)).clamp(0, 1)

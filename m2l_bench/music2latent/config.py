@@ -1,7 +1,7 @@
 """Every hyperparameter of the representation and the networks, named as in the paper, with five presets.
 
-Sections of the paper (Pasini, Lattner, Fazekas, ISMIR 2024) stand beside each field; "published" means that the paper
-is silent and the value is that of the authors' published package. Those of training live with the trainer.
+Sections of the paper (Pasini, Lattner, Fazekas, ISMIR 2024) are given beside each field; "published" means that the
+paper does not say it and the value is that of the authors' published package. The trainer has its own hyperparameters.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ class Config:
         if any(self.channels(level) % self.attention_heads for level in self.attention_levels):
             raise ValueError(f"attention needs channels divisible by {self.attention_heads} heads")
         if not 0 < self.alpha <= 1 or self.beta <= 0:
-            raise ValueError(f"alpha {self.alpha} must lie in (0, 1] and beta {self.beta} above 0")
+            raise ValueError(f"alpha {self.alpha} must be in (0, 1] and beta {self.beta} above 0")
         if not 0 < self.sigma_min < self.sigma_max:
-            raise ValueError(f"sigma_min {self.sigma_min} must lie between 0 and sigma_max {self.sigma_max}")
+            raise ValueError(f"sigma_min {self.sigma_min} must be between 0 and sigma_max {self.sigma_max}")
 
     @property
     def levels(self) -> int:
@@ -95,7 +95,7 @@ class Config:
 
     @property
     def frames_per_latent(self) -> int:
-        """STFT frames to a latent vector: 8."""
+        """STFT frames per latent vector: 8."""
         return 1 << self.downsampling.count("both")
 
     @property
@@ -105,7 +105,7 @@ class Config:
 
     @property
     def frequency_ratio(self) -> int:
-        """Bins of the representation over those of the coarsest level."""
+        """Bins of the representation divided by those of the coarsest level."""
         return (1 << 2 * self.downsampling.count("frequency")) * self.frames_per_latent
 
     @property
@@ -114,7 +114,7 @@ class Config:
         return self.channels(self.levels - 1) * (self.bins // self.frequency_ratio)
 
     def channels(self, level: int) -> int:
-        """Channels of feature maps at a level."""
+        """Return the channels of feature maps at a level."""
         return self.base_channels * self.channel_multipliers[level]
 
     def without_frequency_attention(self) -> Config:
@@ -132,7 +132,7 @@ class Config:
 
     @classmethod
     def from_json(cls, text: str) -> Config:
-        """The inverse of `to_json`.
+        """Read what `to_json` wrote.
 
         Raises:
             ValueError: not JSON, unknown or wrongly typed fields.

@@ -18,7 +18,7 @@ Denoise = Callable[[Tensor, Tensor], Tensor]
 
 
 def scalings(sigma: Tensor, config: Config) -> tuple[Tensor, Tensor, Tensor]:
-    """c_skip, c_out and c_in of Eq. 2, as in Section 4.4 (Song and Dhariwal 2023), each (batch, 1, 1, 1).
+    """Return c_skip, c_out and c_in of Eq. 2, as in Section 4.4 (Song and Dhariwal 2023), each (batch, 1, 1, 1).
 
     They meet the boundary condition: c_skip(sigma_min) = 1, c_out(sigma_min) = 0.
     """
@@ -32,22 +32,22 @@ def scalings(sigma: Tensor, config: Config) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def sigma_at(t: Tensor, config: Config) -> Tensor:
-    """Noise level at time t in [0, 1]: Eq. 14."""
+    """Return the noise level at time t in [0, 1]: Eq. 14."""
     low, high = config.sigma_min ** (1 / config.rho), config.sigma_max ** (1 / config.rho)
     return torch.pow(low + t * (high - low), config.rho)
 
 
-def step_size(iteration: int, iterations: int, initial: float = 0.1, final_exponent: float = 3.0) -> float:
-    """Delta t_k at training iteration k of K: Eq. 13, from Delta t_0 = `initial` to Delta t_0^e_K."""
-    exponent: float = iteration / iterations * (final_exponent - 1) + 1
+def step_size(iteration: float, iterations: float, initial: float = 0.1, final_exponent: float = 3.0) -> float:
+    """Return Delta t_k at training iteration k of K: Eq. 13, from Delta t_0 = `initial` to Delta t_0^e_K."""
+    exponent = iteration / iterations * (final_exponent - 1) + 1
     return math.pow(initial, exponent)
 
 
 def sample_times(uniform: Tensor, config: Config, mean: float = -1.1, std: float = 2.0, bins: int = 9_999) -> Tensor:
-    """Times t_{i+1} in (0, 1] with the lognormal sampling weights of Section 4.3, (count,).
+    """Return times t_{i+1} in (0, 1] with the lognormal sampling weights of Section 4.3, (count,).
 
     A bin of a uniform grid of t is drawn with the normal density of log sigma(t) as its weight, then a place inside
-    the bin (published). t = 0 is left out: there t_i = t_{i+1}, and the loss weight has no value.
+    the bin (published). t = 0 is left out, because t_i = t_{i+1} there and the loss weight has no value.
 
     Args:
         uniform: (count, 2) in [0, 1): the first chooses the bin, the second the place in it.
@@ -55,34 +55,34 @@ def sample_times(uniform: Tensor, config: Config, mean: float = -1.1, std: float
     edges = torch.arange(bins, dtype=uniform.dtype, device=uniform.device) / bins
     log_sigma = sigma_at(edges, config).log()
     shares = torch.softmax(-((log_sigma - mean) ** 2) / (2 * std**2), dim=0).cumsum(0)
-    chosen = torch.searchsorted(shares, uniform[:, 0].contiguous()).clamp(max=bins - 1)
-    return ((chosen + uniform[:, 1]) / bins).clamp(1e-4, 1)
+    bin_numbers = torch.searchsorted(shares, uniform[:, 0].contiguous()).clamp(max=bins - 1)
+    return ((bin_numbers + uniform[:, 1]) / bins).clamp(1e-4, 1)
 
 
 def noise_level_pair(t: Tensor, step: float, config: Config) -> tuple[Tensor, Tensor]:
-    """sigma_i and sigma_{i+1} for times t_{i+1}, with t_i = max(t_{i+1} - Delta t_k, 0)."""
+    """Return sigma_i and sigma_{i+1} for times t_{i+1}, with t_i = max(t_{i+1} - Delta t_k, 0)."""
     return sigma_at((t - step).clamp(min=0), config), sigma_at(t, config)
 
 
 def huber_constant(values: int) -> float:
-    """c of Eq. 9 for samples of that many values: 0.00054 sqrt(d), as Song and Dhariwal 2023."""
+    """Return c of Eq. 9 for samples of this many values: 0.00054 sqrt(d), as Song and Dhariwal 2023."""
     return 0.00054 * math.sqrt(values)
 
 
 def pseudo_huber(x: Tensor, y: Tensor) -> Tensor:
-    """d(x, y) of Eq. 9, (batch,); the norm runs over a whole sample."""
+    """Return d(x, y) of Eq. 9, (batch,); the norm runs over a whole sample."""
     squared = (x - y).float().pow(2).flatten(1).sum(1)
     c = huber_constant(x[0].numel())
     return (squared + c**2).sqrt() - c
 
 
 def loss_weight(sigma_low: Tensor, sigma_high: Tensor) -> Tensor:
-    """lambda(sigma_i, sigma_{i+1}) of Eq. 12."""
+    """Return lambda(sigma_i, sigma_{i+1}) of Eq. 12."""
     return 1 / (sigma_high - sigma_low)
 
 
 def consistency_loss(denoise: Denoise, clean: Tensor, noise: Tensor, sigma_low: Tensor, sigma_high: Tensor) -> Tensor:
-    """Eq. 11 for each sample, (batch,); its mean is the training loss.
+    """Return Eq. 11 for each sample, (batch,); its mean is the training loss.
 
     Student and teacher see the same noise; the teacher is the student without gradient (Eq. 4). `denoise` closes over
     the decoder's y_x, one pass of encoder and decoder for both, and is called for the student first.
@@ -99,20 +99,20 @@ def consistency_loss(denoise: Denoise, clean: Tensor, noise: Tensor, sigma_low: 
 
 
 def add_noise(clean: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
-    """x_sigma = x + sigma z."""
+    """Return x_sigma = x + sigma z."""
     return clean + sigma.reshape(-1, 1, 1, 1) * noise
 
 
 def sampling_levels(steps: int, config: Config) -> list[float]:
-    """Noise levels of `steps` denoising steps, falling from sigma_max: Eq. 14 at t = 1, 1 - 1/steps, ..., 1/steps.
+    """Return the noise levels of `steps` denoising steps: Eq. 14 at t = 1, 1 - 1/steps, ..., 1/steps.
 
     Raises:
         ValueError: less than one step.
     """
     if steps < 1:
         raise ValueError(f"steps is {steps}: expected 1 or more")
-    times = torch.arange(steps, 0, -1, dtype=torch.float64) / steps
-    return [float(sigma) for sigma in sigma_at(times, config)]
+    low, high = config.sigma_min ** (1 / config.rho), config.sigma_max ** (1 / config.rho)
+    return [(low + step / steps * (high - low)) ** config.rho for step in range(steps, 0, -1)]
 
 
 def sample(
@@ -122,8 +122,8 @@ def sample(
 
     Args:
         noise: (batch, 2, bins, frames), standard normal.
-        levels: falling noise levels, one a step.
-        fresh_noise: called after each step but the last; gives standard normal noise of that shape.
+        levels: falling noise levels, one per step.
+        fresh_noise: called after each step except the last; gives standard normal noise of that shape.
 
     Returns:
         The last estimate of the clean spectrogram.

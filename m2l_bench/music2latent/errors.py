@@ -1,5 +1,5 @@
-"""What can be wrong with weights."""
+"""The error that weights can cause."""
 
 
 class CheckpointError(ValueError):
-    """A file that does not hold usable Music2Latent weights; the message names it and says what was expected."""
+    """A file without usable Music2Latent weights; the message names it and what was expected."""

@@ -27,18 +27,18 @@ class HubFile:
 
     @property
     def command(self) -> str:
-        """What fetches it into the hub's cache."""
+        """The command that fetches the file into the hub's cache."""
         return f"hf download {self.repository} {self.filename} --revision {self.revision}"
 
     def cached(self) -> Path | None:
-        """Where it is, if it is already on this machine."""
+        """Return the file's path if it is on this machine."""
         from huggingface_hub import try_to_load_from_cache
 
         path = try_to_load_from_cache(self.repository, self.filename, revision=self.revision)
         return Path(path) if isinstance(path, str) else None
 
     def download(self, folder: Path | None = None) -> Path:
-        """Where it is, fetched if need be; into `folder` in place of the hub's cache if one is named.
+        """Return the file's path, and fetch it first if it is not here, into `folder` or else the hub's cache.
 
         Raises:
             CheckpointError: no connection and not in the cache, a licence not yet accepted, or a file with another
@@ -74,7 +74,7 @@ class HubFile:
 
 
 PUBLISHED: dict[str, HubFile] = {
-    # Neither the commit nor the hash could be seen where this was written: `scripts/check_published_weights.py` prints
-    # both, to be put here and into `baselines/music2latent.yaml`.
+    # Commit and hash are not known yet: with a connection `scripts/check_published_weights.py` prints both, to be put
+    # here and into `baselines/music2latent.yaml`.
     "music2latent": HubFile("SonyCSLParis/music2latent", "music2latent.pt", "main", None, "official"),
 }

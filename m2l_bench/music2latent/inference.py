@@ -2,7 +2,7 @@
 
 | replaced | by | equal because |
 |---|---|---|
-| `Norm` | one fused pass over memory (`kernels`), on a CPU with numba | same formula |
+| `Norm` | fused passes over memory: `kernels` on a CPU with numba, `fused_norm` on a GPU with Triton | same formula |
 | `Upsample` | convolution before repetition, two taps an axis | taps that read the same repeated value are summed |
 | `CrossConnection` | its 1/sqrt(n) inside the projection's weights, sums in place | linearity |
 | memory | channels-last; nothing keeps gradients, so sums overwrite their first term | |
@@ -20,13 +20,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from m2l_bench.music2latent import kernels
+from m2l_bench.music2latent import fused_norm, kernels
 from m2l_bench.music2latent.blocks import CrossConnection, FrequencyAttention, FrequencyGain, Norm, Upsample
 from m2l_bench.music2latent.networks import Networks
 
 
 def inference_form(networks: Networks, dtype: torch.dtype = torch.float32) -> Networks:
-    """A copy of the networks for inference under `torch.inference_mode`, on the same device.
+    """Copy the networks into a form for `torch.inference_mode`, on the same device.
 
     Args:
         dtype: of weights and feature maps: float32, bfloat16 or float16.
@@ -40,7 +40,7 @@ def inference_form(networks: Networks, dtype: torch.dtype = torch.float32) -> Ne
             module.query_key_value.to(dtype)
             module.projection.to(dtype)
         if isinstance(module, nn.Conv2d):
-            module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return derived
 
 
@@ -57,7 +57,7 @@ def _replace_parts(module: nn.Module) -> None:
 
 
 class FusedNorm(nn.Module):
-    """`Norm` in two passes over memory where `kernels` can be used, otherwise by PyTorch's own operations."""
+    """`Norm` in two passes over memory where `kernels` or `fused_norm` can be used, or PyTorch's own operations."""
 
     def __init__(self, norm: Norm) -> None:
         super().__init__()
@@ -65,11 +65,13 @@ class FusedNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         norm = self.norm
+        if fused_norm.usable(x):
+            return fused_norm.group_norm(x, norm.num_groups, norm.weight, norm.bias, norm.eps, norm.swish)
         if x.dim() == 4 and x.device.type == "cpu" and x.dtype in kernels.DTYPES and kernels.available():
             return kernels.group_norm(
                 x, norm.num_groups, norm.weight, norm.bias, norm.eps, norm.swish, overwrite=norm.overwrites
             )
-        # PyTorch's channels-last kernel for CPUs is inaccurate on long audio; its kernel for the plain layout is not.
+        # On a CPU PyTorch's channels-last kernel is inaccurate for long audio; its kernel for the plain layout is not.
         plain = x.contiguous() if x.device.type == "cpu" else x
         normalised = F.group_norm(plain, norm.num_groups, norm.weight.to(x.dtype), norm.bias.to(x.dtype), norm.eps)
         return F.silu(normalised, inplace=True) if norm.swish else normalised
@@ -82,9 +84,9 @@ class SubPixelUpsample(nn.Module):
         super().__init__()
         self.factor = upsample.factor
         kernel = upsample.conv.weight.shape[2:]
-        taps = [_phase_taps(factor, size) for factor, size in zip(self.factor, kernel, strict=True)]
-        self.starts = [starts for _, starts in taps]
         weight = upsample.conv.weight.detach()
+        taps = [_phase_taps(factor, size, weight.device) for factor, size in zip(self.factor, kernel, strict=True)]
+        self.starts = [starts for _, starts in taps]
         # (phase down, phase across, out, in, tap down, tap across): taps that read the same input are summed.
         phases = torch.einsum("oihw,ayh,bxw->aboiyx", weight.double(), taps[0][0], taps[1][0])
         size = phases.shape[-2:]
@@ -93,6 +95,7 @@ class SubPixelUpsample(nn.Module):
             phases.shape[0] * phases.shape[1] * weight.shape[0],
             kernel_size=(size[0], size[1]),
             padding=(size[0] - 1, size[1] - 1),
+            device="meta",  # both parameters follow
         )
         self.conv.weight = nn.Parameter(phases.flatten(0, 2).to(weight), requires_grad=False)
         bias = upsample.conv.bias
@@ -115,22 +118,22 @@ class SubPixelUpsample(nn.Module):
         return out
 
 
-def _phase_taps(factor: int, kernel: int) -> tuple[Tensor, list[int]]:
-    """How a centred kernel over values repeated `factor` times reads the values themselves, along one axis.
+def _phase_taps(factor: int, kernel: int, device: torch.device) -> tuple[Tensor, list[int]]:
+    """Describe how a centred kernel over values repeated `factor` times reads the values themselves, along one axis.
 
     Returns:
         (phases, taps, kernel) zeros and ones: which kernel elements read which tap; and for each phase the index, in
         the convolution padded by taps - 1, of its first output.
     """
     taps = 1 if factor == 1 else 2
-    matrix = torch.zeros(factor, taps, kernel, dtype=torch.float64)
+    matrix = [[[0.0] * kernel for _ in range(taps)] for _ in range(factor)]
     starts = []
     for phase in range(factor):
         read = [(phase - kernel // 2 + element) // factor for element in range(kernel)]
         for element, position in enumerate(read):
-            matrix[phase, position - read[0], element] = 1
+            matrix[phase][position - read[0]][element] = 1.0
         starts.append(read[0] + taps - 1)
-    return matrix, starts
+    return torch.tensor(matrix, dtype=torch.float64, device=device), starts
 
 
 class FoldedCrossConnection(nn.Module):

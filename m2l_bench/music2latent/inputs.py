@@ -1,4 +1,4 @@
-"""What users hand in, checked: arrays of any kind -> float32 tensors, or an error that says what was expected."""
+"""Checks of what users pass: any kind of array becomes a float32 tensor, or an error says what was expected."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import torch
 from torch import Tensor
 
 MOST_CHANNELS = 32
-"""More rows than this, each shorter than their number, are taken for (samples, channels) the wrong way round."""
+"""An array with more rows than this, and fewer columns than rows, counts as (samples, channels), the wrong way."""
 LARGEST_PEAK = 16.0
-"""Beyond full scale values are clipped, but beyond this they are taken for integer samples in floating point."""
+"""Values above full scale are clipped; values above this count as integer samples in floating point."""
 
 
 def to_waveforms(audio: Any) -> Tensor:
-    """Audio as (batch, samples) float32 in [-1, 1], on the CPU.
+    """Return audio as (batch, samples) float32 in [-1, 1], on the CPU.
 
     Takes numpy arrays and tensors, (samples,) or (batch, samples). Integers are divided by their type's full scale;
-    floating point beyond [-1, 1] is clipped, as writing it to any 16-bit file would.
+    floating point outside [-1, 1] is clipped, as in a 16-bit file.
 
     Raises:
         ValueError: another number of axes, no samples, axes the wrong way round, NaN, or integer samples that were
@@ -52,7 +52,7 @@ def to_waveforms(audio: Any) -> Tensor:
 
 
 def check_latents(latents: Any, width: int) -> Tensor:
-    """Latents as (batch, width, frames) float32, on the CPU.
+    """Return latents as (batch, width, frames) float32, on the CPU.
 
     Raises:
         ValueError: another width or number of axes, none at all, or NaN.
@@ -68,7 +68,8 @@ def check_latents(latents: Any, width: int) -> Tensor:
 
 
 def check_noise(noise: Tensor, shape: tuple[int, ...]) -> None:
-    """
+    """Refuse noise of another shape.
+
     Raises:
         ValueError: noise of another shape.
     """

@@ -20,7 +20,7 @@ BLOCK = 128
 """Positions summed in float32 before the sum joins those in float64."""
 TASKS_PER_THREAD = 4
 DTYPES = (torch.float32, torch.bfloat16)
-"""Types of number that `group_norm` takes."""
+"""Number types that `group_norm` takes."""
 
 _one_at_a_time = threading.Lock()
 """Numba's simplest threading layer must not be entered twice."""
@@ -28,14 +28,14 @@ _one_at_a_time = threading.Lock()
 
 @cache
 def available() -> bool:
-    """Whether numba is installed."""
+    """Tell whether numba is installed."""
     return importlib.util.find_spec("numba") is not None
 
 
 def group_norm(
     x: Tensor, groups: int, weight: Tensor, bias: Tensor, epsilon: float, swish: bool, overwrite: bool
 ) -> Tensor:
-    """Group normalisation, then x * sigmoid(x) where `swish`.
+    """Apply group normalisation, then x * sigmoid(x) if `swish`.
 
     Args:
         x: (batch, channels, bins, frames), float32 or bfloat16 on the CPU; copied if not channels-last.
@@ -77,7 +77,7 @@ def group_norm(
 
 
 def _positions(feature_map: Tensor) -> Any:
-    """(channels, bins, frames) channels-last -> the same memory as (positions, channels); bfloat16 as its bits."""
+    """View a channels-last (channels, bins, frames) map as (positions, channels); bfloat16 as its bits."""
     positions = feature_map.permute(1, 2, 0).flatten(0, 1)
     if positions.dtype == torch.bfloat16:
         return positions.view(torch.int16).numpy().view(np.uint16)
@@ -86,7 +86,7 @@ def _positions(feature_map: Tensor) -> Any:
 
 @cache
 def _compiled(bfloat16: bool) -> Any:
-    """The two passes for one type of number. bfloat16 is the upper half of a float32."""
+    """Compile the two passes for one number type. A bfloat16 is the upper half of a float32."""
     from numba import njit, prange
 
     fast = {"reassoc", "contract", "nsz", "arcp"}
@@ -95,7 +95,7 @@ def _compiled(bfloat16: bool) -> Any:
 
     @njit(parallel=True, fastmath=fast, cache=True)
     def sums(values: Any, tasks: int) -> Any:
-        """A value of each channel, and for each task the sum and squared sum of what exceeds it."""
+        """Return one value per channel, and per task the sums of the differences from it and of their squares."""
         count, channels = values.shape
         shift = np.empty(channels, np.float32)
         if bfloat16:
@@ -133,7 +133,7 @@ def _compiled(bfloat16: bool) -> Any:
 
     @njit(parallel=True, fastmath=fast, cache=True)
     def apply(values: Any, out: Any, scale: Any, offset: Any, tasks: int, swish: bool) -> None:
-        """out = f(values * scale + offset)."""
+        """Write f(values * scale + offset) to `out`."""
         count, channels = values.shape
         for task in prange(tasks):
             row = np.empty(channels, np.float32)

@@ -12,17 +12,17 @@ SHIPPED = {"music2latent-mini": Path(__file__).parent / "weights" / "mini"}
 
 
 def is_here(name_or_path: str) -> bool:
-    """Whether `locate` would find it without a connection."""
+    """Tell whether `locate` finds it without a connection."""
     if Path(name_or_path).exists() or name_or_path in SHIPPED:
         return True
     return name_or_path in PUBLISHED and PUBLISHED[name_or_path].cached() is not None
 
 
 def locate(name_or_path: str) -> tuple[Path, str | None]:
-    """The file or folder of weights, and their preset where a published name tells it. A path goes before a name.
+    """Return the file or folder of weights, and the preset that a published name implies. A path comes before a name.
 
     Raises:
-        CheckpointError: neither there nor a name, or it cannot be fetched.
+        CheckpointError: neither a path nor a name, or it cannot be fetched.
     """
     path = Path(name_or_path)
     if path.exists():

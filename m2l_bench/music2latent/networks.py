@@ -27,7 +27,7 @@ from m2l_bench.music2latent.consistency import scalings
 
 
 class Level(nn.Module):
-    """The blocks of one resolution, and the way to the next one (None at the end)."""
+    """The blocks of one resolution, and the change to the next resolution (None at the last)."""
 
     connections: nn.ModuleList
     blocks: nn.ModuleList
@@ -43,7 +43,7 @@ class Level(nn.Module):
 
 
 def _levels(modules: nn.ModuleList) -> list[Level]:
-    """For type checkers: PyTorch does not know what a list of modules holds."""
+    """Return the levels with their type, which PyTorch's list of modules does not know."""
     return cast("list[Level]", list(modules))
 
 
@@ -95,7 +95,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latents -> one feature map a level for the cross connections: Section 4.2, "Decoder"."""
+    """Latents -> one feature map per level for the cross connections: Section 4.2, "Decoder"."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -167,7 +167,7 @@ class ConsistencyUNet(nn.Module):
         Args:
             noisy: (batch, 2, bins, frames), the clean spectrogram plus Gaussian noise of standard deviation sigma.
             sigma: (batch,), or (1,) for one noise level for all.
-            decoded: what `Decoder` made of the latents, (batch or 1, channels, bins, frames) a level.
+            decoded: the output of `Decoder`, one (batch or 1, channels, bins, frames) per level.
         """
         c_skip, c_out, c_in = scalings(sigma, self.config)
         return c_skip * noisy + c_out * self._network(c_in * noisy, sigma, decoded).float()
@@ -209,7 +209,7 @@ class Networks(nn.Module):
 
 
 def _upward_levels(config: Config, blocks_per_level: int, of_unet: bool = False) -> nn.ModuleList:
-    """Levels from the coarsest to the finest."""
+    """Make the levels from the coarsest to the finest."""
     levels = []
     for level in reversed(range(config.levels)):
         width = config.channels(level)

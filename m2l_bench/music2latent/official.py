@@ -47,7 +47,7 @@ FIXED = {
 
 
 def to_official(tensors: dict[str, Tensor], config: Config) -> dict[str, Tensor]:
-    """Our state dict under the published names.
+    """Return our state dict under the published names.
 
     Raises:
         KeyError: a tensor without a published name.
@@ -57,13 +57,13 @@ def to_official(tensors: dict[str, Tensor], config: Config) -> dict[str, Tensor]
 
 
 def from_official(tensors: dict[str, Tensor], config: Config) -> dict[str, Tensor]:
-    """The published state dict under our names; tensors that this configuration does not have keep theirs."""
+    """Return the published state dict under our names; tensors that this configuration does not have keep theirs."""
     names = {published: ours for ours, published in _names(config)}
     return {names.get(name, name): tensor for name, tensor in tensors.items()}
 
 
 def _names(config: Config) -> Iterator[tuple[str, str]]:
-    """(our name, published name) of each tensor that a model may have."""
+    """Give (our name, published name) of each tensor that a model may have."""
     for ours, published in _module_names(config):
         for parameter in ("weight", "bias", "scale"):
             yield f"{ours}.{parameter}", f"{published}.{parameter}"
@@ -95,7 +95,7 @@ def _block_names(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def _layers(config: Config) -> Iterator[tuple[str, str, str]]:
-    """The published lists number connections, blocks and resampling in the order in which they are called."""
+    """Give (our name, published name, kind); published lists are numbered in the order of the calls."""
     branches = (
         ("encoder.levels", "encoder.down_layers", config.autoencoder_blocks, False),
         ("decoder.levels", "decoder.up_layers", config.autoencoder_blocks, False),

@@ -1,7 +1,7 @@
-"""How the authors' package (music2latent 0.1.8) cuts audio and latents: for comparison with it, not for use.
+"""The authors' (music2latent 0.1.8) way to cut audio and latents: for comparison with their package, not for use.
 
-The tail that does not fill a latent is dropped. Longer audio than 60 s is cut into chunks without overlap; the last one
-is filled up with the beginning of the audio, and where the chunks fit exactly a whole chunk of it is added and dropped.
+The tail that does not fill a latent is dropped. Audio longer than 60 s is cut into chunks without overlap; the last one
+is filled up with the beginning of the audio, and if the chunks fit exactly, a whole chunk of it is added and dropped.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from m2l_bench.music2latent.config import Config
 from m2l_bench.music2latent.spectrogram import spectrogram
@@ -18,7 +18,7 @@ CHUNK_SAMPLES = 60 * 44_100
 
 
 def encode(waveforms: Tensor, network: Callable[[Tensor], Tensor], config: Config) -> Tensor:
-    """(batch, samples) -> (batch, channels, frames / 8), by an encoder that takes spectrograms.
+    """Encode (batch, samples) into (batch, channels, frames / 8) by an encoder that takes spectrograms.
 
     Raises:
         ValueError: audio too short for one latent.
@@ -40,15 +40,18 @@ def decode(
     levels: list[float],
     config: Config,
     noise: Tensor | None,
-    generator: Generator | None,
+    draw: Callable[[tuple[int, ...]], Tensor],
+    batch_size: int,
 ) -> Tensor:
-    """(batch, channels, frames / 8) -> spectrogram (batch, 2, bins, frames).
+    """Decode (batch, channels, frames / 8) into a spectrogram (batch, 2, bins, frames) on the device of the latents.
 
     Noise is drawn in the order in which the package draws it: with the same seed both see the same.
 
     Args:
         denoised: latents, a noise for each level and the levels -> spectrogram (batch, 2, bins, frames).
         noise: (batch, 2, bins, 8 * latents after filling up the last chunk).
+        draw: shape -> standard normal noise.
+        batch_size: sequences denoised at once.
     """
     size = _chunk_latents(config)
     filled = _filled(latents, size)
@@ -58,16 +61,19 @@ def decode(
         raise ValueError(f"noise has shape {tuple(noise.shape)}: expected {expected}")
     chunks = []
     for start in range(0, filled.shape[-1], size):
-        part = filled[..., start : start + size]
-        items = []
-        for item in range(len(latents)):
-            shape = (1, 2, config.bins, part.shape[-1] * ratio)
+        frames = filled[..., start : start + size].shape[-1] * ratio
+        shape = (1, 2, config.bins, frames)
+        groups: list[Tensor] = []
+        for group in filled[..., start : start + size].split(batch_size):
             # One more than there are levels: the package draws noise after the last step too, and drops it.
-            drawn = [torch.randn(shape, generator=generator) for _ in range(len(levels) + 1)]
+            drawn = [[draw(shape) for _ in range(len(levels) + 1)] for _ in group]
+            noises = [torch.cat(items).to(group.device) for items in zip(*drawn, strict=True)]
             if noise is not None:
-                drawn[0] = noise[item : item + 1, ..., start * ratio : (start + part.shape[-1]) * ratio]
-            items.append(denoised(part[item : item + 1], drawn, levels))
-        chunks.append(torch.cat(items))
+                first = len(groups) * batch_size
+                given = noise[first : first + len(group), ..., start * ratio : start * ratio + frames]
+                noises[0] = given.to(group.device)
+            groups.append(denoised(group, noises, levels))
+        chunks.append(torch.cat(groups))
     return torch.cat(chunks, dim=-1)[..., : latents.shape[-1] * ratio]
 
 
@@ -76,7 +82,7 @@ def _chunk_latents(config: Config) -> int:
 
 
 def _filled(sequence: Tensor, size: int) -> Tensor:
-    """Sequences longer than a chunk, continued with their beginning to a multiple of it."""
+    """Continue sequences longer than a chunk with their beginning, to a multiple of its length."""
     length = sequence.shape[-1]
     if length <= size:
         return sequence

@@ -21,7 +21,7 @@ def read_pickle(file: Path, lazy: bool = False, stream: IO[bytes] | None = None)
     Args:
         lazy: tensors stay on disk until they are copied, so that an optimiser's state costs no memory; not for tensors
             that are kept, whose file must not change. Without effect on files older than PyTorch 1.6 and on a `stream`.
-        stream: the content, if it is not `file` itself but lies in it.
+        stream: the content, if it is only a part of `file`.
 
     Raises:
         CheckpointError: not such a file, cut short, or it holds objects whose making would run code.
@@ -39,7 +39,7 @@ def read_pickle(file: Path, lazy: bool = False, stream: IO[bytes] | None = None)
 
 
 def _numpy_scalars() -> list[Any]:
-    """What a pickled numpy number is made of, under the names of numpy 1 and 2."""
+    """Return the functions and types of a pickled numpy number, under the names of numpy 1 and 2."""
     import codecs
 
     import numpy as np

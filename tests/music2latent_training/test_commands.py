@@ -153,7 +153,7 @@ def test_a_run_goes_on_elsewhere_from_compact_parts(train: Cli, tmp_path: Path) 
         ({"preset": "large"}, "no preset 'large': there are paper, official, small, mini, tiny"),
         ({"recipe": "slow"}, "no recipe 'slow': there are paper, fast"),
         ({"changes": {"optimiser": "sgd"}}, "optimiser is 'sgd': expected radam, adam or muon"),
-        ({"changes": {"batch_size": None, "iterations": None}}, "say --max-minutes or --iterations"),
+        ({"changes": {"batch_size": None, "iterations": None}}, "pass --max-minutes or --iterations"),
         ({"data": ["nowhere"]}, "nowhere: not a packed corpus; m2l-bench pack nowhere -o corpus makes one"),
         ({"data": ["corpus=much"]}, "--data corpus=much: say DIR or DIR=WEIGHT"),
         ({"resume": Path("nowhere")}, "nowhere: no such file"),

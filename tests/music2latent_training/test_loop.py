@@ -83,7 +83,7 @@ def test_time_decides_the_length_where_the_recipe_leaves_it_open(corpus_folder: 
     assert result.iteration <= result.iterations
     assert any("iterations fit in 0.1 minutes" in message for message in messages)
     assert f"{result.iteration} iterations of 4 crops in 0.1 minutes" in messages[-1]
-    with pytest.raises(TrainingError, match="say --max-minutes or --iterations"):
+    with pytest.raises(TrainingError, match="pass --max-minutes or --iterations"):
         run(corpus_folder, tmp_path, start)
 
 
@@ -109,6 +109,50 @@ def test_a_step_without_a_finite_loss_is_left_out(
     assert messages[:-1] == ["iteration 2: loss or gradient not finite, step left out"]
     assert (result.iteration, result.skipped, result.average_updates) == (6, 1, 5)
     assert all(tensor.isfinite().all() for tensor in result.weights.values())
+
+
+@pytest.mark.parametrize("optimiser", ["radam", "adam", "muon"])
+def test_steps_that_are_not_waited_for_do_the_same(
+    corpus_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimiser: str
+) -> None:
+    """As on a GPU: a bad step is found at the next check, and the steps since the one before are repeated."""
+    start = initial_state(MINUSCULE, replace(SHORT, optimiser=optimiser, iterations=8), 0)
+    results, rows, messages = [], [], []
+    for waits in (True, False):
+        monkeypatch.setattr(loop, "waits_for_each_step", lambda device, waits=waits: waits)
+        monkeypatch.setattr(loop, "CHECK_EVERY", 3)
+        with monkeypatch.context() as patch:
+            spoil_uniform(patch, iteration=4)
+            messages.append([])
+            out = tmp_path / str(waits)
+            results.append(run(corpus_folder, out, start, on_message=messages[-1].append))
+        rows.append([json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()])
+    assert equal(results[0].weights, results[1].weights)
+    assert equal(results[0].average, results[1].average)
+    assert results[1].skipped == 1 and results[1].average_updates == 7
+    assert messages[0][:-1] == messages[1][:-1] == ["iteration 4: loss or gradient not finite, step left out"]
+    assert [row["iteration"] for row in rows[1]] == [1, 3, 6]
+    assert [row["loss"] for row in rows[0]] == [row["loss"] for row in rows[1]]
+
+
+def spoil_uniform(monkeypatch: pytest.MonkeyPatch, iteration: int) -> None:
+    """Make the spectrograms of one iteration NaN, each time that it is done."""
+    prepare, spoiled = loop.prepare, {}
+    draw = loop._Run._draw
+
+    def drawn(self, number):
+        batches = draw(self, number)
+        spoiled[batches[0].noise_seeds] = number == iteration
+        return batches
+
+    def prepared(batch, *arguments):
+        inputs = prepare(batch, *arguments)
+        if spoiled[batch.noise_seeds]:
+            inputs[0].fill_(torch.nan)
+        return inputs
+
+    monkeypatch.setattr(loop._Run, "_draw", drawn)
+    monkeypatch.setattr(loop, "prepare", prepared)
 
 
 def test_too_many_of_them_end_the_run_with_the_batch_on_disk(

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from m2l_bench.music2latent.networks import Networks
-from m2l_bench.music2latent.training.muon import Muon, orthogonalised
+from m2l_bench.music2latent.training.muon import COEFFICIENTS, Muon, orthogonalised
 from m2l_bench.music2latent.training.optimisers import make_optimisers
 
 from .conftest import MINUSCULE, SHORT
@@ -21,6 +21,17 @@ def test_singular_values_come_near_one(shape: tuple[int, int]) -> None:
     assert values.min() > 0.3
     assert values.max() < 1.3
     assert torch.allclose(orthogonalised(1000 * matrix), orthogonalised(matrix), atol=1e-4), "whatever its length"
+
+
+def test_a_batch_equals_the_formula_for_each_matrix() -> None:
+    a, b, c = COEFFICIENTS
+    matrices = torch.randn(3, 16, 40, generator=torch.Generator().manual_seed(0))
+    for matrix, result in zip(matrices, orthogonalised(matrices), strict=True):
+        x = matrix / (matrix.norm() + 1e-7)
+        for _ in range(5):
+            gram = x @ x.mT
+            x = a * x + (b * gram + c * gram @ gram) @ x
+        assert torch.allclose(result, x, atol=1e-6, rtol=0)
 
 
 def test_zero_stays_zero() -> None:
@@ -41,6 +52,23 @@ def test_muon_equals_pytorch_s_on_matrices() -> None:
         one.step()
         other.step()
     assert (ours - theirs).norm() < 0.05 * (theirs - start).norm()
+
+
+def test_matrices_of_one_shape_move_together_as_they_would_alone() -> None:
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(6, 4, 3, 3), (6, 36), (36, 6), (5, 7), (6, 4, 3, 3)]
+    starts = [torch.randn(shape, generator=generator) for shape in shapes]
+    together, alone = ([torch.nn.Parameter(start.clone()) for start in starts] for _ in range(2))
+    one, others = Muon(together, 0.1), [Muon([parameter], 0.1) for parameter in alone]
+    for _ in range(3):
+        for parameter, other in zip(together, alone, strict=True):
+            parameter.grad = torch.randn(parameter.shape, generator=generator)
+            other.grad = parameter.grad.clone()
+        one.step()
+        for optimiser in others:
+            optimiser.step()
+    for parameter, other in zip(together, alone, strict=True):
+        assert torch.allclose(parameter, other, atol=1e-6)
 
 
 def test_a_convolution_is_its_matrix() -> None:

@@ -11,17 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m2l_bench.music2latent.training.recipe import RECIPES, Recipe
-from m2l_bench.music2latent.training.schedules import current_step, ema_decay, learning_rate_factor
+from m2l_bench.music2latent.training.schedules import Schedule, ema_decay
 
 PAPER = RECIPES["paper"]
 
 
 def test_the_paper_s_ends() -> None:
-    assert current_step(0, 800_000, PAPER) == pytest.approx(0.1)
-    assert current_step(800_000, 800_000, PAPER) == pytest.approx(0.001)
-    assert learning_rate_factor(0, 800_000, PAPER) == 0
-    assert learning_rate_factor(10_000, 800_000, PAPER) == 1
-    assert learning_rate_factor(800_000, 800_000, PAPER) == pytest.approx(0.01)
+    schedule = Schedule.known(800_000, PAPER)
+    assert schedule.step(0, PAPER) == pytest.approx(0.1)
+    assert schedule.step(800_000, PAPER) == pytest.approx(0.001)
+    assert schedule.learning_rate_factor(0, PAPER) == 0
+    assert schedule.learning_rate_factor(10_000, PAPER) == 1
+    assert schedule.learning_rate_factor(800_000, PAPER) == pytest.approx(0.01)
     assert ema_decay(1, PAPER) == pytest.approx(2 / 11)
     assert ema_decay(10**6, PAPER) == 0.9999
 
@@ -29,25 +30,56 @@ def test_the_paper_s_ends() -> None:
 @given(length=st.integers(1, 10**6), data=st.data(), name=st.sampled_from(sorted(RECIPES)))
 def test_everything_stays_in_its_bounds_and_falls(length: int, data: st.DataObject, name: str) -> None:
     recipe = RECIPES[name]
+    schedule = Schedule.known(length, recipe)
     iteration = data.draw(st.integers(0, length - 1))
-    now, later = (current_step(i, length, recipe) for i in (iteration, iteration + 1))
+    now, later = (schedule.step(i, recipe) for i in (iteration, iteration + 1))
     assert recipe.initial_step >= now >= later >= recipe.initial_step**recipe.final_exponent * (1 - 1e-12)
-    factor = learning_rate_factor(iteration, length, recipe)
+    factor = schedule.learning_rate_factor(iteration, recipe)
     assert 0 <= factor <= 1
     if iteration >= min(recipe.warmup_iterations, length // 10):
-        assert learning_rate_factor(iteration + 1, length, recipe) <= factor
+        assert schedule.learning_rate_factor(iteration + 1, recipe) <= factor
 
 
 def test_as_long_as_the_length_is_not_known() -> None:
-    fast = RECIPES["fast"]
-    assert current_step(1000, 0, fast) == fast.initial_step
-    assert learning_rate_factor(250, 0, fast) == 0.5
-    assert learning_rate_factor(10_000, 0, fast) == 1
+    fast, unknown = RECIPES["fast"], Schedule()
+    assert unknown.step(1000, fast) == fast.initial_step
+    assert unknown.learning_rate_factor(250, fast) == 0.5
+    assert unknown.learning_rate_factor(10_000, fast) == 1
 
 
 def test_a_short_run_warms_up_for_a_tenth() -> None:
-    assert learning_rate_factor(5, 100, PAPER) == 0.5
-    assert learning_rate_factor(10, 100, PAPER) == 1
+    schedule = Schedule.known(100, PAPER)
+    assert schedule.learning_rate_factor(5, PAPER) == 0.5
+    assert schedule.learning_rate_factor(10, PAPER) == 1
+
+
+@given(
+    decisions=st.lists(st.tuples(st.integers(1, 3_000), st.integers(1, 10**5)), min_size=1, max_size=5),
+    name=st.sampled_from(sorted(RECIPES)),
+)
+def test_nothing_jumps_when_the_length_becomes_known_or_is_corrected(
+    decisions: list[tuple[int, int]], name: str
+) -> None:
+    recipe = RECIPES[name]
+    schedule, iteration = Schedule(), 0
+    for steps, more in decisions:
+        iteration += steps
+        if schedule.iterations and iteration >= schedule.iterations:
+            break
+        decided = schedule.decide(iteration, iteration + more, recipe)
+        assert decided.step(iteration, recipe) == pytest.approx(schedule.step(iteration, recipe), rel=1e-9)
+        before = schedule.learning_rate_factor(iteration, recipe)
+        assert decided.learning_rate_factor(iteration, recipe) == pytest.approx(before, abs=1e-9)
+        first = schedule.iterations == 0
+        schedule = decided
+        if first and before < 1:  # as steep as before, or what is left of it over as many steps again
+            rise = schedule.learning_rate_factor(iteration + 1, recipe) - before
+            assert rise <= max(1 / recipe.warmup_iterations, (1 - before) / min(iteration, more / 2)) + 1e-9
+    end = schedule.iterations
+    assert schedule.step(end, recipe) == pytest.approx(recipe.initial_step**recipe.final_exponent)
+    assert schedule.learning_rate_factor(end, recipe) == pytest.approx(
+        recipe.final_learning_rate / recipe.learning_rate
+    )
 
 
 @pytest.mark.parametrize("name", RECIPES)

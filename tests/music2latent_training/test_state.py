@@ -13,6 +13,7 @@ from m2l_bench.music2latent import CheckpointError, checkpoint
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.training import state as states
 from m2l_bench.music2latent.training.loop import initial_state
+from m2l_bench.music2latent.training.schedules import Schedule
 from m2l_bench.music2latent.training.state import COMPACT, WHOLE, State
 
 from .conftest import MINUSCULE, SHORT, equal
@@ -22,7 +23,8 @@ from .conftest import MINUSCULE, SHORT, equal
 def state() -> State:
     start = initial_state(MINUSCULE, SHORT, 5)
     average = {name: 0.5 * tensor for name, tensor in start.weights.items()}
-    return replace(start, average=average, iteration=4, iterations=6, average_updates=3, seconds=2.5, skipped=1)
+    schedule = Schedule.known(6, SHORT).decide(3, 7, SHORT)
+    return replace(start, average=average, iteration=4, schedule=schedule, average_updates=3, seconds=2.5, skipped=1)
 
 
 def test_a_whole_checkpoint_comes_back_as_it_was(state: State, tmp_path: Path) -> None:
@@ -35,6 +37,14 @@ def test_a_whole_checkpoint_comes_back_as_it_was(state: State, tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == [WHOLE]
 
 
+def test_a_checkpoint_of_an_older_version_holds_the_number_of_iterations(state: State, tmp_path: Path) -> None:
+    states.save(state, tmp_path)
+    content = torch.load(tmp_path / WHOLE, weights_only=True)
+    del content["schedule"]
+    torch.save({**content, "iterations": 6}, tmp_path / WHOLE)
+    assert states.load(tmp_path).schedule == Schedule.known(6, SHORT)
+
+
 def test_a_compact_one_is_half_as_precise_and_in_small_parts(state: State, tmp_path: Path) -> None:
     parts = states.save_compact(state, tmp_path, 60_000)
     assert len(parts) > 2
@@ -44,7 +54,7 @@ def test_a_compact_one_is_half_as_precise_and_in_small_parts(state: State, tmp_p
         assert torch.allclose(back.weights[name], tensor, rtol=1e-3, atol=1e-6)
         assert torch.allclose(back.average[name], 0.5 * tensor, rtol=1e-3, atol=1e-6)
     assert back.optimisers == []
-    assert (back.iteration, back.iterations, back.average_updates, back.recipe) == (4, 6, 3, SHORT)
+    assert (back.iteration, back.schedule, back.average_updates, back.recipe) == (4, state.schedule, 3, SHORT)
 
 
 def test_a_tensor_larger_than_a_part(state: State, tmp_path: Path) -> None:

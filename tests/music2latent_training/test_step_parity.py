@@ -22,7 +22,7 @@ from m2l_bench.music2latent.training.ema import Average
 from m2l_bench.music2latent.training.objective import Objective
 from m2l_bench.music2latent.training.optimisers import make_optimisers
 from m2l_bench.music2latent.training.recipe import RECIPES
-from m2l_bench.music2latent.training.schedules import current_step, learning_rate_factor
+from m2l_bench.music2latent.training.schedules import Schedule
 
 PACKAGE = Path(sys.prefix) / "official-0.1.7"
 PAPER = RECIPES["paper"]
@@ -97,7 +97,7 @@ def test_loss_and_gradients(step: dict[str, Any]) -> None:
 def test_spectrograms_and_noise_levels(step: dict[str, Any]) -> None:
     config = step["config"]
     assert relative(spectrogram(step["inputs"]["audio"], config), step["clean"]) < 1e-5
-    difference = current_step(0, PAPER.iterations, PAPER)
+    difference = Schedule.known(PAPER.iterations, PAPER).step(0, PAPER)
     low, high = ((sigma ** (1 / config.rho)) for sigma in (step["sigma_low"], step["sigma_high"]))
     whole = config.sigma_max ** (1 / config.rho) - config.sigma_min ** (1 / config.rho)
     inside = step["sigma_low"] > config.sigma_min * 1.01
@@ -105,9 +105,10 @@ def test_spectrograms_and_noise_levels(step: dict[str, Any]) -> None:
 
 
 def test_schedules(step: dict[str, Any]) -> None:
+    schedule = Schedule.known(PAPER.iterations, PAPER)
     for iteration, (theirs, rate) in zip(ITERATIONS, step["schedule"], strict=True):
-        assert current_step(iteration, PAPER.iterations, PAPER) == pytest.approx(theirs, rel=1e-9)
-        ours = PAPER.learning_rate * learning_rate_factor(iteration, PAPER.iterations, PAPER)
+        assert schedule.step(iteration, PAPER) == pytest.approx(theirs, rel=1e-9)
+        ours = PAPER.learning_rate * schedule.learning_rate_factor(iteration, PAPER)
         assert ours == pytest.approx(rate, rel=1e-6, abs=1e-15)
 
 

@@ -1,20 +1,23 @@
-"""How long training took, how fast it is, and what fits into the time that is given."""
+"""The duration and speed of a training, and the number of steps that fit into the time that is given."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 CALIBRATION = 0.05
-"""Share of the time after which the speed is known well enough."""
+"""Share of the time in which the speed is measured."""
 FIRST_STEPS = 5
-"""Not counted in the speed: compilation, allocation."""
+"""Steps that the speed does not count, because of compilation and allocation."""
 
 
 class Clock:
-    """
+    """The time of a session.
+
     Args:
-        minutes: that this session may take; None: no limit.
+        minutes: limit of this session; None: no limit.
         before: seconds of earlier sessions.
     """
 
@@ -24,11 +27,23 @@ class Clock:
         self.began = time.perf_counter()
         self.steps = 0
         self.speed_began = self.began
+        self.paused = 0.0
+        """Seconds of pauses since `speed_began`."""
+        self.last_pause = 0.0
 
     def count_step(self) -> None:
         self.steps += 1
         if self.steps == FIRST_STEPS:
             self.speed_began = time.perf_counter()
+            self.paused = 0.0
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Leave the time until it is closed out of the speed: a checkpoint, a validation."""
+        began = time.perf_counter()
+        yield
+        self.last_pause = time.perf_counter() - began
+        self.paused += self.last_pause
 
     @property
     def elapsed(self) -> float:
@@ -37,22 +52,31 @@ class Clock:
 
     @property
     def seconds(self) -> float:
-        """Of all sessions."""
+        """Seconds of all sessions."""
         return self.before + self.elapsed
 
     @property
+    def measured(self) -> float:
+        """Seconds without the first steps and without pauses."""
+        return time.perf_counter() - self.speed_began - self.paused if self.steps > FIRST_STEPS else 0.0
+
+    @property
     def speed(self) -> float:
-        """Steps a second; 0 until it is known."""
-        if self.steps <= FIRST_STEPS:
-            return 0.0
-        return (self.steps - FIRST_STEPS) / (time.perf_counter() - self.speed_began)
+        """Steps per second; 0 until it is known."""
+        return (self.steps - FIRST_STEPS) / self.measured if self.measured else 0.0
 
     @property
     def is_over(self) -> bool:
         return self.elapsed > self.budget
 
-    def steps_that_fit(self) -> int:
-        """In the rest of the time, a twentieth of it left for checkpoints; 0 until the speed is known."""
-        if not self.speed or self.elapsed < CALIBRATION * self.budget:
+    def steps_that_fit(self, interval: float) -> int:
+        """Return the number of steps that fit in the rest of the time; 0 until the speed is known.
+
+        Args:
+            interval: seconds from one pause to the next; pauses are expected to last as long as the latest one.
+        """
+        if self.measured < CALIBRATION * self.budget:
             return 0
-        return max(1, math.floor(0.95 * (self.budget - self.elapsed) * self.speed))
+        left = self.budget - self.elapsed - self.last_pause  # the last checkpoint
+        between = interval / (interval + self.last_pause) if interval + self.last_pause else 1.0
+        return max(1, math.floor(left * between * self.speed))

@@ -1,7 +1,7 @@
 """Packed music on disk, and the crops that training draws from it.
 
 A corpus is a folder: `shard-00000.i16` and so on (16-bit samples, one channel after the other), and `corpus.json` with
-a row a file: where it lies in which shard, its rate, source, licence and hash.
+one row per file: its place in a shard, its rate, source, licence and hash.
 
 Crop number i of a seed is always the same: its place in the corpora, its noise and its noise level. So the data of any
 step is known on any machine, and resuming needs no state.
@@ -37,12 +37,12 @@ class File:
     start: int
     """First sample in the shard; channel c begins `c * samples` later."""
     samples: int
-    """Of one channel."""
+    """Samples of one channel."""
     channels: int
     sample_rate: int
     bytes: int
     sha256: str
-    """Of the audio file, as is the size in bytes."""
+    """Hash of the audio file, whose size is `bytes`."""
     licence: str = ""
     source: str = ""
 
@@ -51,13 +51,13 @@ class File:
 class Shard:
     name: str
     samples: int
-    """Of all files and channels."""
+    """Samples of all files and channels."""
     sha256: str
 
 
 @dataclass
 class Index:
-    """What `corpus.json` says."""
+    """The content of `corpus.json`."""
 
     shards: list[Shard]
     files: list[File]
@@ -77,7 +77,8 @@ class Index:
 
 
 def read_index(folder: Path) -> Index:
-    """
+    """Read `corpus.json`.
+
     Raises:
         CorpusError: not a packed folder.
     """
@@ -125,7 +126,7 @@ class Corpus:
         return sum(file.samples / file.sample_rate for file in self.files) / 3600
 
     def draw(self, random: np.random.Generator) -> np.ndarray:
-        """A random place in a random channel of a random file, (crop_samples,) int16."""
+        """Draw a random place in a random channel of a random file, (crop_samples,) int16."""
         file = self.files[int(random.integers(len(self.files)))]
         channel = int(random.integers(file.channels))
         place = int(random.integers(file.samples - self.crop_samples + 1))
@@ -135,12 +136,12 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Crop:
-    """What step number and place in the batch decide."""
+    """A crop, as its number in the run decides it."""
 
     audio: np.ndarray
     """(crop_samples,) int16."""
     uniform: tuple[float, float]
-    """In [0, 1): for the noise level."""
+    """Two numbers in [0, 1) that decide the noise level."""
     noise_seed: int
 
 
@@ -148,9 +149,8 @@ class Mixture:
     """Crops from several corpora.
 
     Args:
-        weights: how often each corpus is drawn from; music and speech with equal probability is the paper's
-            (Section 5.1).
-        seed: of everything random.
+        weights: how often each corpus is drawn from; the paper draws music and speech equally often (Section 5.1).
+        seed: random seed for everything.
         minimum_rms: quieter crops are drawn again; full scale is 1.
 
     Raises:
@@ -166,7 +166,7 @@ class Mixture:
         self.minimum_rms = minimum_rms
 
     def crop(self, number: int) -> Crop:
-        """Crop `number` of this seed."""
+        """Return crop `number` of this seed."""
         random = np.random.Generator(np.random.Philox(key=[self.seed, number]))
         uniform = (float(random.random()), float(random.random()))
         noise_seed = int(random.integers(2**62))

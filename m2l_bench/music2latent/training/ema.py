@@ -1,4 +1,4 @@
-"""The exponential moving average of weights, which is what gets evaluated and published."""
+"""The exponential moving average of weights, which is evaluated and published."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import copy
 import torch
 
 from m2l_bench.music2latent.networks import Networks
+from m2l_bench.music2latent.private_apis import foreach_lerp_
 from m2l_bench.music2latent.training.recipe import Recipe
 from m2l_bench.music2latent.training.schedules import ema_decay
 
@@ -23,4 +24,4 @@ class Average:
     def update(self, module: Networks, recipe: Recipe) -> None:
         self.updates += 1
         weight = 1 - ema_decay(self.updates, recipe)
-        torch._foreach_lerp_(self._parameters, list(module.parameters()), weight)
+        foreach_lerp_(self._parameters, list(module.parameters()), weight)

@@ -1,4 +1,4 @@
-"""What is written down during training."""
+"""The log of a training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Log:
-    """`log.jsonl`, and the same for TensorBoard; nothing on processes but the first."""
+    """`log.jsonl`, and the same for TensorBoard; only the first process writes."""
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder

@@ -2,10 +2,15 @@
 
 A step is decided by its number alone (see `corpus`), so a run that was stopped goes on bit-exactly on one device, and
 two processes see together what one would.
+
+A step whose loss or gradient is not finite is left out. On a CPU each step waits for its loss before it moves weights.
+A GPU would be idle meanwhile, so there steps follow each other, and every `CHECK_EVERY` of them the device is asked
+whether all were finite; if not, the run goes back to the last check and repeats these steps one by one.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable
@@ -24,6 +29,7 @@ from m2l_bench.music2latent.autoencoder import Music2Latent
 from m2l_bench.music2latent.checkpoint import Checkpoint
 from m2l_bench.music2latent.config import Config
 from m2l_bench.music2latent.networks import Networks
+from m2l_bench.music2latent.private_apis import gradient_scaler, total_norm
 from m2l_bench.music2latent.training import state as states
 from m2l_bench.music2latent.training.clock import Clock
 from m2l_bench.music2latent.training.corpus import Mixture
@@ -31,9 +37,9 @@ from m2l_bench.music2latent.training.ema import Average
 from m2l_bench.music2latent.training.log import Log
 from m2l_bench.music2latent.training.objective import Batch, Objective, prepare
 from m2l_bench.music2latent.training.optimisers import make_optimisers
-from m2l_bench.music2latent.training.prefetch import Ahead
+from m2l_bench.music2latent.training.prefetch import Prefetcher
 from m2l_bench.music2latent.training.recipe import Recipe
-from m2l_bench.music2latent.training.schedules import current_step, learning_rate_factor
+from m2l_bench.music2latent.training.schedules import Schedule
 from m2l_bench.music2latent.training.signals import StopOnSignals
 from m2l_bench.music2latent.training.state import State
 
@@ -41,8 +47,9 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 MOST_SKIPPED = 10
-"""Steps in a row without a finite loss before training stops."""
-LOG_EVERY = 50
+"""Steps in a row without a finite loss after which training stops."""
+CHECK_EVERY = 50
+"""Iterations from one row of the log to the next, and from one check of a GPU's steps to the next."""
 
 
 class TrainingError(RuntimeError):
@@ -51,7 +58,7 @@ class TrainingError(RuntimeError):
 
 @dataclass(frozen=True)
 class Validation:
-    """What is measured on held-out music."""
+    """Measurements on held-out music."""
 
     figures: dict[str, float]
     examples: dict[str, np.ndarray] = field(default_factory=dict)
@@ -60,26 +67,27 @@ class Validation:
 
 @dataclass(frozen=True)
 class Status:
-    """Told after each step."""
+    """Progress after each step."""
 
     iteration: int
     iterations: int
     """0: not known yet."""
     loss: float
+    """Loss of the latest step whose loss was read."""
     steps_per_second: float
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What does not change the model that comes out, but for the precision's rounding."""
+    """Settings that do not change the resulting model, except for rounding."""
 
     out: Path
     minutes: float | None = None
-    """Stop cleanly after so many, this session."""
+    """Stop cleanly after this many minutes of this session."""
     interval_minutes: float = 10.0
-    """Between checkpoints, each with a validation."""
+    """Minutes between checkpoints, each with a validation."""
     accumulate: int = 1
-    """Split each step's crops into so many passes: less memory, the same result but for rounding."""
+    """Passes into which each step's crops are split: less memory, the same result but for rounding."""
     compile: bool = False
     validate: Callable[[Music2Latent], Validation] | None = None
     on_status: Callable[[Status], None] = lambda status: None
@@ -87,7 +95,7 @@ class Settings:
 
 
 def initial_state(config: Config, recipe: Recipe, seed: int) -> State:
-    """A new run: weights drawn from the seed."""
+    """Return the state of a new run: weights drawn from the seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         weights = Networks(config).state_dict()
@@ -101,10 +109,22 @@ def train(start: State, mixture: Mixture, settings: Settings, fabric: Fabric) ->
         TrainingError: out of memory, a batch that does not divide, no end in sight, no room for the last checkpoint,
             or too many steps without a finite loss.
     """
-    run = _Run(start, mixture, settings, fabric)
-    with reuse_freed_memory():
-        run.loop()
+    try:
+        run = _Run(start, mixture, settings, fabric)
+        with reuse_freed_memory():
+            run.loop()
+    except torch.OutOfMemoryError as error:
+        crops = start.recipe.batch_size // (fabric.world_size * settings.accumulate)
+        lower = "use a smaller --preset, or --precision bf16-mixed"
+        if crops % 2 == 0:
+            lower = f"--accumulate {2 * settings.accumulate} halves them"
+        raise TrainingError(f"out of memory with {crops} crops at once: {lower}") from error
     return run.state()
+
+
+def waits_for_each_step(device: torch.device) -> bool:
+    """Tell whether the loop reads each loss before it moves the weights, which costs nothing on a CPU."""
+    return device.type == "cpu"
 
 
 class _Run:
@@ -113,16 +133,18 @@ class _Run:
         self.mixture = mixture
         self.settings = settings
         self.fabric = fabric
-        self.iteration, self.iterations = start.iteration, start.iterations or self.recipe.iterations
-        self.skipped = start.skipped
+        self.iteration, self.skipped = start.iteration, start.skipped
+        self.schedule = start.schedule if start.iterations else Schedule.known(self.recipe.iterations, self.recipe)
+        self.times_its_end = not self.schedule.iterations
+        """Whether this session finds K, and corrects it as its speed changes."""
         parts = fabric.world_size * settings.accumulate
         if self.recipe.batch_size % parts:
             raise TrainingError(
                 f"a batch of {self.recipe.batch_size} cannot be split into {parts} parts "
                 f"({fabric.world_size} processes, {settings.accumulate} passes each)"
             )
-        if not self.iterations and settings.minutes is None:
-            raise TrainingError("this recipe trains as long as there is time: say --max-minutes or --iterations")
+        if self.times_its_end and settings.minutes is None:
+            raise TrainingError("this recipe trains as long as there is time: pass --max-minutes or --iterations")
         self.part = self.recipe.batch_size // parts
         networks = Networks(self.config)
         networks.load_state_dict(start.weights)
@@ -134,9 +156,11 @@ class _Run:
         self.average.module.to(fabric.device)
         self.networks = networks.train()
         optimisers = make_optimisers(networks, self.recipe)
-        self.scaler: Any = getattr(fabric._precision, "scaler", None)
+        self.scaler = gradient_scaler(fabric)
         if self.scaler is not None and len(optimisers) > 1:
-            raise TrainingError("16-mixed cannot scale the gradients of two optimisers: say bf16-mixed, or adam")
+            raise TrainingError(
+                "16-mixed cannot scale the gradients of two optimisers: use --precision bf16-mixed or --optimiser adam"
+            )
         objective = Objective(networks)
         if settings.compile:
             objective.compile()
@@ -149,75 +173,132 @@ class _Run:
         self.saved = time.perf_counter()
         self.not_finite_in_a_row = 0
         self.losses: list[Tensor] = []
+        self.figures: dict[str, Any] = {}
+        """Figures of the latest step."""
         self.last_loss = math.nan
+        self.waits = waits_for_each_step(fabric.device) or self.scaler is not None
+        self.wait_until = self.iteration
+        """Iteration up to which steps are waited for although `waits` is false."""
+        self.finite = torch.ones((), dtype=torch.bool, device=fabric.device)
+        """Whether all steps since `checked` were finite; on the device."""
+        self.checked = None if self.waits else copy.deepcopy(self.state())
+        self.checked_losses: list[Tensor] = []
 
     def loop(self) -> None:
         if self.fabric.is_global_zero:
             self.settings.out.mkdir(parents=True, exist_ok=True)
         stop = StopOnSignals(lambda: self.settings.on_message("ending after this step; the checkpoint follows"))
         log = Log(self.settings.out if self.fabric.is_global_zero else None)
-        with Ahead(self._draw, self.iteration) as batches, log, stop:
+        with Prefetcher(self._draw, self.iteration) as batches, log, stop:
             if self.iteration == 0:
-                self._validate(log)  # what the untrained model does, to compare with
+                with self.clock.pause():
+                    self._validate(log)  # what the untrained model does, to compare with
             while True:
-                done = bool(self.iterations) and self.iteration >= self.iterations
-                ended, due = self._on_any(stop.asked or self.clock.is_over or done, self._is_checkpoint_due())
+                ended, due = self._is_ended_or_due(stop)
+                row_due = self.iteration % CHECK_EVERY == 0 or self.iteration == 1
+                if (ended or due or row_due) and not self._all_finite():
+                    self._go_back(batches)
+                    continue
+                if row_due:
+                    self._write_figures(log)
                 if ended:
                     break
                 if due:
                     self._checkpoint(log)
-                self._fix_iterations()
-                self._step(batches.next(), log)
+                self._decide_iterations()
+                self._step(batches.next())
                 self.clock.count_step()
-                self.settings.on_status(Status(self.iteration, self.iterations, self.last_loss, self.clock.speed))
+                self.settings.on_status(
+                    Status(self.iteration, self.schedule.iterations, self.last_loss, self.clock.speed)
+                )
             self._checkpoint(log, last=True)
-        self._say_pace()
+        self._report_pace()
 
-    def _step(self, parts: list[Batch], log: Log) -> None:
-        factor = learning_rate_factor(self.iteration, self.iterations, self.recipe)
+    def _is_ended_or_due(self, stop: StopOnSignals) -> tuple[bool, bool]:
+        """Tell whether the run ends here and whether a checkpoint is due; the same on all processes."""
+        done = bool(self.schedule.iterations) and self.iteration >= self.schedule.iterations
+        if not self.waits and self.fabric.world_size > 1 and self.iteration % CHECK_EVERY:
+            return done, False  # asking the other processes would wait for them
+        ended, due = self._on_any(stop.asked or self.clock.is_over, self._is_checkpoint_due())
+        return done or ended, due
+
+    def _step(self, parts: list[Batch]) -> None:
+        factor = self.schedule.learning_rate_factor(self.iteration, self.recipe)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = group["initial_lr"] * factor
-        step = current_step(self.iteration, self.iterations, self.recipe)
+        step = self.schedule.step(self.iteration, self.recipe)
         loss, norm = self._backward(parts, step)
-        # A gradient that overflowed in float16 is the scaler's business: it halves the scale and leaves the step out.
-        finite = math.isfinite(loss) and (self.scaler is not None or math.isfinite(norm))
-        if self._on_any(not finite)[0]:
-            self._skip(parts)
+        if self.waits or self.iteration < self.wait_until:
+            # A gradient that overflowed in float16 is left to the scaler: it halves the scale and leaves the step out.
+            finite = math.isfinite(loss) and (self.scaler is not None or math.isfinite(norm))
+            if self._on_any(not finite)[0]:
+                self._skip(parts)
+            else:
+                self.not_finite_in_a_row = 0
+                self.last_loss = float(loss)
+                self._move(loss)
         else:
-            self.not_finite_in_a_row = 0
-            for optimiser in self.optimisers:
-                optimiser.step()
-            self.average.update(self.networks, self.recipe)
-            self.last_loss = loss
-            self.losses.append(torch.tensor(loss))
+            self.finite &= torch.isfinite(loss) & torch.isfinite(norm)
+            self._move(loss)
         for optimiser in self.optimisers:
             optimiser.zero_grad(set_to_none=True)
         self.iteration += 1
-        if self.losses and (self.iteration % LOG_EVERY == 0 or self.iteration == 1):
-            mean: Any = self.fabric.all_reduce(torch.stack(self.losses).mean().to(self.fabric.device), reduce_op="mean")
-            self.losses = []
-            figures = {"loss": float(mean), "gradient_norm": norm, "learning_rate_factor": factor, "step_size": step}
-            log.write(self.iteration, figures, self.clock.seconds)
+        self.figures = {"gradient_norm": norm, "learning_rate_factor": factor, "step_size": step}
 
-    def _backward(self, parts: list[Batch], step: float) -> tuple[float, float]:
-        """Gradients of the mean loss over this process's crops; that loss, and the norm of the gradient."""
+    def _write_figures(self, log: Log) -> None:
+        """Write a row of the log: the mean loss since the previous row, and figures of the latest step."""
+        if not self.losses:
+            return
+        self.last_loss = float(self.losses[-1])
+        mean: Any = self.fabric.all_reduce(torch.stack(self.losses).mean(), reduce_op="mean")
+        self.losses, self.checked_losses = [], []
+        figures = {name: float(value) for name, value in self.figures.items()}
+        log.write(self.iteration, {"loss": float(mean), **figures}, self.clock.seconds)
+
+    def _move(self, loss: Tensor) -> None:
+        """Move weights and average along the gradients."""
+        for optimiser in self.optimisers:
+            optimiser.step()
+        self.average.update(self.networks, self.recipe)
+        self.losses.append(loss)
+
+    def _all_finite(self) -> bool:
+        """Tell whether all steps since the last check were finite on all processes; if so, the run keeps them."""
+        if self.checked is None:
+            return True
+        if self._on_any(not bool(self.finite))[0]:
+            return False
+        self.checked, self.checked_losses = copy.deepcopy(self.state()), list(self.losses)
+        return True
+
+    def _go_back(self, batches: Prefetcher) -> None:
+        """Return to the last check, to repeat the steps since one by one."""
+        assert self.checked is not None
+        self.wait_until = self.iteration
+        checked = copy.deepcopy(self.checked)
+        self.networks.load_state_dict(checked.weights)
+        self.average.module.load_state_dict(checked.average)
+        for optimiser, content in zip(self.optimisers, checked.optimisers, strict=True):
+            optimiser.load_state_dict(content)
+        self.average.updates, self.skipped = checked.average_updates, checked.skipped
+        self.iteration, self.schedule = checked.iteration, checked.schedule
+        self.losses = list(self.checked_losses)
+        self.finite.fill_(True)
+        batches.restart(self.iteration)
+
+    def _backward(self, parts: list[Batch], step: float) -> tuple[Tensor, Tensor]:
+        """Compute gradients of the mean loss over this process's crops; return the loss and the gradient's norm."""
         losses = []
-        try:
-            for number, batch in enumerate(parts):
-                inputs = prepare(batch, step, self.config, self.recipe, self.fabric.device)
-                more = self.fabric.world_size > 1 and number + 1 < len(parts)
-                with self.fabric.no_backward_sync(self.objective) if more else nullcontext():
-                    loss = self.objective(*inputs).mean()
-                    self.fabric.backward(loss / len(parts))
-                losses.append(loss.detach())
-        except torch.OutOfMemoryError as error:
-            raise TrainingError(
-                f"out of memory with {self.part} crops at once: --accumulate {2 * self.settings.accumulate} halves them"
-            ) from error
-        gradients = [parameter.grad for parameter in self.networks.parameters() if parameter.grad is not None]
-        norm = float(torch.stack(torch._foreach_norm(gradients)).norm())
-        return float(torch.stack(losses).mean()), norm / (self.scaler.get_scale() if self.scaler is not None else 1)
+        for number, batch in enumerate(parts):
+            inputs = prepare(batch, step, self.config, self.recipe, self.fabric.device)
+            more = self.fabric.world_size > 1 and number + 1 < len(parts)
+            with self.fabric.no_backward_sync(self.objective) if more else nullcontext():
+                loss = self.objective(*inputs).mean()
+                self.fabric.backward(loss / len(parts))
+            losses.append(loss.detach())
+        norm = total_norm([parameter.grad for parameter in self.networks.parameters() if parameter.grad is not None])
+        return torch.stack(losses).mean(), norm / (self.scaler.get_scale() if self.scaler is not None else 1)
 
     def _skip(self, parts: list[Batch]) -> None:
         """Leave a step out; too many in a row end the run, with the batch on disk."""
@@ -237,22 +318,28 @@ class _Run:
                 "before them is whole: try a lower learning rate, or --precision 32-true"
             )
 
-    def _fix_iterations(self) -> None:
-        """Decide K once the speed is known, where the recipe leaves it to the time."""
-        if self.iterations:
+    def _decide_iterations(self) -> None:
+        """Find K once the speed is known, if the recipe leaves it to the time; correct it twenty times."""
+        known = self.schedule.iterations
+        if not self.times_its_end or (known and 20 * (self.iteration - self.schedule.decided_at) < known):
             return
-        more = int(self.fabric.broadcast(self.clock.steps_that_fit()))
+        more = int(self.fabric.broadcast(self.clock.steps_that_fit(60 * self.settings.interval_minutes)))
         if more:
-            self.iterations = self.iteration + more
-            self.settings.on_message(f"{self.iterations} iterations fit in {self.settings.minutes:g} minutes")
+            self.schedule = self.schedule.decide(self.iteration, self.iteration + more, self.recipe)
+            if not known:
+                self.settings.on_message(f"{self.iteration + more} iterations fit in {self.settings.minutes:g} minutes")
 
     def _draw(self, iteration: int) -> list[Batch]:
-        """This process's share of an iteration's crops, in parts."""
+        """Draw this process's share of an iteration's crops, in parts."""
         first = iteration * self.recipe.batch_size + self.fabric.global_rank * self.part * self.settings.accumulate
-        return [
+        batches = [
             Batch.of([self.mixture.crop(first + number * self.part + item) for item in range(self.part)])
             for number in range(self.settings.accumulate)
         ]
+        if self.fabric.device.type != "cuda":
+            return batches
+        with torch.cuda.device(self.fabric.device):  # this thread would set up the first GPU otherwise
+            return [batch.pinned() for batch in batches]
 
     def state(self) -> State:
         return State(
@@ -262,7 +349,7 @@ class _Run:
             weights=self.networks.state_dict(),
             average=self.average.module.state_dict(),
             iteration=self.iteration,
-            iterations=self.iterations,
+            schedule=self.schedule,
             average_updates=self.average.updates,
             seconds=self.clock.seconds,
             skipped=self.skipped,
@@ -274,6 +361,11 @@ class _Run:
         return time.perf_counter() - self.saved > 60 * self.settings.interval_minutes
 
     def _checkpoint(self, log: Log, last: bool = False) -> None:
+        with self.clock.pause():
+            self._save_and_validate(log, last)
+        self.saved = time.perf_counter()
+
+    def _save_and_validate(self, log: Log, last: bool) -> None:
         if self.fabric.is_global_zero:
             try:
                 states.save(self.state(), self.settings.out)
@@ -286,7 +378,6 @@ class _Run:
                 )
             self._validate(log)
         self.fabric.barrier()
-        self.saved = time.perf_counter()
 
     def _validate(self, log: Log) -> None:
         if self.settings.validate is None or not self.fabric.is_global_zero:
@@ -296,20 +387,20 @@ class _Run:
         log.write(self.iteration, result.figures, self.clock.seconds)
         log.write_audio(self.iteration, result.examples, self.config.sample_rate)
         loss = [] if math.isnan(self.last_loss) else [f"loss {self.last_loss:.4g}"]
-        said = [f"{name} {value:.2f}" for name, value in result.figures.items()]
-        self.settings.on_message(f"iteration {self.iteration}: {', '.join(loss + said)}")
+        figures = [f"{name} {value:.2f}" for name, value in result.figures.items()]
+        self.settings.on_message(f"iteration {self.iteration}: {', '.join(loss + figures)}")
 
-    def _say_pace(self) -> None:
-        """What this session did, and how fast: what the next one can be planned by."""
+    def _report_pace(self) -> None:
+        """Report what this session did and how fast, to plan the next one by."""
         steps, batch = self.clock.steps, self.recipe.batch_size
         if self.clock.speed:
             self.settings.on_message(
                 f"{steps} iterations of {batch} crops in {self.clock.elapsed / 60:.1f} minutes: "
-                f"{self.clock.speed * batch:.4g} crops a second, checkpoints and held-out figures counted in"
+                f"{self.clock.speed * batch:.4g} crops per second, without checkpoints and held-out figures"
             )
 
     def _on_any(self, *flags: bool) -> tuple[bool, ...]:
-        """Whether each holds on any process, the same on all."""
+        """Tell whether each flag holds on any process; the same on all of them."""
         if self.fabric.world_size == 1:
             return flags
         raised = torch.tensor([float(flag) for flag in flags], device=self.fabric.device)

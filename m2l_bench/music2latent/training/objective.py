@@ -1,9 +1,9 @@
-"""A batch of crops -> loss: Eq. 11, as one module that can be compiled and distributed."""
+"""The loss of a batch of crops: Eq. 11, as one module that can be compiled and distributed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -35,6 +35,10 @@ class Batch:
             tuple(crop.noise_seed for crop in crops),
         )
 
+    def pinned(self) -> Batch:
+        """Copy the audio into memory that a GPU reads by itself, so that nothing waits for the transfer."""
+        return replace(self, audio=self.audio.pin_memory())
+
 
 class Objective(nn.Module):
     """The networks, and what training asks of them."""
@@ -44,13 +48,13 @@ class Objective(nn.Module):
         self.networks = networks
 
     def forward(self, clean: Tensor, noise: Tensor, sigma_low: Tensor, sigma_high: Tensor) -> Tensor:
-        """Loss of each crop, (batch,); see `consistency_loss`. One pass of encoder and decoder for both noise levels.
+        """Return the loss of each crop, (batch,); see `consistency_loss`. Both noise levels share encoder and decoder.
 
         Args:
             clean: spectrograms, (batch, 2, bins, frames).
         """
         decoded = self.networks.decoder(self.networks.encoder(clean))
-        # The teacher gives no gradient, to nothing: not to the latents either.
+        # The teacher gives no gradient to anything, not even to the latents.
         return consistency_loss(
             lambda noisy, sigma: self.networks.unet(noisy, sigma, decoded), clean, noise, sigma_low, sigma_high
         )
@@ -59,7 +63,7 @@ class Objective(nn.Module):
 def prepare(
     batch: Batch, step: float, config: Config, recipe: Recipe, device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """What `Objective` takes: spectrograms, noise and the two noise levels, on the device.
+    """Return the arguments of `Objective`: spectrograms, noise and the two noise levels, on the device.
 
     Args:
         step: Delta t of Eq. 13.
@@ -67,7 +71,7 @@ def prepare(
     audio = batch.audio.to(device, non_blocking=True).float() / 32_768
     clean = spectrogram(audio, config).contiguous()
     times = sample_times(batch.uniform, config, recipe.noise_mean, recipe.noise_std, recipe.noise_bins)
-    low, high = noise_level_pair(times.to(device, torch.float32), step, config)
+    low, high = noise_level_pair(times.float().to(device, non_blocking=True), step, config)
     generator = torch.Generator(device)
     noise = torch.empty_like(clean)
     for item, seed in zip(noise, batch.noise_seeds, strict=True):

@@ -1,4 +1,4 @@
-"""Which optimiser moves which weights."""
+"""The choice of an optimiser for each weight."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from m2l_bench.music2latent.training.recipe import Recipe
 
 
 def make_optimisers(networks: Networks, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    """One, or two where Muon takes the matrices and Adam the rest. Each group remembers its full rate as `initial_lr`.
+    """Make one optimiser, or two if Muon takes the matrices and Adam the rest; `initial_lr` keeps the full rate.
 
     The first and last layers of each network go to Adam, as Muon's author advises for inputs and outputs.
     """
@@ -20,14 +20,14 @@ def make_optimisers(networks: Networks, recipe: Recipe) -> list[torch.optim.Opti
     if recipe.optimiser == "radam":
         optimisers = [torch.optim.RAdam(parameters, recipe.learning_rate, recipe.betas)]
     elif recipe.optimiser == "adam":
-        optimisers = [torch.optim.Adam(parameters, recipe.learning_rate, recipe.betas)]
+        optimisers = [torch.optim.Adam(parameters, recipe.learning_rate, recipe.betas, fused=True)]
     else:
         matrices = set(_hidden_matrices(networks))
         rest = [parameter for parameter in parameters if parameter not in matrices]
         inner = [parameter for parameter in parameters if parameter in matrices]
         optimisers = [
             Muon(inner, recipe.learning_rate),
-            torch.optim.Adam(rest, recipe.learning_rate, recipe.betas),
+            torch.optim.Adam(rest, recipe.learning_rate, recipe.betas, fused=True),
         ]
     for optimiser in optimisers:
         for group in optimiser.param_groups:

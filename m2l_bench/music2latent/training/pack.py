@@ -17,7 +17,7 @@ from m2l_bench.music2latent.training.corpus import INDEX, CorpusError, File, Ind
 
 EXTENSIONS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif")
 SHARD_SAMPLES = 2**27
-"""A shard is closed when it has so many: 256 MiB, 25 minutes of stereo at 44.1 kHz."""
+"""Samples after which a shard is closed: 256 MiB, 25 minutes of stereo at 44.1 kHz."""
 CHANNELS = 2
 """Further channels are left out, as the authors' data loader does."""
 

@@ -9,11 +9,12 @@ from types import TracebackType
 from m2l_bench.music2latent.training.objective import Batch
 
 ITERATIONS = 4
-"""How far ahead."""
+"""Iterations that are drawn ahead."""
 
 
-class Ahead:
-    """
+class Prefetcher:
+    """Batches of one iteration after the other.
+
     Args:
         draw: iteration -> its batches.
         iteration: the first one.
@@ -25,13 +26,20 @@ class Ahead:
         self.pool = ThreadPoolExecutor(1)
         self.waiting: list[Future[list[Batch]]] = []
 
-    def __enter__(self) -> Ahead:
+    def __enter__(self) -> Prefetcher:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.pool.shutdown(cancel_futures=True)
+
+    def restart(self, iteration: int) -> None:
+        """Go on from another iteration."""
+        for batches in self.waiting:
+            batches.cancel()
+        self.waiting.clear()
+        self.iteration = iteration
 
     def next(self) -> list[Batch]:
         while len(self.waiting) < ITERATIONS:

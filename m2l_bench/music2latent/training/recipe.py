@@ -1,6 +1,6 @@
-"""How a model is trained: one dataclass, two presets.
+"""The recipe of a training: one dataclass, two presets.
 
-"published" stands for the authors' training code (music2latent 0.1.7), where the paper is silent.
+"published" means the authors' training code (music2latent 0.1.7), for what the paper does not say.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ Optimiser = Literal["radam", "adam", "muon"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """
+    """Every number of a training.
+
     Raises:
         ValueError: numbers that cannot be used; the message says which.
     """
@@ -27,14 +28,14 @@ class Recipe:
 
     # Optimisation, Section 5.1
     batch_size: int = 16
-    """Crops a step, on all devices together."""
+    """Crops per step, on all devices together."""
     iterations: int = 800_000
-    """K of Eq. 13. 0: as many as fit in the time that is given; fixed from the speed measured on the way."""
+    """K of Eq. 13. 0: as many as fit in the time that is given, by the speed measured on the way."""
     optimiser: Optimiser = "radam"
     """muon moves matrices and convolutions; the rest follows Adam, at the same rate."""
     learning_rate: float = 1e-4
     final_learning_rate: float = 1e-6
-    """Where the cosine ends."""
+    """The learning rate at the end of the cosine."""
     betas: tuple[float, float] = (0.9, 0.999)
     warmup_iterations: int = 10_000
     """Linear, from 0 (published)."""
@@ -47,7 +48,7 @@ class Recipe:
     final_exponent: float = 3.0
     """e_K of Eq. 13: the step ends at `initial_step` to this power."""
     noise_mean: float = -1.1
-    """P_mean: of log sigma, in the weights of the noise levels."""
+    """P_mean: the mean of log sigma in the weights of the noise levels."""
     noise_std: float = 2.0
     """P_std."""
     noise_bins: int = 9_999
@@ -72,7 +73,7 @@ class Recipe:
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
-        """The inverse of `to_json`.
+        """Read what `to_json` wrote.
 
         Raises:
             ValueError: not a recipe.

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT as a wish to end cleanly."""
+"""A clean end on SIGTERM and SIGINT."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class StopOnSignals:
     """While entered, the first signal sets `asked`; a second one interrupts at once.
 
     Args:
-        on_asked: called at the first.
+        on_asked: called at the first signal.
     """
 
     def __init__(self, on_asked: Callable[[], None]) -> None:

@@ -8,7 +8,7 @@ run goes on with fresh optimisers, which is not bit-exact.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from m2l_bench.music2latent.config import Config
 from m2l_bench.music2latent.errors import CheckpointError
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.music2latent.training.recipe import Recipe
+from m2l_bench.music2latent.training.schedules import Schedule
 
 WHOLE = "checkpoint.pt"
 COMPACT = "compact.json"
@@ -29,7 +30,7 @@ COMPACT_FORMAT = "m2l-bench.training.compact"
 
 @dataclass
 class State:
-    """Where a run stands."""
+    """All that a run needs to go on."""
 
     config: Config
     recipe: Recipe
@@ -37,20 +38,25 @@ class State:
     weights: dict[str, Tensor]
     average: dict[str, Tensor]
     iteration: int = 0
-    iterations: int = 0
-    """K of Eq. 13; 0: not fixed yet."""
+    schedule: Schedule = field(default_factory=Schedule)
     average_updates: int = 0
     seconds: float = 0.0
-    """Spent training, over all sessions."""
+    """Seconds of training, over all sessions."""
     skipped: int = 0
     """Steps left out because their loss or gradient was not finite."""
     optimisers: list[dict[str, Any]] = field(default_factory=list)
     """Empty: start fresh ones."""
     scaler: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def iterations(self) -> int:
+        """K of Eq. 13; 0: not known yet."""
+        return self.schedule.iterations
+
 
 def save(state: State, folder: Path) -> None:
-    """
+    """Write `checkpoint.pt`.
+
     Raises:
         OSError: it cannot be written; the checkpoint before it is still there.
     """
@@ -60,19 +66,20 @@ def save(state: State, folder: Path) -> None:
         "format": WHOLE_FORMAT,
         "config": state.config.to_json(),
         "recipe": state.recipe.to_json(),
+        "schedule": asdict(state.schedule),
     }
     unfinished = folder / (WHOLE + ".part")
     try:
         torch.save(content, unfinished)
         unfinished.replace(folder / WHOLE)
-    except RuntimeError as error:  # what torch makes of a full disk
+    except RuntimeError as error:  # torch's error for a full disk
         raise OSError(str(error).splitlines()[0]) from error
     finally:
         unfinished.unlink(missing_ok=True)
 
 
 def load(path: Path) -> State:
-    """The state in a run's folder, a compact folder, or a folder of weights (then both copies are those weights).
+    """Read the state of a run's folder, a compact folder, or a folder of weights (then both copies are those weights).
 
     Raises:
         CheckpointError: none of these, or damaged.
@@ -91,9 +98,7 @@ def _load_whole(file: Path) -> State:
         content = torch.load(file, map_location="cpu", weights_only=True)
         if content.pop("format") != WHOLE_FORMAT:
             raise ValueError("another format")
-        content["config"] = Config.from_json(content["config"])
-        content["recipe"] = Recipe.from_json(content["recipe"])
-        return State(**content)
+        return State(**_parsed(content))
     except Exception as error:  # torch raises many types, some of them bare, on damaged files
         raise CheckpointError(
             f"{file}: not a whole checkpoint of a run ({' '.join(str(error).split())[:200]})"
@@ -101,7 +106,7 @@ def _load_whole(file: Path) -> State:
 
 
 def save_compact(state: State, folder: Path, part_bytes: int) -> list[Path]:
-    """Weights and average as float16, in `part-00.safetensors` and so on, each below `part_bytes`.
+    """Write weights and average as float16, in `part-00.safetensors` and so on, each below `part_bytes`.
 
     Raises:
         CheckpointError: a single tensor is larger than a part.
@@ -136,7 +141,8 @@ def save_compact(state: State, folder: Path, part_bytes: int) -> list[Path]:
         "format": COMPACT_FORMAT,
         "config": state.config.to_json(),
         "recipe": state.recipe.to_json(),
-        **{name: getattr(state, name) for name in ("seed", "iteration", "iterations", "average_updates", "seconds")},
+        "schedule": asdict(state.schedule),
+        **{name: getattr(state, name) for name in ("seed", "iteration", "average_updates", "seconds")},
         "skipped": state.skipped,
         "parts": {path.name: file_checksum(path) for path in paths},
     }
@@ -159,16 +165,25 @@ def _load_compact(folder: Path) -> State:
             for key, tensor in load_file(path).items():
                 kind, _, tensor_name = key.partition(".")
                 copies[kind][tensor_name] = tensor.float()
-        index["config"], index["recipe"] = Config.from_json(index["config"]), Recipe.from_json(index["recipe"])
-        return State(**index, **copies)
+        return State(**_parsed(index), **copies)
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise CheckpointError(f"{folder / COMPACT}: not a whole compact checkpoint ({error})") from error
 
 
-def differences(wanted: Config | Recipe, found: Config | Recipe) -> list[str]:
-    """Fields in which two configurations or recipes differ, in words."""
+def _parsed(content: dict[str, Any]) -> dict[str, Any]:
+    """Parse configuration, recipe and schedule; older files hold K in place of the schedule."""
+    recipe = Recipe.from_json(content["recipe"])
+    if "iterations" in content:
+        schedule = Schedule.known(content.pop("iterations"), recipe)
+    else:
+        schedule = Schedule(**content["schedule"])
+    return {**content, "config": Config.from_json(content["config"]), "recipe": recipe, "schedule": schedule}
+
+
+def differences(new: Config | Recipe, old: Config | Recipe) -> list[str]:
+    """Describe the fields in which two configurations or recipes differ."""
     return [
-        f"{name} was {value!r}, now {getattr(wanted, name)!r}"
-        for name, value in vars(found).items()
-        if getattr(wanted, name) != value
+        f"{name} was {value!r}, now {getattr(new, name)!r}"
+        for name, value in vars(old).items()
+        if getattr(new, name) != value
     ]

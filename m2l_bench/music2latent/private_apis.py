@@ -1,0 +1,46 @@
+"""Everything private of PyTorch and Lightning Fabric that this folder uses, in one place.
+
+None of it is documented, so a new version may drop it; `tests/music2latent_model/test_private_apis.py` then names what
+is missing. Tried with PyTorch 2.13 and Lightning Fabric 2.6, with no lower versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+def convolve(convolution: nn.Conv1d | nn.Conv2d, x: Tensor, bias: Tensor) -> Tensor:
+    """A convolution with another bias."""
+    return convolution._conv_forward(x, convolution.weight, bias)
+
+
+def foreach_lerp(starts: Sequence[Tensor], ends: Sequence[Tensor], weight: float) -> tuple[Tensor, ...]:
+    """start + weight * (end - start) for each pair, in few kernels."""
+    return tuple(torch._foreach_lerp(list(starts), list(ends), weight))
+
+
+def foreach_lerp_(starts: Sequence[Tensor], ends: Sequence[Tensor], weight: float) -> None:
+    """As `foreach_lerp`, in place."""
+    torch._foreach_lerp_(list(starts), list(ends), weight)
+
+
+def foreach_add_(tensors: Sequence[Tensor], others: Sequence[Tensor], alpha: float) -> None:
+    """tensor += alpha * other for each pair, in few kernels."""
+    torch._foreach_add_(list(tensors), list(others), alpha=alpha)
+
+
+def total_norm(tensors: Sequence[Tensor]) -> Tensor:
+    """The norm of all values of all tensors, on their device."""
+    return torch.stack(torch._foreach_norm(list(tensors))).norm()
+
+
+def gradient_scaler(fabric: Fabric) -> Any:
+    """The scaler of float16's gradients; None for other types of number."""
+    return getattr(fabric._precision, "scaler", None)
