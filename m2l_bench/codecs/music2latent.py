@@ -52,8 +52,11 @@ class Music2LatentCodec(Codec):
         return Availability(f"no such file or folder: {weights}", "correct `weights` in the card")
 
     def to(self, device: str) -> None:
-        if self.model.device.type != device.partition(":")[0]:
-            self.model.to(device)
+        import torch
+
+        target, current = torch.device(device), self.model.device
+        if target.type != current.type or target.index not in (None, current.index):
+            self.model.to(target)
 
     def encode(self, audio: Tensor) -> Tensor:
         """Encode (batch, 1, samples) to latents (batch, 64, frames)."""

@@ -208,7 +208,8 @@ def input_output_pairs(
 
 def list_latents(folder: Path) -> list[Path]:
     """List the latents files below a folder, sorted."""
-    return sorted(path for path in folder.rglob(f"*{SUFFIX}") if path.is_file())
+    paths = folder.rglob(f"*{SUFFIX}")
+    return sorted(path for path in paths if path.is_file() and not path.name.startswith("."))
 
 
 class _Sequential:
