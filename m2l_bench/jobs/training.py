@@ -16,7 +16,8 @@ from m2l_bench.console.terminal import TrainingBar
 from m2l_bench.datasets import bundled
 from m2l_bench.datasets import folder as folder_dataset
 from m2l_bench.datasets.base import Clip
-from m2l_bench.errors import UserError
+from m2l_bench.environment import LOG
+from m2l_bench.errors import BadClip, Undefined, UserError
 from m2l_bench.metrics.si_sdr import si_sdr
 from m2l_bench.metrics.spectral import log_spectral_distance
 from m2l_bench.progress import Progress
@@ -235,6 +236,7 @@ class HeldOut:
     """Audio, (1, samples), at the model's sample rate."""
     reconstruction: Audio
     si_sdr_db: float
+    """NaN where it has no value."""
     log_spectral_distance_db: float
 
 
@@ -252,12 +254,37 @@ def score_held_out(model: Music2Latent, clips: Sequence[Clip], most: int | None 
         original = audio.resample(audio.to_mono(samples), rate, model.config.sample_rate)
         generator = torch.Generator(model.device).manual_seed(number)
         decoded = model.decode(model.encode(original), original.shape[1], generator=generator).cpu().numpy()
-        yield HeldOut(clip.id, original, decoded, si_sdr(original, decoded), log_spectral_distance(original, decoded))
+        scores = (_value(metric, original, decoded) for metric in (si_sdr, log_spectral_distance))
+        yield HeldOut(clip.id, original, decoded, *scores)
+
+
+def _value(metric: Callable[[Audio, Audio], float], original: Audio, reconstruction: Audio) -> float:
+    """A metric of a clip; NaN where it has no value, as the SI-SDR of silence."""
+    try:
+        return metric(original, reconstruction)
+    except Undefined:
+        return float("nan")
 
 
 def held_out_clips(folder: Path | None) -> Sequence[Clip]:
-    """List the clips of a folder of audio; None: the bundled clips."""
-    return (bundled.load() if folder is None else folder_dataset.load(folder)).clips
+    """List the clips of a folder of audio; None: the bundled clips. A warning names those that cannot be read.
+
+    Raises:
+        UserError: there is no such folder, or none of its clips can be read.
+    """
+    if folder is None:
+        return bundled.load().clips
+    clips = []
+    for clip in folder_dataset.load(folder).clips:
+        try:
+            audio.read(clip.path, 0.0, 0.1)
+        except BadClip as error:
+            LOG.warning("held-out clip '%s' is left out: %s", clip.id, error)
+        else:
+            clips.append(clip)
+    if not clips:
+        raise UserError(f"{folder}: none of its clips can be read")
+    return clips
 
 
 def validate(model: Music2Latent, clips: Sequence[Clip]) -> Validation:
@@ -266,6 +293,7 @@ def validate(model: Music2Latent, clips: Sequence[Clip]) -> Validation:
 
     results = list(score_held_out(model, clips, VALIDATION_CLIPS))
     names = ("si_sdr_db", "log_spectral_distance_db")
-    figures = {name: float(np.mean([getattr(clip, name) for clip in results])) for name in names}
+    values = {name: np.array([getattr(clip, name) for clip in results]) for name in names}
+    figures = {name: float(np.nanmean(scores)) for name, scores in values.items() if not np.isnan(scores).all()}
     sounds = {f"original/{clip.id}": clip.original[0] for clip in results}
     return Validation(figures, sounds | {f"reconstruction/{clip.id}": clip.reconstruction[0] for clip in results})

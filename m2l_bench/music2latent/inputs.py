@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -78,6 +79,8 @@ def check_noise(noise: Tensor, shape: tuple[int, ...]) -> None:
 
 
 def _to_tensor(values: Any, what: str) -> Tensor:
+    if isinstance(values, np.ndarray):  # views with negative steps and foreign byte orders are arrays, too
+        values = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("="), copy=False))
     try:
         tensor = torch.as_tensor(values).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:

@@ -58,8 +58,8 @@ def ablation_table(clips: pd.DataFrame) -> Table:
         record: dict[str, Any] = {"system": variant.name, **counts.loc[variant.name]}
         record |= {"seeds": len(means), "clips": len(figures)}
         for name in METRICS:
-            record |= _mean_and_interval(name, figures[name].to_numpy())
-            difference = (figures[name] - base[name]).to_numpy()
+            record |= _mean_and_interval(name, figures[name].dropna().to_numpy())
+            difference = (figures[name] - base[name]).dropna().to_numpy()
             record |= _mean_and_interval(f"{name}_from_base", difference if variant is not VARIANTS[0] else np.zeros(0))
             record[f"{name}_between_seeds"] = np.ptp(means[name].to_numpy()) if len(means) > 1 else float("nan")
         record |= {f"{name}_paper": paper.loc[variant.paper_row, name] for name in PUBLISHED}
