@@ -12,6 +12,7 @@ import numpy as np
 
 from m2l_bench import audio
 from m2l_bench.audio import Audio
+from m2l_bench.audio.listing import list_audio
 from m2l_bench.console.terminal import TrainingBar
 from m2l_bench.datasets import bundled
 from m2l_bench.datasets import folder as folder_dataset
@@ -22,6 +23,7 @@ from m2l_bench.metrics.si_sdr import si_sdr
 from m2l_bench.metrics.spectral import log_spectral_distance
 from m2l_bench.progress import Progress
 from m2l_bench.systems.devices import torch_device
+from m2l_bench.text import escape_name
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -72,10 +74,15 @@ def pack(source: Path, target: Path, manifest: Path | None, progress: Progress) 
     from m2l_bench.music2latent.training import pack as packing
     from m2l_bench.music2latent.training.corpus import CorpusError
 
+    if not source.is_dir():
+        raise UserError(f"{source}: no such folder")
+    listing = list_audio(source)
+    for note in listing.notes:
+        LOG.warning("%s", note)
+    files = {escape_name(path.relative_to(source).as_posix()): path for path in listing.files}
     try:
-        total = len(packing.list_files(source))
-        with progress.start("pack", total, 0) as advance:
-            return packing.pack(source, target, manifest, advance)
+        with progress.start("pack", len(files), 0) as advance:
+            return packing.pack(source, target, manifest, advance, files=files, read=audio.read)
     except (CorpusError, OSError) as error:
         raise UserError(str(error)) from error
 

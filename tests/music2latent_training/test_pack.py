@@ -84,7 +84,7 @@ def test_packing_goes_on_where_it_was_killed(tmp_path: Path, monkeypatch: pytest
     assert 0 < len(finished) < 6
     decoded: list[str] = []
     decode = packing._decode
-    monkeypatch.setattr(packing, "_decode", lambda path: decoded.append(path.name) or decode(path))
+    monkeypatch.setattr(packing, "_decode", lambda path, read: decoded.append(path.name) or decode(path, read))
     index = pack(tmp_path / "in", tmp_path / "out", shard_samples=15_000)
     assert sorted(decoded) == [f"{number}.wav" for number in range(6) if f"{number}.wav" not in finished]
     whole = pack(tmp_path / "in", tmp_path / "whole")

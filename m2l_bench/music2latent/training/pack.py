@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +28,17 @@ def pack(
     manifest: Path | None = None,
     on_file: Callable[[], None] = lambda: None,
     shard_samples: int = SHARD_SAMPLES,
+    files: Mapping[str, Path] | None = None,
+    read: Callable[[Path], tuple[np.ndarray, int]] | None = None,
 ) -> Index:
     """Decode a folder. Run it again to go on where it stopped, or after adding files.
 
     Args:
         manifest: CSV with columns file, licence, source; by default `manifest.csv` in `source`, if there is one.
         on_file: called after each file.
+        files: the files to pack by the names that the index gives them; default: audio files below `source`.
+        read: gives the audio (channels, samples) of a file, and its rate in Hz; default: by libsndfile. Any exception
+            is the reason why the file is left out.
 
     Raises:
         CorpusError: nothing to pack.
@@ -42,18 +47,18 @@ def pack(
     target.mkdir(parents=True, exist_ok=True)
     index = read_index(target) if (target / INDEX).exists() else Index([], [], {})
     known = {file.file: file.bytes for file in index.files}
-    files = list_files(source)
+    files = {name: source / name for name in list_files(source)} if files is None else files
     if not files:
         raise CorpusError(f"{source}: no audio files ({', '.join(EXTENSIONS)})")
-    for name in files:
-        if name in known and (source / name).stat().st_size != known[name]:
+    for name, path in files.items():
+        if name in known and path.stat().st_size != known[name]:
             raise CorpusError(f"{source / name}: changed since it was packed; pack the folder into a new one")
     todo = [name for name in files if name not in known]
     for _ in range(len(files) - len(todo)):
         on_file()
     index.skipped = {}
     writer = _ShardWriter(target, index, shard_samples)
-    for name, result in _decoded(source, todo):
+    for name, result in _decoded({name: files[name] for name in todo}, read or _read):
         if isinstance(result, str):
             index.skipped[name] = result
         else:
@@ -62,7 +67,7 @@ def pack(
         on_file()
     writer.close()
     if not index.files:
-        raise CorpusError(f"{source}: none of its {len(files)} files could be read, for example {files[0]}")
+        raise CorpusError(f"{source}: none of its {len(files)} files could be read, for example {next(iter(files))}")
     return index
 
 
@@ -99,13 +104,15 @@ class Decoded:
     sha256: str
 
 
-def _decoded(source: Path, names: list[str]) -> Iterator[tuple[str, Decoded | str]]:
+def _decoded(
+    files: Mapping[str, Path], read: Callable[[Path], tuple[np.ndarray, int]]
+) -> Iterator[tuple[str, Decoded | str]]:
     """Files in order, decoded on all cores (libsndfile works outside Python's lock), or the reason why not."""
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
         waiting: list[tuple[str, Future[Decoded | str]]] = []
-        for name in names:
-            waiting.append((name, pool.submit(_decode, source / name)))
+        for name, path in files.items():
+            waiting.append((name, pool.submit(_decode, path, read)))
             if len(waiting) > 2 * workers:  # bounded memory
                 first, future = waiting.pop(0)
                 yield first, future.result()
@@ -113,18 +120,23 @@ def _decoded(source: Path, names: list[str]) -> Iterator[tuple[str, Decoded | st
             yield name, future.result()
 
 
-def _decode(path: Path) -> Decoded | str:
+def _read(path: Path) -> tuple[np.ndarray, int]:
     import soundfile
 
+    audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    return audio.T, rate
+
+
+def _decode(path: Path, read: Callable[[Path], tuple[np.ndarray, int]]) -> Decoded | str:
     try:
-        audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
-        return " ".join(str(error).split())
-    if not len(audio):
+        audio, rate = read(path)
+    except Exception as error:
+        return " ".join(str(error).split()) or type(error).__name__
+    if not audio.shape[1]:
         return "no samples in the file"
     if not np.isfinite(audio).all():
         return "NaN or infinite samples"
-    samples = np.round(audio[:, :CHANNELS].T * 32_768).clip(-32_768, 32_767).astype(np.int16)
+    samples = np.round(audio[:CHANNELS] * 32_768).clip(-32_768, 32_767).astype(np.int16)
     return Decoded(samples, rate, path.stat().st_size, file_checksum(path))
 
 
