@@ -12,6 +12,8 @@ from typing import Any
 from m2l_bench.audio.listing import list_audio
 from m2l_bench.datasets.musiccaps import CSV_NAME, read_list
 from m2l_bench.errors import UserError
+from m2l_bench.music2latent.errors import CheckpointError
+from m2l_bench.music2latent.hub import HubFile
 from m2l_bench.progress import Progress
 from m2l_bench.text import one_line
 
@@ -88,11 +90,9 @@ def _copy_list(folder: Path, list_path: Path | None) -> Path:
     if list_path is None and target.is_file():
         return target
     if list_path is None:
-        from huggingface_hub import hf_hub_download
-
         try:
-            list_path = Path(hf_hub_download(HUB_REPOSITORY, CSV_NAME, repo_type="dataset"))
-        except Exception as error:
+            list_path = HubFile(HUB_REPOSITORY, CSV_NAME, "main", None, kind="dataset").download()
+        except CheckpointError as error:
             raise UserError(
                 f"cannot fetch {CSV_NAME} from the hub ({one_line(error)}); "
                 f"get it from https://huggingface.co/datasets/{HUB_REPOSITORY} and pass it with --csv"
