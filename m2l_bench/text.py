@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 
 def one_line(error: BaseException) -> str:
@@ -15,6 +16,29 @@ def first_of(items: Sequence[str], most: int = 3, separator: str = ", ") -> str:
     """Name the first few items, and say how many more there are."""
     left = len(items) - most
     return separator.join(items[:most]) + (f" and {left} more" if left > 0 else "")
+
+
+FORMULA = re.compile(r"'*[=+\-@\t\r]")
+"""Beginning of a text that a spreadsheet would compute, behind the apostrophes that `spreadsheet_text` puts there."""
+
+
+def spreadsheet_text(value: Any) -> Any:
+    """Put an apostrophe before a text that spreadsheets would take for a formula. `spreadsheet_value` undoes it.
+
+    Numbers stay as they are, also as texts.
+    """
+    if not isinstance(value, str) or not FORMULA.match(value):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return "'" + value
+    return value
+
+
+def spreadsheet_value(value: Any) -> Any:
+    """Undo `spreadsheet_text`."""
+    return value[1:] if isinstance(value, str) and value.startswith("'") and FORMULA.match(value) else value
 
 
 ESCAPED_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")

@@ -1,10 +1,12 @@
 import csv
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from support.command_line import Cli
 
-from m2l_bench.cards import SystemCard, load_cards, read_card
+from m2l_bench.cards import SystemCard, TaskCard, load_cards, read_card
+from m2l_bench.datasets.loading import load_dataset, loader_version
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED, set_metric
 from m2l_bench.metrics.classification import METRICS
@@ -12,6 +14,9 @@ from m2l_bench.shipped import shipped
 from m2l_bench.systems.loading import availability
 
 GOOD = "name: mine\ntitle: Mine\nkind: neural\nadapter: my_pkg.my_codec:MyCodec\n"
+
+BOMB = "{a: &a [x], " + ", ".join(f"{b}: &{b} [{', '.join(['*' + a] * 9)}]" for a, b in pairwise("abcdefghij")) + "}"
+"""A billion values in 500 characters."""
 
 
 def test_shipped_cards_are_valid_and_complete() -> None:
@@ -45,6 +50,19 @@ def test_shipped_cards_are_valid_and_complete() -> None:
         (GOOD.replace("title: Mine\n", ""), "key 'title' is missing"),
         (GOOD.replace("name: mine", "name: ../mine"), "key 'name'"),
         ("- a list\n", "a card is a mapping"),
+        (GOOD + "weights: {a: {url: 'file:///etc/passwd'}}\n", "that begins with https:// or http://"),
+        (GOOD + "weights: {a: {url: 'ftp://host/x'}}\n", "that begins with https:// or http://"),
+        (GOOD + "weights: {a: {url: 'https://host/..'}}\n", "that begins with https:// or http://"),
+        (GOOD + "weights: {a: {shipped: ../secret}}\n", "a relative path that does not leave its folder"),
+        (GOOD + "weights: {a: {shipped: /etc/passwd}}\n", "a relative path that does not leave its folder"),
+        (GOOD + "weights: {a: {repository: a/.., filename: b}}\n", "a relative path that does not leave its folder"),
+        (GOOD + "weights: {a: {repository: a/b, filename: c/../../d}}\n", "relative path that does not leave"),
+        (GOOD + "weights: {a: {repository: a/b, filename: c, revision: ../d}}\n", "relative path that does not leave"),
+        (GOOD + f"options: {BOMB}\n", "not readable as YAML: its aliases stand for more than 10,000 values"),
+        (GOOD + "options: &a {b: *a}\n", "not readable as YAML: its aliases stand for more than 10,000 values"),
+        (GOOD + "options: " + "[" * 20_000, "not readable as YAML"),
+        (GOOD + f"description: {'x' * 100_001}\n", "not readable as YAML: larger than 100,000 bytes"),
+        (GOOD + "options: {a: 2026-99-99}\n", "not readable as YAML"),
         ("a: [\n", "not readable as YAML"),
     ],
 )
@@ -101,3 +119,35 @@ def test_an_unknown_name_suggests_the_nearest() -> None:
         load_cards().system("opus-12")
     with pytest.raises(UserError, match="m2l-bench tasks"):
         load_cards().task("zzz")
+
+
+def test_aliases_within_reason_are_read(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(GOOD + "options: {a: &a {b: 1}, c: *a, d: {<<: *a, e: 2}}\n")
+    card = read_card(tmp_path / "mine.yaml")
+    assert isinstance(card, SystemCard)
+    assert card.options == {"a": {"b": 1}, "c": {"b": 1}, "d": {"b": 1, "e": 2}}
+
+
+@pytest.mark.parametrize("name", ["os:system", "json:loads", "m2l_bench.datasets.folder:Dataset", "os:environ"])
+def test_only_loaders_are_called(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text(f"name: t\ntitle: T\ndataset: {name}\nmetrics: [si_sdr_db]\noptions: {{command: touch ran}}\n")
+    card = read_card(path)
+    assert isinstance(card, TaskCard)
+    message = f"task.yaml: '{name}' is not a loader: expected a function with"
+    with pytest.raises(UserError, match=message):
+        load_dataset(card, tmp_path)
+    with pytest.raises(UserError, match=message):
+        loader_version(card)
+
+
+def test_a_loader_of_another_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = "from m2l_bench.datasets.base import Dataset, loader\n"
+    source += "@loader(version='7')\ndef load(data, label):\n    return Dataset((), label)\n"
+    (tmp_path / "their_data.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    text = "name: t\ntitle: T\ndataset: their_data:load\nmetrics: []\noptions: {label: theirs}\n"
+    (tmp_path / "task.yaml").write_text(text)
+    card = read_card(tmp_path / "task.yaml")
+    assert isinstance(card, TaskCard)
+    assert load_dataset(card, None).label == "theirs" and loader_version(card) == "7"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -102,16 +103,34 @@ class Latents(BaseModel):
         return self.channels * self.samples / self.width
 
 
+def _relative_path(path: str) -> str:
+    """Check that a path stays below the folder that it is joined to."""
+    if PurePosixPath(path).is_absolute() or ".." in path.split("/") or "\\" in path or ":" in path:
+        raise ValueError("expected a relative path that does not leave its folder")
+    return path
+
+
+def _web_address(url: str) -> str:
+    """Check that an address is one of the web, and ends in the name of a file."""
+    if url and (urlsplit(url).scheme not in ("http", "https") or url.rpartition("/")[2] in ("", ".", "..")):
+        raise ValueError("expected an address of a file that begins with https:// or http://")
+    return url
+
+
+RelativePath = Annotated[str, AfterValidator(_relative_path)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+
 class WeightFile(BaseModel):
     """A weight file and where it comes from: the hub, a web address, or this package itself."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    repository: str = Field(default="", description="repository on the Hugging Face hub; needs `filename`")
-    filename: str = ""
-    revision: str = "main"
-    url: str = ""
-    shipped: str = Field(default="", description="path inside this package")
+    repository: RelativePath = Field(default="", description="repository on the Hugging Face hub; needs `filename`")
+    filename: RelativePath = ""
+    revision: RelativePath = "main"
+    url: WebAddress = ""
+    shipped: RelativePath = Field(default="", description="path inside this package")
     sha256: str = Field(
         default="", pattern="^([0-9a-f]{8,64})?$", description="the whole SHA-256 or its first digits; empty: not known"
     )

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from importlib.resources import files
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -18,6 +19,9 @@ from m2l_bench.cards.models import Card, EmbeddingCard, ProbeTaskCard, SystemCar
 from m2l_bench.errors import UserError
 from m2l_bench.shipped import shipped
 
+LARGEST_CARD = 100_000
+"""Bytes."""
+MOST_VALUES = 10_000
 CardType = TypeVar("CardType", bound=Card)
 
 
@@ -112,8 +116,8 @@ def read_card(path: Path) -> SystemCard | EmbeddingCard | TaskCard | ProbeTaskCa
             misspelt key, the nearest correct one.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = _read_yaml(path)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: a card is a mapping of keys to values")
@@ -126,6 +130,33 @@ def read_card(path: Path) -> SystemCard | EmbeddingCard | TaskCard | ProbeTaskCa
         return model.model_validate({**content, "path": path})
     except ValidationError as error:
         raise UserError(f"{path}: " + "; ".join(_explain(model, e) for e in error.errors())) from error
+
+
+def _read_yaml(path: Path) -> Any:
+    """Read a YAML file of limited size; aliases count as often as they are used.
+
+    Raises:
+        ValueError: it is too large.
+    """
+    with path.open("rb") as file:
+        text = file.read(LARGEST_CARD + 1)
+    if len(text) > LARGEST_CARD:
+        raise ValueError(f"larger than {LARGEST_CARD:,} bytes, which no card is")
+    root = yaml.compose(text.decode(), Loader=yaml.SafeLoader)
+    if root is not None and _count_values(root, {}) > MOST_VALUES:
+        raise ValueError(f"its aliases stand for more than {MOST_VALUES:,} values, which no card has")
+    return yaml.safe_load(text.decode())
+
+
+def _count_values(node: yaml.Node, counts: dict[int, float]) -> float:
+    """Count the values below a node with every alias written out; infinite where an alias contains itself."""
+    if id(node) not in counts:
+        counts[id(node)] = inf
+        children = node.value if isinstance(node, yaml.CollectionNode) else []
+        if isinstance(node, yaml.MappingNode):
+            children = [child for pair in children for child in pair]
+        counts[id(node)] = 1 + sum(_count_values(child, counts) for child in children)
+    return counts[id(node)]
 
 
 def _explain(model: type[BaseModel], error: Any) -> str:

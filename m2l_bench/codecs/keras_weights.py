@@ -15,6 +15,9 @@ from m2l_bench.errors import UserError
 from m2l_bench.text import one_line
 from m2l_bench.weights.read import fill, must_exist
 
+MOST_UNPACKED = 100
+"""How many times the size of its file an array may have."""
+
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
@@ -57,15 +60,31 @@ def read_keras(path: Path, expected: str) -> dict[str, Tensor]:
     must_exist(path, expected)
     try:
         with h5py.File(path) as file:
-            content = file.get("model_weights", file)  # where `Model.save` puts them
+            content = _item(file, "model_weights") if "model_weights" in file else file  # where `Model.save` puts them
+            layers = {name: _item(content, name) for name in _names(content, "layer_names")}
             return {
-                f"{layer}/{name}": _tensor(content[layer][name])
-                for layer in _names(content, "layer_names")
-                for name in _names(content[layer], "weight_names")
+                f"{layer}/{name}": _tensor(_item(group, name), path.stat().st_size)
+                for layer, group in layers.items()
+                for name in _names(group, "weight_names")
             }
     except (OSError, KeyError, AttributeError, TypeError, ValueError) as error:  # h5py raises these on missing parts
         what = f"not a whole file of Keras weights ({one_line(error)})"
         raise UserError(f"{path}: {what}; expected {expected}") from error
+
+
+def _item(group: Any, name: str) -> Any:
+    """Follow a path in the file itself: links could lead to any other file.
+
+    Raises:
+        ValueError: a part of it is a link.
+    """
+    import h5py
+
+    for part in name.split("/"):
+        if not isinstance(group.get(part, getlink=True), h5py.HardLink):
+            raise ValueError(f"{part} is a link or missing")
+        group = group[part]
+    return group
 
 
 def _names(group: Any, attribute: str) -> list[str]:
@@ -77,8 +96,12 @@ def _kind(name: str) -> str:
     return name.rpartition("/")[2].partition(":")[0]
 
 
-def _tensor(dataset: Any) -> Tensor:
+def _tensor(dataset: Any, file_bytes: int) -> Tensor:
     import torch
 
+    if dataset.external or dataset.is_virtual:
+        raise ValueError(f"{dataset.name} lies in other files")
+    if dataset.nbytes > MOST_UNPACKED * file_bytes:
+        raise ValueError(f"{dataset.name} unpacks to {dataset.nbytes / 1e6:,.0f} MB")
     tensor = torch.from_numpy(dataset[()])
     return tensor[0].permute(2, 1, 0).contiguous() if tensor.ndim == 4 and len(tensor) == 1 else tensor

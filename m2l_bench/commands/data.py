@@ -28,11 +28,20 @@ def musiccaps(
     retry_gone: Annotated[
         bool, typer.Option("--retry-gone", help="Try again clips that are recorded as gone.")
     ] = False,
+    cookies: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="File of cookies of a YouTube account, as yt-dlp reads it: for videos that need an account, and where "
+            "YouTube takes this machine for a bot.",
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Download MusicCaps' ten-second clips from YouTube with yt-dlp. Run it again to resume.
 
-    Videos that are gone are recorded in `gone.csv` with the reason.
+    Videos that cannot be had (removed, private, blocked in this country, for members only ...) are recorded in
+    `gone.csv` with the reason, and not asked for again without --retry-gone.
 
     Examples:
 
@@ -42,7 +51,7 @@ def musiccaps(
     from m2l_bench.datasets import musiccaps_download
 
     stdout, stderr = consoles()
-    summary = musiccaps_download.download(folder, csv, limit, retry_gone, ProgressBars(stderr))
+    summary = musiccaps_download.download(folder, csv, limit, retry_gone, ProgressBars(stderr), cookies)
     if json:
         print_json(summary)
         return
@@ -52,6 +61,15 @@ def musiccaps(
         markup=False,
         soft_wrap=True,
     )
+    if summary["gone"]:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in summary["gone_because"].items())
+        stdout.print(f"{summary['gone']:,} of {summary['listed']:,} are gone: {reasons}", markup=False, soft_wrap=True)
+    if summary["failed"]:
+        stdout.print(
+            f"{summary['failed']:,} of {summary['listed']:,} failed ({summary['last_failure']}): run the command again",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def get(name: NameArgument, folder: FolderArgument = None, json: JsonOption = False) -> None:

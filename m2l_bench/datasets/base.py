@@ -1,4 +1,4 @@
-"""What a dataset loader returns."""
+"""What a dataset loader returns, and how a function is marked as one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Dataset:
 
 
 def loader(version: str) -> Callable[[Loader], Loader]:
-    """Mark a function that maps (data, **options) to the dataset of a task as a loader.
+    """Mark a function that maps (data, **options) to the dataset of a task as a loader, which cards may name.
 
     Args:
         version: raise it when the same data and options begin to give other clips: runs of another version are not
@@ -51,6 +51,7 @@ def loader(version: str) -> Callable[[Loader], Loader]:
 
     def mark(function: Loader) -> Loader:
         function.version = version  # type: ignore[attr-defined]
+        function.is_loader = True  # type: ignore[attr-defined]
         return function
 
     return mark

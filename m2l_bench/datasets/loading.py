@@ -7,6 +7,7 @@ from typing import Any
 
 from m2l_bench.cards import ProbeTaskCard, TaskCard, import_named
 from m2l_bench.datasets import LOADERS
+from m2l_bench.errors import UserError
 
 
 def load_dataset(card: TaskCard | ProbeTaskCard, data: Path | None) -> Any:
@@ -18,7 +19,7 @@ def load_dataset(card: TaskCard | ProbeTaskCard, data: Path | None) -> Any:
     Raises:
         UserError: the loader cannot be imported, or the data is not there or not in the expected layout.
     """
-    return import_named(card.dataset, LOADERS, card.path)(data, **card.options)
+    return _loader(card)(data, **card.options)
 
 
 def loader_version(card: TaskCard | ProbeTaskCard) -> str:
@@ -27,4 +28,19 @@ def loader_version(card: TaskCard | ProbeTaskCard) -> str:
     Raises:
         UserError: the loader cannot be imported.
     """
-    return str(getattr(import_named(card.dataset, LOADERS, card.path), "version", "1"))
+    return str(getattr(_loader(card), "version", "1"))
+
+
+def _loader(card: TaskCard | ProbeTaskCard) -> Any:
+    """Import the function that a card names.
+
+    Raises:
+        UserError: it cannot be imported, or is not marked as a loader. The message names the card.
+    """
+    function = import_named(card.dataset, LOADERS, card.path)
+    if card.dataset not in LOADERS and getattr(function, "is_loader", None) is not True:
+        raise UserError(
+            f"{card.path}: '{card.dataset}' is not a loader: expected a function with the decorator "
+            "m2l_bench.datasets.base.loader"
+        )
+    return function

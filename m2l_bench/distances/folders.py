@@ -17,7 +17,7 @@ from m2l_bench.progress import Progress
 from m2l_bench.runs.vectors import StoredClips
 from m2l_bench.systems.adapters import adapter_availability
 from m2l_bench.systems.embedding_runner import EmbeddingRunner, load_embedding
-from m2l_bench.text import first_of
+from m2l_bench.text import first_of, spreadsheet_text
 
 
 @dataclass
@@ -124,6 +124,6 @@ def write_clip_distances(path: Path, comparisons: Sequence[Comparison]) -> None:
             writer.writerow(["embedding", "id", "distance"])
             for comparison in comparisons:
                 for id, distance in sorted(comparison.by_clip.items(), key=lambda item: -item[1]):
-                    writer.writerow([comparison.embedding, id, f"{distance:.6g}"])
+                    writer.writerow([comparison.embedding, spreadsheet_text(id), f"{distance:.6g}"])
     except OSError as error:
         raise UserError(f"{path}: cannot write there ({error.strerror})") from error

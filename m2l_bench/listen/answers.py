@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from m2l_bench.errors import UserError
+from m2l_bench.text import spreadsheet_value
 
 SESSION = ("test", "page", "listener", "seed", "started")
 """Columns that both tests have and that together identify a session."""
@@ -101,7 +102,8 @@ def _read(path: Path) -> tuple[dict[tuple[str, ...], list[AbxTrial]], dict[tuple
             columns = set(reader.fieldnames or ())
             if not (columns >= set(ABX) or columns >= set(MUSHRA)):
                 raise UserError(f"{path}: not answers of a listening page: its first line names other columns")
-            for row in reader:
+            for line in reader:
+                row = {name: spreadsheet_value(value) for name, value in line.items()}
                 session = tuple(row[name] for name in SESSION)
                 try:
                     if row["test"] == "abx":

@@ -7,9 +7,26 @@ paper does not say it and the value is that of the authors' published package. T
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
+MOST_LEVELS = 16
+LIMITS = {
+    "sample_rate": (1, 1_000_000),
+    "hop": (1, 65_536),
+    "latent_channels": (1, 65_536),
+    "base_channels": (1, 65_536),
+    "channel_multipliers": (1, 1_024),
+    "unet_blocks": (0, 256),
+    "autoencoder_blocks": (0, 256),
+    "attention_levels": (0, MOST_LEVELS),
+    "attention_heads": (1, 1_024),
+    "bottleneck_channels": (1, 65_536),
+    "bottleneck_blocks": (0, 256),
+    "noise_channels": (1, 65_536),
+}
+"""The least and the most of each number. Whether a file of weights is that large is checked without taking memory."""
 Downsampling = Literal["frequency", "both"]
 
 
@@ -63,6 +80,7 @@ class Config:
     """Curvature of the noise levels (Eq. 14)."""
 
     def __post_init__(self) -> None:
+        self._check_limits()
         levels = len(self.channel_multipliers)
         if len(self.downsampling) != levels - 1:
             raise ValueError(f"{levels} levels need {levels - 1} entries in downsampling, got {len(self.downsampling)}")
@@ -78,6 +96,19 @@ class Config:
             raise ValueError(f"alpha {self.alpha} must be in (0, 1] and beta {self.beta} above 0")
         if not 0 < self.sigma_min < self.sigma_max:
             raise ValueError(f"sigma_min {self.sigma_min} must be between 0 and sigma_max {self.sigma_max}")
+
+    def _check_limits(self) -> None:
+        """Refuse numbers that no network has, before anything of that size is built."""
+        for name, (least, most) in LIMITS.items():
+            value = getattr(self, name)
+            for number in value if isinstance(value, tuple) else (value,):
+                if type(number) is not int or not least <= number <= most:
+                    raise ValueError(f"{name} holds {number!r}: expected a whole number from {least:,} to {most:,}")
+        if not 1 <= len(self.channel_multipliers) <= MOST_LEVELS:
+            raise ValueError(f"{len(self.channel_multipliers)} levels: expected 1 to {MOST_LEVELS}")
+        for name in ("alpha", "beta", "sigma_min", "sigma_max", "sigma_data", "rho"):
+            if not math.isfinite(getattr(self, name)):
+                raise ValueError(f"{name} is {getattr(self, name)}: expected a finite number")
 
     @property
     def levels(self) -> int:
@@ -137,7 +168,10 @@ class Config:
         Raises:
             ValueError: not JSON, unknown or wrongly typed fields.
         """
-        content = json.loads(text)
+        try:
+            content = json.loads(text)
+        except RecursionError as error:
+            raise ValueError("too deeply nested") from error
         if not isinstance(content, dict):
             raise ValueError("expected a JSON object")
         known = {field.name: getattr(Config, field.name) for field in fields(cls)}

@@ -6,10 +6,12 @@ is missing. Tried with PyTorch 2.13 and Lightning Fabric 2.6, with no lower vers
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch._weights_only_unpickler
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
@@ -44,3 +46,20 @@ def total_norm(tensors: Sequence[Tensor]) -> Tensor:
 def gradient_scaler(fabric: Fabric) -> Any:
     """The scaler of float16's gradients; None for other types of number."""
     return getattr(fabric._precision, "scaler", None)
+
+
+@contextmanager
+def allowed_globals(select: Callable[[dict[str, Any]], dict[str, Any]]) -> Iterator[None]:
+    """Replace what PyTorch's reader of pickles may call, as long as the block runs.
+
+    Args:
+        select: makes the new names and objects from those that it may call by default.
+    """
+    reader: Any = torch._weights_only_unpickler
+    by_default = reader._get_allowed_globals
+    selected = select(by_default())
+    reader._get_allowed_globals = lambda: selected
+    try:
+        yield
+    finally:
+        reader._get_allowed_globals = by_default

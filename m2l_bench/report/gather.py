@@ -20,7 +20,7 @@ from m2l_bench.runs.measured import MeasuredRun, measured_runs
 from m2l_bench.runs.probe import ProbeRun, find_probes
 from m2l_bench.runs.reconstruction import find_runs
 from m2l_bench.tables import ablation, probes, significance
-from m2l_bench.tables.formats import Column
+from m2l_bench.tables.formats import Column, frame_to_csv
 from m2l_bench.tables.reconstruction import in_table_order, table_of
 from m2l_bench.tables.steps import steps_table
 
@@ -102,7 +102,7 @@ def _reconstruction_section(out: Path, dataset: str, reference: str, progress: P
         not_compared = [table.titles[name] for name in systems if name not in compared]
         if not_compared and len(systems) > 1:
             section.not_compared.append(f"{column.header}, {', '.join(not_compared)}: {NOT_COMPARED}")
-    section.differences_csv = differences.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    section.differences_csv = frame_to_csv(differences, "%.6g")
     section.figures = figures.reconstruction_figures([run for run in runs if run.measured], bool(swept))
     section.provenance = [provenance.reconstruction_provenance(dataset, runs)]
     return section
@@ -136,7 +136,7 @@ def _probe_section(out: Path, run_folders: set[Path], title: str, name: str) -> 
         section.matrices.append(matrices.matrix(decided, renamed, table.titles, list(table.data["system"])))
         frames.append(decided)
     if frames:
-        section.differences_csv = pd.concat(frames).to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        section.differences_csv = frame_to_csv(pd.concat(frames), "%.6g")
     for task, card in whole_runs.tasks.items():
         runs = list(whole_runs.runs_on(task).values())
         with_confusion = [run for run in runs if run.results.confusion]  # tasks with several tags per clip have none

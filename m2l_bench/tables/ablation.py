@@ -14,6 +14,7 @@ from m2l_bench.metrics.bootstrap import bootstrap_interval
 from m2l_bench.shipped import shipped
 from m2l_bench.tables import formats
 from m2l_bench.tables.formats import Column, Table
+from m2l_bench.text import spreadsheet_value
 
 METRICS = {"log_spectral_distance_db": "Log-spectral distance (dB) ↓", "si_sdr_db": "SI-SDR (dB) ↑"}
 KINDS = {"": "", "_from_base": ", from the base model", "_between_seeds": ", between seeds"}
@@ -97,7 +98,7 @@ def write_ablation(table: Table, clips: pd.DataFrame, folder: Path) -> list[Path
     paths = formats.write(table, folder, "table3")
     rows = folder / ROWS
     try:
-        clips.to_csv(rows, index=False, lineterminator="\n")
+        rows.write_text(formats.frame_to_csv(clips), encoding="utf-8")
     except OSError as error:
         raise UserError(f"{rows}: cannot be written ({error.strerror})") from error
     return [*paths, rows]
@@ -110,6 +111,6 @@ def read_ablation(path: Path) -> Table:
         UserError: the file is unreadable, or does not hold such rows.
     """
     try:
-        return ablation_table(pd.read_csv(path))
+        return ablation_table(pd.read_csv(path, converters={"clip": spreadsheet_value}))
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{path}: not the rows of a Table 3 ({error}); `m2l-bench ablate` writes it again") from error

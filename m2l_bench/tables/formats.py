@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from m2l_bench.errors import UserError
+from m2l_bench.text import spreadsheet_text
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,17 @@ def write(table: Table, folder: Path, name: str) -> list[Path]:
 
 def to_csv(table: Table) -> str:
     """Write the whole table as CSV: metric, metric_low, metric_high, metric_paper, with four decimals."""
-    buffer = io.StringIO()
-    table.data.to_csv(buffer, index=False, float_format="%.4f", lineterminator="\n")
-    return buffer.getvalue()
+    return frame_to_csv(table.data, "%.4f")
+
+
+def frame_to_csv(data: pd.DataFrame, float_format: str | None = None) -> str:
+    """Write a frame as CSV, with names that no spreadsheet takes for formulas."""
+    texts = {
+        str(name): column.map(spreadsheet_text)
+        for name, column in data.items()
+        if not is_numeric_dtype(column) and any(spreadsheet_text(value) is not value for value in column)
+    }
+    return data.assign(**texts).to_csv(index=False, float_format=float_format, lineterminator="\n")
 
 
 def cell(record: Any, column: Column) -> str:
@@ -104,9 +114,14 @@ def text_rows(table: Table) -> tuple[list[str], list[list[str]]]:
 def to_markdown(table: Table) -> str:
     """Write a GitHub table with caption and notes."""
     head, rows = text_rows(table)
-    lines = [table.caption, "", _markdown_row(head), _markdown_row(["---", *["---:"] * (len(head) - 1)])]
+    lines = [
+        _escape_markdown(table.caption),
+        "",
+        _markdown_row(head),
+        _markdown_row(["---", *["---:"] * (len(head) - 1)]),
+    ]
     lines += [_markdown_row(row) for row in rows]
-    lines += ["", *[f"- {_escape_markdown(note)}" for note in table.notes]]
+    lines += ["", *[f"- {_escape_markdown(note, keep_code=True)}" for note in table.notes]]
     return "\n".join(lines) + "\n"
 
 
@@ -116,7 +131,7 @@ def to_latex(table: Table) -> str:
     lines = [f"% {_on_one_line(table.caption)}", *[f"% {_on_one_line(note)}" for note in table.notes]]
     lines += [rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\toprule"]
     lines += [" & ".join(map(_escape_latex, head)) + r" \\", r"\midrule"]
-    lines += [" & ".join(map(_escape_latex, row)) + r" \\" for row in rows]
+    lines += [_latex_row(row) for row in rows]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
@@ -143,8 +158,16 @@ def _markdown_row(cells: list[str]) -> str:
     return "| " + " | ".join(map(_escape_markdown, cells)) + " |"
 
 
-def _escape_markdown(text: str) -> str:
-    return _on_one_line(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+def _escape_markdown(text: str, keep_code: bool = False) -> str:
+    """Make a text show as it is, without tags, emphasis and links; with `keep_code`, backticks still mark code."""
+    escaped = re.sub(r"[\\|*]|(?<=\])\(" if keep_code else r"[\\|*`]|(?<=\])\(", r"\\\g<0>", _on_one_line(text))
+    return escaped.replace("<", "&lt;")
+
+
+def _latex_row(cells: list[str]) -> str:
+    """Make a row of a tabular; after the line break of the row before, LaTeX would read `[` and `*` as parts of it."""
+    row = " & ".join(map(_escape_latex, cells)) + r" \\"
+    return "{}" + row if row.startswith(("[", "*")) else row
 
 
 def _escape_latex(text: str) -> str:
@@ -155,5 +178,6 @@ def _escape_latex(text: str) -> str:
         "↓": r"$\downarrow$",
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
+        "`": r"\textasciigrave{}",
     }
     return "".join(replacements.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in _on_one_line(text))

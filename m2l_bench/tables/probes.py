@@ -17,7 +17,7 @@ from m2l_bench.metrics.probe_scores import RESAMPLES
 from m2l_bench.runs.probe import ProbeRun, find_probes, newest_probes
 from m2l_bench.runs.schema import MetricResult, StoredTaskCard
 from m2l_bench.shipped import shipped
-from m2l_bench.tables.formats import Column, Table
+from m2l_bench.tables.formats import Column, Table, frame_to_csv
 from m2l_bench.tables.probe_differences import paired_difference
 from m2l_bench.text import first_of
 
@@ -166,7 +166,7 @@ def write_csv(data: pd.DataFrame, path: Path, float_format: str = "%.4f") -> lis
         return []
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        data.to_csv(path, index=False, float_format=float_format, lineterminator="\n")
+        path.write_text(frame_to_csv(data, float_format), encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path.parent}: cannot write there ({error.strerror})") from error
     return [path]

@@ -22,6 +22,9 @@ from m2l_bench.music2latent.hub import HubFile
 from m2l_bench.shipped import PACKAGE
 from m2l_bench.weights.download import download
 
+LIMIT_MEGABYTES = 10_000
+"""Size that a weight file may have whose card states none."""
+
 
 def cache_folder() -> Path:
     """Find the cache: `M2L_BENCH_CACHE`, otherwise the folder `m2l-bench` in the user's folder for caches."""
@@ -69,7 +72,7 @@ def fetch(
     path = find(file, weights_dir)
     if path is None and file.url:
         folder = weights_dir or cache_folder() / "weights"
-        path = download(file.url, folder / file.name, file.sha256, on_bytes=on_bytes)
+        path = download(file.url, folder / file.name, file.sha256, on_bytes=on_bytes, limit_bytes=_limit_bytes(file))
     elif path is None:
         try:
             path = _hub_file(file).download(weights_dir / _repository_folder(file) if weights_dir else None)
@@ -109,4 +112,9 @@ def _repository_folder(file: WeightFile) -> str:
 
 
 def _hub_file(file: WeightFile) -> HubFile:
-    return HubFile(file.repository, file.filename, file.revision, None)
+    return HubFile(file.repository, file.filename, file.revision, None, limit_bytes=_limit_bytes(file))
+
+
+def _limit_bytes(file: WeightFile) -> int:
+    """Compute the largest size that is accepted: half as much again as on the card, which rounds, and 10 MB."""
+    return int(1e6 * (file.megabytes * 1.5 + 10 if file.megabytes else LIMIT_MEGABYTES))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -17,6 +18,14 @@ from typing import IO, TYPE_CHECKING, Any
 from m2l_bench.adapter import Availability
 from m2l_bench.errors import UserError
 from m2l_bench.text import one_line
+
+LARGEST_CONFIG = 10_000_000
+LARGEST_NUMBER = 1_000_000
+MOST_LAYERS = 1_000
+LAYER_KEYS = re.compile("layers|blocks|depth|repeats|quantizers|codebooks")
+"""Names of numbers that say how many parts a network has."""
+LARGEST_MEMBER = 4 * 10**9
+"""Bytes of a checkpoint in an archive."""
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -90,16 +99,42 @@ def read_config(path: Path, expected: str) -> dict[str, Any]:
         expected: what the file should be, for the message when it is not.
 
     Raises:
-        UserError: the file is missing, or does not hold a mapping.
+        UserError: the file is missing, does not hold a mapping, or holds numbers that no network has.
     """
     must_exist(path, expected)
     try:
+        if path.stat().st_size > LARGEST_CONFIG:
+            raise ValueError(f"larger than {LARGEST_CONFIG:,} bytes")
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: not readable as JSON ({one_line(error)}); expected {expected}") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: not a mapping; expected {expected}")
+    try:
+        _check_numbers(content)
+    except ValueError as error:
+        raise UserError(f"{path}: cannot be used ({error}); expected {expected}") from error
     return content
+
+
+def _check_numbers(content: Any, key: str = "") -> None:
+    """Refuse numbers and lists that no network has, before anything of that size is built.
+
+    Raises:
+        ValueError: there is one; the message names its key.
+    """
+    if isinstance(content, dict):
+        for name, value in content.items():
+            _check_numbers(value, name)
+    elif isinstance(content, list):
+        if len(content) > MOST_LAYERS:
+            raise ValueError(f"{key} lists {len(content):,} values, more than {MOST_LAYERS:,}")
+        for value in content:
+            _check_numbers(value, key)
+    elif isinstance(content, int):
+        most = MOST_LAYERS if LAYER_KEYS.search(key) else LARGEST_NUMBER
+        if abs(content) > most:
+            raise ValueError(f"{key} is {content:,}, more than {most:,}")
 
 
 def fill(module: Module, tensors: Mapping[str, Tensor], path: Path, expected: str) -> None:
@@ -150,6 +185,8 @@ def _member(path: Path, name: str, expected: str) -> IO[bytes] | None:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
                 if PurePosixPath(member.filename).name == name:
+                    if member.file_size > LARGEST_MEMBER:
+                        raise UserError(f"{path}: its {name} would be {member.file_size / 1e9:,.0f} GB; not unpacked")
                     return io.BytesIO(archive.read(member))
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
         raise UserError(f"{path}: not a whole zip archive ({one_line(error)}); expected {expected}") from error

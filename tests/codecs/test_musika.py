@@ -181,6 +181,34 @@ def test_bad_files(files: list[Path], tmp_path: Path) -> None:
         Musika(*files)
 
 
+def test_nothing_outside_the_file_is_read(files: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "secret.bin").write_bytes(bytes(4 * 32))
+    with h5py.File(files[0]) as file:
+        layer = next(name for name in file.attrs["layer_names"] if "conv2d" in name)
+        variable = file[layer].attrs["weight_names"][1]
+    for what in ("external link", "soft link", "external data", "virtual data", "huge data"):
+        other = tmp_path / f"{what}.h5"
+        other.write_bytes(files[0].read_bytes())
+        with h5py.File(other, "r+") as file:
+            group = file[layer]
+            del group[variable]
+            if what == "external link":
+                group[variable] = h5py.ExternalLink(files[0].name, f"{layer}/{variable}")
+            elif what == "soft link":
+                group[variable] = h5py.SoftLink("/elsewhere")
+            elif what == "external data":
+                group.create_dataset(variable, (32,), "f4", external=[(str(tmp_path / "secret.bin"), 0, 128)])
+            elif what == "virtual data":
+                layout = h5py.VirtualLayout((32,), "f4")
+                layout[:] = h5py.VirtualSource(str(files[0]), "x", (32,))
+                group.create_virtual_dataset(variable, layout)
+            else:
+                group.create_dataset(variable, (10**11,), "f4", chunks=(1000,))
+        message = {"external link": "is a link or missing", "soft link": "is a link or missing"}.get(what, "")
+        message = message or ("unpacks to 400,000 MB" if what == "huge data" else "lies in other files")
+        refused([other, *files[1:]], "not a whole file of Keras weights", message)
+
+
 def test_weights_inside_a_saved_model(codec: Musika, files: list[Path], tmp_path: Path) -> None:
     other = tmp_path / "other.h5"
     with h5py.File(files[2]) as file, h5py.File(other, "w") as target:

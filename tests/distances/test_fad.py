@@ -5,13 +5,17 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from support.audio import music, write
 from support.command_line import Cli
 from support.toy_embedding import CARD
+
+from m2l_bench.distances.folders import Comparison, write_clip_distances
+from m2l_bench.distances.measure import Distance
+from m2l_bench.metrics.frechet import GaussianStatistics
 
 Fad = Callable[..., Any]
 
@@ -158,3 +162,10 @@ def test_an_embedding_without_weights_is_said_beside_the_others(fad: Fad, folder
     assert alone.returncode == 1 and "m2l-bench weights get vggish" in alone.stderr
     unknown = fad(*folders, "--embedding", "vgish")
     assert unknown.returncode == 1 and "did you mean 'vggish'?" in unknown.stderr
+
+
+def test_ids_in_the_file_of_clips_are_no_formulas(tmp_path: Path) -> None:
+    distance, reference = cast(Distance, None), cast(GaussianStatistics, None)
+    comparison = Comparison("toy", distance, reference, {"=1+1": 2.5, "-aaa": -0.5}, {}, [])
+    write_clip_distances(tmp_path / "clips.csv", [comparison])
+    assert (tmp_path / "clips.csv").read_text() == "embedding,id,distance\ntoy,'=1+1,2.5\ntoy,'-aaa,-0.5\n"

@@ -87,6 +87,10 @@ def test_bad_weights(files: tuple[Path, Path], tmp_path: Path) -> None:
         ("{", "not readable as JSON"),
         ("[]", "not a mapping"),
         ('{"num_filters": "many"}', "cannot be used"),
+        ('{"num_filters": 1000000000}', "cannot be used (num_filters is 1,000,000,000, more than 1,000,000)"),
+        ('{"num_lstm_layers": 100000}', "cannot be used (num_lstm_layers is 100,000, more than 1,000)"),
+        ('{"upsampling_ratios": [%s1]}' % ("1," * 5000), "cannot be used (upsampling_ratios lists 5,001 values"),
+        ("[" * 100_000, "not readable as JSON"),
         ('{"sampling_rate": 48000, "audio_channels": 2}', "(48000, 2, 320, 'weight_norm', True)"),
     ],
 )

@@ -105,3 +105,8 @@ def test_foreign_files_are_refused_in_one_line(tmp_path: Path, text: str, messag
     with pytest.raises(UserError, match=message) as error:
         read_answers([tmp_path / "answers.csv"])
     assert "answers.csv" in str(error.value)
+
+
+def test_names_that_look_like_formulas_come_back(tmp_path: Path) -> None:
+    (trial, *_) = read_answers([abx(tmp_path / "a.csv", "'=Anna", "rr")]).abx
+    assert trial.listener == "=Anna"

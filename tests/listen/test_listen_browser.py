@@ -509,3 +509,9 @@ def contrast(one: str, other: str) -> float:
 
     high, low = sorted((luminance(one), luminance(other)), reverse=True)
     return (high + 0.05) / (low + 0.05)
+
+
+def test_answers_hold_no_formulas(page: Page) -> None:
+    rows = [{"listener": '=HYPERLINK("x")', "clip": "-aaa", "score": -1.5, "text": "-1.5", "note": "'@x"}]
+    text = page.evaluate("rows => csvText(rows)", rows)
+    assert text.splitlines()[1] == '"\'=HYPERLINK(""x"")",\'-aaa,-1.5,-1.5,\'\'@x'

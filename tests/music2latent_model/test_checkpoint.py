@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
+import resource
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from m2l_bench.music2latent import PRESETS, CheckpointError, Config, Music2Laten
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.official import to_official
+from m2l_bench.music2latent.pickles import read_pickle
 
 
 def same(first: Networks, second: Networks) -> bool:
@@ -140,12 +144,68 @@ def test_foreign_pt(tmp_path: Path, content: object, message: str) -> None:
     refused(tmp_path / "a.pt", message)
 
 
+GROWTH = {
+    "an array of bytes": b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R.",
+    "a tensor": b"\x80\x02ctorch\nFloatTensor\nJ\xff\xff\xff\x7f\x85R.",
+    "a storage": b"\x80\x02ctorch.storage\nUntypedStorage\nJ\xff\xff\xff\x7f\x85R.",
+    "a text in hexadecimal": b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00aX\x0e\x00\x00\x00unicode_escape\x86R.",
+}
+
+
+@pytest.mark.parametrize("name", GROWTH)
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_a_number_in_a_pickle_takes_no_memory(tmp_path: Path, name: str, is_zip: bool) -> None:
+    path = tmp_path / "a.pt"
+    if is_zip:
+        torch.save({}, path)
+        with zipfile.ZipFile(path) as archive:
+            members = {member.filename: archive.read(member) for member in archive.infolist()}
+        with zipfile.ZipFile(path, "w") as archive:
+            for member, content in members.items():
+                archive.writestr(member, GROWTH[name] if member.endswith("data.pkl") else content)
+    else:
+        magic, protocol = pickle.dumps(0x1950A86A20F9469CFC6C, 2), pickle.dumps(1001, 2)
+        path.write_bytes(magic + protocol + pickle.dumps({"little_endian": True}, 2) + GROWTH[name])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    refused(path, "without running code")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 100_000
+
+
+def test_a_checkpoint_that_unpacks_to_far_more_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    torch.save({"gen_state_dict": {"a": torch.zeros(10_000_000)}}, path)
+    with zipfile.ZipFile(path) as archive:
+        members = {member.filename: archive.read(member) for member in archive.infolist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    refused(path, "it unpacks to 40 MB from 0 MB")
+
+
+def test_bytes_and_numpy_numbers_are_read(tmp_path: Path) -> None:
+    content = {"a": np.float32(2), "b": b"\x00\xff", "c": np.int64(-1)}
+    torch.save(content, tmp_path / "a.pt")
+    assert read_pickle(tmp_path / "a.pt") == content
+
+
 def test_foreign_safetensors(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors")
     refused(tmp_path / "a.safetensors", "not written by m2l-bench for Music2Latent")
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"hop": 256}', '{"hop": "a"}'])
+ABSURD = (
+    '{"unet_blocks": 1000000000}',
+    '{"base_channels": 1000000000}',
+    '{"hop": 0}',
+    '{"bottleneck_blocks": -1}',
+    '{"channel_multipliers": ["a", 2, 4, 4, 4]}',
+    json.dumps({"channel_multipliers": [1] * 99, "downsampling": ["both"] * 98}),
+    '{"beta": NaN}',
+    "[" * 100_000,
+)
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"hop": 256}', '{"hop": "a"}', *ABSURD])
 def test_safetensors_with_another_configuration(networks: Networks, tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.safetensors"
     save_file(networks.state_dict(), path, metadata={checkpoint.FORMAT: text})

@@ -78,15 +78,64 @@ def test_offline_and_not_there(hub: Hub, tmp_path: Path) -> None:
 
 
 def test_no_connection(tmp_path: Path) -> None:
-    """Tried several times; the seconds between them are left out here."""
-    at_once = "import time\ntime.sleep = lambda seconds: None\n"
-    message = python(at_once + ERROR, {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)})
+    message = python(ERROR, {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)})
     assert "cannot be fetched ([Errno 111] Connection refused)" in message
 
 
 def test_file_missing_from_the_repository(tmp_path: Path) -> None:
     with serve("SonyCSLParis/music2latent", {}) as empty:
         assert "cannot be fetched" in python(ERROR, empty.environment(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("method", "reason"), [("HEAD", "no answer within 0.5 s"), ("GET", "127.0.0.1 broke off or sent nothing for 0.5 s")]
+)
+def test_a_stalled_hub_is_asked_once(tmp_path: Path, method: str, reason: str) -> None:
+    (tmp_path / "served.pt").write_bytes(CONTENT)
+    files = {"music2latent.pt": tmp_path / "served.pt"}
+    with serve("SonyCSLParis/music2latent", files, stalls=method) as stalled:
+        message = python("hub.TIMEOUT_SECONDS = 0.5\n" + ERROR, stalled.environment(tmp_path / "home"))
+        assert [request for request, path in stalled.requests if "resolve" in path].count(method) == 1
+    assert f"cannot be fetched ({reason})" in message
+
+
+@pytest.mark.parametrize("status", [403, 429, 500, 503])
+def test_a_hub_that_refuses_is_asked_once(tmp_path: Path, status: int) -> None:
+    (tmp_path / "served.pt").write_bytes(CONTENT)
+    files = {"music2latent.pt": tmp_path / "served.pt"}
+    with serve("SonyCSLParis/music2latent", files, status=status) as broken:
+        message = python(ERROR, broken.environment(tmp_path / "home"))
+        assert [request for request, path in broken.requests if "resolve" in path] == ["HEAD"]
+    assert f"{status} " in message and "with a connection: hf download" in message and "\n" not in message
+
+
+@pytest.mark.parametrize("folder", ["", "Path('into')"])
+def test_an_etag_cannot_leave_the_cache(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "served.pt").write_bytes(CONTENT)
+    files = {"music2latent.pt": tmp_path / "served.pt"}
+    code = "from pathlib import Path\n" + ERROR.replace("download()", f"download({folder})")
+    with serve("SonyCSLParis/music2latent", files, etag="../../../../planted") as hostile:
+        message = python(code, hostile.environment(tmp_path / "home" / "cache"))
+    assert "its ETag is a path, which is refused" in message
+    assert not list(tmp_path.rglob("*planted*"))
+
+
+def test_a_cache_that_leads_outside_is_not_read(hub: Hub, tmp_path: Path) -> None:
+    environment = hub.environment(tmp_path / "home")
+    blob = Path(python(DOWNLOAD, environment)).resolve()
+    blob.rename(tmp_path / "elsewhere")
+    blob.symlink_to(tmp_path / "elsewhere")
+    assert python(f"print({FILE}.cached())", environment) == "None"
+    assert f"leads out of the hub's cache, to {tmp_path / 'elsewhere'}" in python(ERROR, environment)
+
+
+def test_a_folder_of_the_cache_may_be_a_link(hub: Hub, tmp_path: Path) -> None:
+    environment = hub.environment(tmp_path / "home")
+    path = Path(python(DOWNLOAD, environment))
+    repository = path.parents[2]
+    repository.rename(tmp_path / "other disk")
+    repository.symlink_to(tmp_path / "other disk")
+    assert python(BEFORE_AND_AFTER, environment) == f"{path}\n{path}\n{path}"
 
 
 def test_a_file_with_another_hash_is_refused(hub: Hub, tmp_path: Path) -> None:

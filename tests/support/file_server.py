@@ -17,6 +17,13 @@ class FileServer:
     break_after: int | None = None
     """Bytes of the file after which the next answer ends early; once."""
     ranges: bool = True
+    stall_after: int | None = None
+    """Bytes of the file after which the next answer waits for `release`; once."""
+    length: str | None = None
+    """The header `Content-Length` in place of the right one; empty: none."""
+    content_type: str = "application/octet-stream"
+    status: int = 200
+    release: threading.Event = field(default_factory=threading.Event)
     asked: list[str | None] = field(default_factory=list)
     url: str = ""
 
@@ -35,11 +42,19 @@ def serve(server: FileServer) -> Iterator[FileServer]:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
-            self.send_response(206 if start else 200)
-            self.send_header("Content-Length", str(size - start))
+            self.send_response(206 if start else server.status)
+            self.send_header("Content-Type", server.content_type)
+            length = str(size - start) if server.length is None else server.length
+            if length:
+                self.send_header("Content-Length", length)
             self.end_headers()
             end = size if server.break_after is None else server.break_after
             server.break_after = None
+            if server.stall_after is not None:
+                end, server.stall_after = server.stall_after, None
+                self.wfile.write(server.content[start:end])
+                server.release.wait(20)
+                return
             self.wfile.write(server.content[start:end])
             self.close_connection = True
 
@@ -53,5 +68,6 @@ def serve(server: FileServer) -> Iterator[FileServer]:
     try:
         yield server
     finally:
+        server.release.set()
         http.shutdown()
         http.server_close()

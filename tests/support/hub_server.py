@@ -25,8 +25,18 @@ class Hub:
 
 
 @contextlib.contextmanager
-def serve(repository: str, files: dict[str, Path], gated: bool = False) -> Iterator[Hub]:
-    """Serve files of one repository at revision `main` and at its commit; `gated`, only to those with a token."""
+def serve(
+    repository: str, files: dict[str, Path], gated: bool = False, etag: str = "", stalls: str = "", status: int = 200
+) -> Iterator[Hub]:
+    """Serve files of one repository at revision `main` and at its commit.
+
+    Args:
+        gated: only to those with a token.
+        etag: the ETag in place of the right one.
+        stalls: the method, HEAD or GET, that gets no answer.
+        status: the status in place of 200.
+    """
+    released = threading.Event()
     known = {
         f"/{repository}/resolve/{revision}/{name}": path
         for name, path in files.items()
@@ -46,6 +56,9 @@ def serve(repository: str, files: dict[str, Path], gated: bool = False) -> Itera
 
         def _answer(self) -> Path | None:
             hub.requests.append((self.command, self.path))
+            if self.command == stalls:
+                released.wait(20)
+                return None
             path = known.get(self.path)
             if gated and "Authorization" not in self.headers:
                 self.send_response(401)
@@ -53,13 +66,13 @@ def serve(repository: str, files: dict[str, Path], gated: bool = False) -> Itera
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return None
-            self.send_response(200 if path else 404)
+            self.send_response(status if path else 404)
             if path is None:
                 self.send_header("X-Error-Code", "EntryNotFound")
                 self.send_header("Content-Length", "0")
             else:
                 self.send_header("X-Repo-Commit", COMMIT)
-                self.send_header("ETag", f'"{hashlib.sha256(path.read_bytes()).hexdigest()}"')
+                self.send_header("ETag", f'"{etag or hashlib.sha256(path.read_bytes()).hexdigest()}"')
                 self.send_header("Content-Length", str(path.stat().st_size))
             self.end_headers()
             return path
@@ -74,5 +87,6 @@ def serve(repository: str, files: dict[str, Path], gated: bool = False) -> Itera
     try:
         yield hub
     finally:
+        released.set()
         server.shutdown()
         server.server_close()

@@ -1,6 +1,7 @@
 """Systems with files of weights: whether they can run, what their adapters are given, what a run remembers."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,10 @@ import yaml
 from support.command_line import TESTS, Cli
 from support.hub_server import serve
 
-from m2l_bench.cards import SystemCard, load_cards
+from m2l_bench.cards import AdapterCard, SystemCard, load_cards, read_card
 from m2l_bench.codecs.recorded import Recorded
 from m2l_bench.errors import UserError
+from m2l_bench.systems.adapters import adapter_availability, load_adapter
 from m2l_bench.systems.codec_runner import CodecRunner
 from m2l_bench.systems.loading import availability, load_system, recorded_card
 
@@ -90,3 +92,18 @@ def test_from_the_hub_to_a_finished_run(cli: Cli, quick_cards: Path, cards: Path
     assert done.returncode == 0, done.stderr
     manifest = json.loads(next(cards.parent.glob("runs/**/manifest.json")).read_text())
     assert len(manifest["key"]["weights_sha256"]) == 64
+
+
+@pytest.mark.parametrize("kind", ["neural", "embedding"])
+@pytest.mark.parametrize("adapter", ["os:system", "os:environ", "m2l_bench.codecs.base:nothing", "pathlib:Path"])
+def test_only_adapters_are_called(tmp_path: Path, kind: str, adapter: str) -> None:
+    options = {"command": f"touch {tmp_path / 'ran'}"}
+    card = {"name": "bad", "title": "Bad", "kind": kind, "adapter": adapter, "options": options}
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump(card))
+    read = read_card(tmp_path / "bad.yaml")
+    assert isinstance(read, AdapterCard)
+    message = "is not an adapter|cannot import"
+    assert re.search(message, adapter_availability(read).reason)
+    with pytest.raises(UserError, match=message):
+        load_adapter(read, options)
+    assert not (tmp_path / "ran").exists()

@@ -1,3 +1,4 @@
+import io
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from m2l_bench.metrics.bootstrap import bootstrap_interval
 from m2l_bench.runs.schema import Session
 from m2l_bench.tables import formats as table_formats
 from m2l_bench.tables import reconstruction as tables
+from m2l_bench.text import spreadsheet_text, spreadsheet_value
 
 EXPECTED_COLUMNS = ["system", "clips"] + [
     f"{metric}{part}"
@@ -99,6 +101,27 @@ def test_text_is_escaped(tmp_path: Path) -> None:
     assert r"The x\|y_[red]" in table_formats.to_markdown(table)
     assert r"The x|y\_[red]" in table_formats.to_latex(table)
     assert r"$\uparrow$" in table_formats.to_latex(table)
+
+
+def test_titles_are_no_markup_and_no_formulas(tmp_path: Path) -> None:
+    make_run(tmp_path, "a", {"x": -1.0})
+    table = tables.reconstruction_table(tmp_path)
+    table.titles["a"] = "[*b* `c` <i>](https://example.org)"
+    table.caption = "Of *all*"
+    markdown = table_formats.to_markdown(table)
+    assert r"| [\*b\* \`c\` &lt;i>]\(https://example.org) |" in markdown and r"Of \*all\*" in markdown
+    assert "\n{}[*b* \\textasciigrave{}c" in table_formats.to_latex(table)
+    table.data["system"] = table.data["system"].replace({"a": '=HYPERLINK("x")'})
+    text = table_formats.to_csv(table)
+    assert '"\'=HYPERLINK(""x"")",' in text and ",-1.0000" in text
+    assert '=HYPERLINK("x")' in map(spreadsheet_value, pd.read_csv(io.StringIO(text))["system"])
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+x", "-a", "@x", "\tx", "'=x", "''-x", "'quoted'", "-1.5", "-inf", "x", ""])
+def test_a_text_in_a_spreadsheet_and_back(text: str) -> None:
+    written = spreadsheet_text(text)
+    assert spreadsheet_value(written) == text
+    assert written in (text, "'" + text) and not written.startswith(("=", "@", "\t"))
 
 
 def test_no_runs_and_several_datasets_are_explained(tmp_path: Path) -> None:
