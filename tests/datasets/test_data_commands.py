@@ -29,8 +29,8 @@ def test_check_names_what_is_bad_and_goes_on(tmp_path: Path) -> None:
     assert not report.sound
     assert report.summary()["missing"] == ["6"]
     assert {id: reason.rpartition(": ")[2] for id, reason in report.unreadable.items()} == {
-        "4": "not readable as audio",
-        "5": "not readable as audio",
+        "4": "not readable as audio (Format not recognised)",
+        "5": "empty file (0 bytes)",
     }
     result = CliRunner().invoke(app, ["data", "check", "magnatagatune", str(root), "--json"])
     assert result.exit_code == 3
