@@ -88,7 +88,7 @@ def test_files_to_score(
     assert theirs.score > 0
     if loaded.tower == "HTSAT-tiny":  # once is enough
         assert frechet(*embed(loaded.ours, folders)) == pytest.approx(theirs.score, rel=1e-2)
-    monkeypatch.setattr(clap, "_sixteen_bits", lambda samples: samples)
+    monkeypatch.setattr(clap, "_quantise_to_16_bits", lambda samples: samples)
     ours = embed(loaded.ours, folders)
     assert max(map(relative, ours, recorded)) < 1e-4
     assert frechet(*ours) == pytest.approx(theirs.score, rel=1e-4)
