@@ -34,7 +34,7 @@ def migrated(manifest: dict[str, Any]) -> dict[str, Any]:
         if key["card_digest"] == _former_card_digest(former_card):
             key["card_digest"] = SystemCard.model_validate(card).digest
     except (KeyError, TypeError, ValueError):
-        return manifest
+        return manifest | {"schema_version": 2}  # validation says what is missing
     return manifest | {"schema_version": 2, "key": key, "card": card}
 
 
@@ -50,7 +50,7 @@ def migrated_probe(manifest: dict[str, Any]) -> dict[str, Any]:
             key["task_digest"] = digest([dataset, task["options"], task["metrics"]])
         cards = {"task": task | {"dataset": dataset}, "card": card | {"adapter": _short_name(card["adapter"])}}
     except (KeyError, TypeError):
-        return manifest
+        return manifest | {"schema_version": 2}
     return manifest | {"schema_version": 2, "key": key} | cards
 
 

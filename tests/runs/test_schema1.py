@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from support.command_line import Cli
 
+from m2l_bench.errors import UserError
+from m2l_bench.runs.reconstruction import read_manifest
+
 SCHEMA1 = Path(__file__).parent / "schema1"
 
 
@@ -103,3 +106,12 @@ def test_a_raised_version_starts_a_new_run_and_says_why(
     assert done.returncode == 0, done.stderr
     assert "lowpass-3.5k: a new run, lowpass-3.5k~2: adapter version 2, lowpass-3.5k has 1" in done.stderr
     assert "a new run" not in cli_here(*command).stderr
+
+
+def test_a_damaged_manifest_names_what_is_missing(kept: Path) -> None:
+    path = kept / "runs/bundled/opus-12k/manifest.json"
+    content = json.loads(path.read_text())
+    del content["card"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"manifest\.json: 'card': Field required; delete .* to measure it again"):
+        read_manifest(path.parent)
