@@ -36,7 +36,7 @@ class HubFile:
     preset: str = ""
     """Configuration of the weights, if they are Music2Latent's."""
     kind: str = "model"
-    """Of the repository: model or dataset."""
+    """Kind of the repository: model or dataset."""
     limit_bytes: int = LIMIT_BYTES
     """A larger file is refused."""
 

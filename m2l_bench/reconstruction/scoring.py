@@ -10,7 +10,7 @@ from m2l_bench.metrics import PAIRED
 from m2l_bench.runs.schema import Row
 
 LEAST_SECONDS = 0.1
-"""Of a longer original, less than this says nothing about the whole: a few equal samples would be a perfect copy."""
+"""Less of a longer original says nothing about the whole: a few equal samples would be a perfect copy."""
 
 
 def score(row: Row, reference: Audio, reconstruction: Audio, sample_rate: int, metrics: Sequence[str]) -> None:
