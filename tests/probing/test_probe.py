@@ -316,7 +316,7 @@ def test_the_command_line(cli: Cli, cli_here: Cli, cards_folder: Path, data: Pat
     broken = cli_here("probe", *common, "--models", "toy")
     assert broken.returncode == 3 and "'000' left out" in broken.stderr
     mistakes = {
-        ("--task", "bundled"): "reconstruction task: `m2l-bench reconstruct --task bundled`",
+        ("--task", "bundled"): "reconstruction task: run `m2l-bench reconstruct --task bundled`",
         ("--task", "mini-tinysol-pitc"): "did you mean 'mini-tinysol-pitch'?",
         ("--task", "toy-task", "--cards", cards_folder, "--data", "nowhere"): "no tinysol there",
         ("--task", "toy-task", "--cards", cards_folder, "--train-fraction", "0.1,2"): "up to 1",
