@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from support.audio import music, write
 
 from m2l_bench import audio
+from m2l_bench.audio.listing import list_audio
 from m2l_bench.errors import BadClip, UserError
 from m2l_bench.jobs import latents_files as latents
 from m2l_bench.music2latent import Music2Latent, autoencoder
@@ -119,30 +120,36 @@ def test_a_format_that_cannot_hold_it(model: Music2Latent, tmp_path: Path) -> No
 def test_pairs_keep_the_structure_of_folders(tmp_path: Path) -> None:
     for name in ("one.flac", "sub/two.WAV", "sub/notes.txt"):
         write_empty(tmp_path / "in" / name)
-    pairs = latents.input_output_pairs(tmp_path / "in", tmp_path / "out", ".safetensors", latents.is_audio)
+    files = list_audio(tmp_path / "in").files
+    pairs = latents.input_output_pairs(tmp_path / "in", tmp_path / "out", ".safetensors", files)
     assert [str(target.relative_to(tmp_path)) for _, target in pairs] == [
         "out/one.safetensors",
         "out/sub/two.safetensors",
     ]
-    (pair,) = latents.input_output_pairs(tmp_path / "in" / "one.flac", None, ".safetensors", latents.is_audio)
+    (pair,) = latents.input_output_pairs(tmp_path / "in" / "one.flac", None, ".safetensors", [])
     assert pair[1] == tmp_path / "in" / "one.safetensors"
-    (pair,) = latents.input_output_pairs(tmp_path / "in" / "one.flac", tmp_path, ".safetensors", latents.is_audio)
+    (pair,) = latents.input_output_pairs(tmp_path / "in" / "one.flac", tmp_path, ".safetensors", [])
     assert pair[1] == tmp_path / "one.safetensors"
+
+
+def test_files_that_differ_in_their_suffix_alone_keep_it(tmp_path: Path) -> None:
+    files = [write_empty(tmp_path / "in" / name) for name in ("a.flac", "a.mp3", "a.wav", "b.wav")]
+    pairs = latents.input_output_pairs(tmp_path / "in", tmp_path / "out", ".safetensors", files)
+    names = ["a.flac.safetensors", "a.mp3.safetensors", "a.wav.safetensors", "b.safetensors"]
+    assert [target.name for _, target in pairs] == names
 
 
 def test_pairs_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file or folder"):
-        latents.input_output_pairs(tmp_path / "nowhere", None, ".flac", latents.is_latents)
+        latents.input_output_pairs(tmp_path / "nowhere", None, ".flac", [])
     with pytest.raises(UserError, match="nothing to do"):
-        latents.input_output_pairs(tmp_path, None, ".flac", latents.is_latents)
-    write_empty(tmp_path / "a.flac")
-    write_empty(tmp_path / "a.wav")
-    with pytest.raises(UserError, match=r"a\.flac and a\.wav would both become"):
-        latents.input_output_pairs(tmp_path, None, ".safetensors", latents.is_audio)
+        latents.input_output_pairs(tmp_path, None, ".flac", latents.list_latents(tmp_path))
+    file = write_empty(tmp_path / "a.wav")
     with pytest.raises(UserError, match=r"is a file, but .* is a folder"):
-        latents.input_output_pairs(tmp_path, tmp_path / "a.wav", ".safetensors", latents.is_audio)
+        latents.input_output_pairs(tmp_path, file, ".safetensors", [file])
 
 
-def write_empty(path: Path) -> None:
+def write_empty(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
+    return path
