@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 from types import FrameType
 
-from m2l_bench.errors import BadClip, Undefined
+from m2l_bench.errors import BadClip, Undefined, UserError
 from m2l_bench.text import one_line
 
 _requested = False
@@ -35,7 +35,7 @@ def reason_of(error: Exception) -> str:
     """
     if _requested:
         raise KeyboardInterrupt from error
-    if isinstance(error, BadClip | Undefined):
+    if isinstance(error, BadClip | Undefined | UserError):
         return one_line(error)
     if isinstance(error, MemoryError):
         return "out of memory"

@@ -87,8 +87,7 @@ def _run_system(
             weights_dir=settings.weights_dir,
         )
     except Exception as error:
-        problem = str(error) if isinstance(error, UserError) else reason_of(error)
-        return Outcome(card.name, settings.out / key.dataset / key.folder, problem=problem)
+        return Outcome(card.name, settings.out / key.dataset / key.folder, problem=reason_of(error))
     if isinstance(system, CodecRunner):
         key = replace(key, weights_sha256=system.weights_sha256)
     sources = {id: [clip.path] for id, clip in clips.items()}
