@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
 from support.audio import music, write
 from support.command_line import M2L_BENCH, Cli
@@ -17,6 +18,8 @@ from m2l_bench.cli import main
 
 settings.register_profile("untimed", deadline=None)  # timings never decide a test
 settings.load_profile("untimed")
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # Triton reads it on its first import, which may be that of another test
 pytest.register_assert_rewrite("support.codec_checks", "support.embedding_checks")
 
 
