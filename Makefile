@@ -4,13 +4,17 @@ BIN    := $(VENV)/bin
 VENV_UPSTREAM ?= .venv-upstream
 PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-gpu test-upstream lint clean
+.PHONY: demo results test test-gpu test-upstream lint clean
 
 # One command from a fresh clone to a reconstruction table, a page to hear what is behind it, and a report.
 demo: $(VENV)/.installed
 	$(BIN)/m2l-bench reconstruct --models all
 	$(BIN)/m2l-bench listen runs/bundled -o runs/page
 	$(BIN)/m2l-bench report runs -o report.html
+
+# The tables in this repository, from the runs that are here.
+results: $(VENV)/.installed
+	$(BIN)/m2l-bench tables runs --results results --beside paper
 
 test: $(VENV)/.installed-test lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,13 @@ import typer
 
 SOME_FAILED = 3
 """Exit code: done, but some clips, files or systems failed."""
+
+
+class Beside(str, Enum):
+    """Whose published figures a table shows beside the measured ones."""
+
+    none = "none"
+    paper = "paper"
 
 
 class State:
@@ -38,6 +46,7 @@ ReferenceOption = Annotated[
         help="Reference of the Fréchet distances: `originals`, or the name of a --reference that was measured.",
     ),
 ]
+BesideOption = Annotated[Beside, typer.Option(help="Published figures to show beside the measured ones.")]
 DeviceOption = Annotated[
     str, typer.Option(metavar="DEVICE", help="`cpu`, `cuda`, `cuda:1`, or `auto`: a GPU if there is one.")
 ]

@@ -10,6 +10,8 @@ import typer
 from m2l_bench.commands.common import (
     SOME_FAILED,
     AcceptTruncatedOption,
+    Beside,
+    BesideOption,
     CardsOption,
     DeviceOption,
     JsonOption,
@@ -68,6 +70,7 @@ def reconstruct(
     out: OutOption = Path("runs"),
     audio: AudioOption = None,
     accept_truncated: AcceptTruncatedOption = False,
+    beside: BesideOption = Beside.none,
     weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,
     json: JsonOption = False,
@@ -112,7 +115,7 @@ def reconstruct(
     outcomes = pipeline.reconstruct(plan, settings, ProgressBars(stderr))
     folders = {outcome.folder for outcome in outcomes if not outcome.problem}
     reference_name = reference.name if reference else ORIGINALS
-    table = reconstruction_table(out, plan.dataset.label, folders, reference_name) if folders else None
+    table = reconstruction_table(out, plan.dataset.label, folders, reference_name, beside.value) if folders else None
     if json:
         print_json(reconstruct_json(outcomes, plan, table))
     else:
@@ -135,14 +138,16 @@ def sweep(
     limit: LimitOption = None,
     jobs: JobsOption = 0,
     out: OutOption = Path("runs"),
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Folder for figure2.csv.")] = Path("results"),
+    results: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for figure2.csv; default: the folder of the runs.")
+    ] = None,
     audio: AudioOption = None,
     accept_truncated: AcceptTruncatedOption = False,
     weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Measure quality against the number of denoising steps (Figure 2 of the paper); writes results/figure2.csv.
+    """Measure quality against the number of denoising steps (Figure 2 of the paper); writes figure2.csv.
 
     Each number of steps is a run of its own: you can interrupt it at any time, and add numbers later.
 
@@ -176,7 +181,7 @@ def sweep(
     )
     print_plan(stderr, plan)
     outcomes, table = sweep.sweep(plan, settings, numbers, ProgressBars(stderr))
-    paths = formats.write(table, results, "figure2")
+    paths = formats.write(table, results or out, "figure2")
     if json:
         print_json(reconstruct_json(outcomes, plan, table))
     else:

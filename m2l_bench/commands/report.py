@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from m2l_bench.commands.common import ReferenceOption, consoles
+from m2l_bench.commands.common import Beside, BesideOption, ReferenceOption, consoles
 from m2l_bench.errors import UserError
 
 
@@ -16,10 +16,12 @@ def report(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="HTML", help="HTML file to write.")] = Path("report.html"),
     task: Annotated[str | None, typer.Option(help="Use only runs of this dataset or probing task.")] = None,
     reference: ReferenceOption = "originals",
+    beside: BesideOption = Beside.none,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "Benchmark report",
 ) -> None:
-    """Write a report of all runs as one HTML file: tables beside the paper's numbers, which differences are
-    significant, figures, and where each number comes from.
+    """Write a report of all runs as one HTML file.
+
+    It has tables, which differences are significant, figures, and where each number comes from.
 
     The file needs no network and no other file: send it as it is.
 
@@ -35,7 +37,7 @@ def report(
     from m2l_bench.runs.files import write_atomically
 
     _, stderr = consoles()
-    page = to_html(gather(runs, task, reference, ProgressBars(stderr)), title)
+    page = to_html(gather(runs, task, reference, ProgressBars(stderr), beside.value), title)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out, page.encode())

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from m2l_bench.commands.common import JsonOption, ReferenceOption, consoles
+from m2l_bench.commands.common import Beside, BesideOption, JsonOption, ReferenceOption, consoles
 
 
 class Format(str, Enum):
@@ -24,8 +24,11 @@ class Format(str, Enum):
 def tables(
     runs: Annotated[Path, typer.Argument(help="Folder of the runs.")] = Path("runs"),
     task: Annotated[str | None, typer.Option(help="Use only runs of this dataset or probing task.")] = None,
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the tables.")] = Path("results"),
+    results: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for the tables; default: the folder of the runs.")
+    ] = None,
     reference: ReferenceOption = "originals",
+    beside: BesideOption = Beside.none,
     format: Annotated[Format, typer.Option(help="How to print the tables.")] = Format.terminal,
     json: JsonOption = False,
 ) -> None:
@@ -41,7 +44,7 @@ def tables(
 
         m2l-bench tables
 
-        m2l-bench tables runs --task musiccaps --format latex
+        m2l-bench tables runs --task musiccaps --beside paper --format latex
     """
     from m2l_bench.console.reconstruction import print_table
     from m2l_bench.console.terminal import ProgressBars, print_json
@@ -49,7 +52,7 @@ def tables(
     from m2l_bench.tables.every import regenerate
 
     stdout, stderr = consoles()
-    regenerated = regenerate(runs, task, results, reference, ProgressBars(stderr))
+    regenerated = regenerate(runs, task, results or runs, reference, beside.value, ProgressBars(stderr))
     if json:
         # The keys of Table 2 are at the top level, as in version 0.1; the other tables are beside them.
         content = {name: formats.to_json(table) for name, table in regenerated.tables.items()}

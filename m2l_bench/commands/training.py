@@ -165,7 +165,6 @@ def ablate(
     device: DeviceOption = "auto",
     compile: CompileOption = False,
     validate_on: HeldOutOption = None,
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Folder for table3.csv.")] = Path("results"),
     json: JsonOption = False,
 ) -> None:
     """Measure Table 3: train the base model, add attention, then frequency scaling, and score all three models.
@@ -201,8 +200,7 @@ def ablate(
         raise typer.Exit(SOME_FAILED)
     clips = ablation.score(options, range(seeds), "cpu" if device == "auto" else device)
     table = ablation_table(clips)
-    write_ablation(table, clips, out)
-    paths = write_ablation(table, clips, results)
+    paths = write_ablation(table, clips, out)
     if json:
         print_json(to_json(table))
     else:

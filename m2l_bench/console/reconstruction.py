@@ -15,9 +15,14 @@ from m2l_bench.reconstruction.pipeline import Outcome
 from m2l_bench.reconstruction.plan import Plan, Settings
 from m2l_bench.tables.formats import Table, text_rows, to_json
 
+READING = (
+    "How to read it: ViSQOL and the Fréchet distances follow what listeners hear; SI-SDR compares waveforms, so a "
+    "low-pass filter scores high and a decoder that invents detail scores low. Compare systems of similar kb/s."
+)
+
 
 def print_plan(console: Console, plan: Plan) -> None:
-    """Print what is going to run, what is not available, and the command that makes it available."""
+    """Print what is going to run, how many systems are not available, and which metrics are not measured, with why."""
     dataset = plan.dataset
     console.print(f"{plan.task.title}: {len(dataset.clips)} clips", markup=False, soft_wrap=True)
     if dataset.missing:
@@ -28,12 +33,8 @@ def print_plan(console: Console, plan: Plan) -> None:
         markup=False,
         soft_wrap=True,
     )
-    unavailable = group_by_reason((card.name, state) for card, state in plan.unavailable)
-    for state_name, groups in (("available", unavailable), ("measured", group_by_reason(plan.not_measured.items()))):
-        for names, state in groups:
-            console.print(
-                f"  not {state_name}: {', '.join(names)}: {state.reason}: {state.command}", markup=False, soft_wrap=True
-            )
+    for names, state in group_by_reason(plan.not_measured.items()):
+        console.print(f"  not measured: {', '.join(names)}: {state}", markup=False, soft_wrap=True)
     for note in plan.notes:
         console.print(f"  note: {note}", markup=False, soft_wrap=True)
 
@@ -41,14 +42,15 @@ def print_plan(console: Console, plan: Plan) -> None:
 def print_table(console: Console, result: Table) -> None:
     """Print a table with its caption and notes."""
     head, rows = text_rows(result)
-    console.print(table("", head, rows))
+    console.print(table("", head, rows, result.rule))
     console.print(result.caption, markup=False)
     for note in result.notes:
         console.print(f"- {note}", markup=False)
 
 
 def print_outcomes(console: Console, outcomes: list[Outcome], plan: Plan, settings: Settings) -> None:
-    """Print what failed, which runs are new ones beside earlier runs, and the folder of the results."""
+    """Print how to read the table, what failed, which runs are new ones, what is not available, and the folder."""
+    console.print(READING, markup=False)
     for outcome in outcomes:
         if outcome.problem:
             console.print(
@@ -65,6 +67,13 @@ def print_outcomes(console: Console, outcomes: list[Outcome], plan: Plan, settin
             )
         for id, reason in outcome.failed.items():
             console.print(f"{outcome.system}: {id!r} failed: {reason}", style="red", markup=False, soft_wrap=True)
+    if plan.unavailable:
+        count = len(plan.available) + len(plan.unavailable)
+        console.print(
+            f"{len(plan.available)} of {count} systems run on this machine; `m2l-bench models` lists the others",
+            markup=False,
+            soft_wrap=True,
+        )
     folder = settings.out / plan.dataset.label
     console.print(
         f"rows and audio: {folder}{os.sep}<system>{os.sep}clips.parquet, audio{os.sep}",

@@ -37,17 +37,20 @@ def make_consoles(color: bool) -> tuple[Console, Console]:
     )
 
 
-def table(title: str, head: list[str], rows: list[list[str]]) -> Table:
+def table(title: str, head: list[str], rows: list[list[str]], rule: int | None = None) -> Table:
     """Make a table of plain text, in which nothing is interpreted as markup; columns of numbers are right-aligned.
 
     Where the terminal is too narrow, cells wrap and nothing is cut; names, in the first column, never wrap.
+
+    Args:
+        rule: number of rows above a rule; None: there is no rule.
     """
     result = Table(title=escape(title) if title else None, title_justify="left")
     for i, name in enumerate(head):
         justify: Literal["left", "right"] = "right" if _has_only_numbers(i, rows) else "left"
         result.add_column(escape(name), justify=justify, no_wrap=i == 0, overflow="fold")
-    for row in rows:
-        result.add_row(*map(escape, row))
+    for number, row in enumerate(rows, start=1):
+        result.add_row(*map(escape, row), end_section=number == rule)
     return result
 
 

@@ -17,7 +17,7 @@ from m2l_bench.plots.looks import Look, looks
 from m2l_bench.plots.runs import choose_metrics, unequal_clips
 from m2l_bench.plots.style import QUIET, error_bars, footnote, legend, metric_label, panels, styled
 from m2l_bench.runs.measured import MeasuredRun
-from m2l_bench.tables.rate_quality import latents_of, rates_of
+from m2l_bench.tables.rates import latents_of, rates_of
 
 COSTS = {
     "kilobits_per_second": "Rate (kb/s)\n← lower is better",

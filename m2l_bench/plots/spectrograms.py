@@ -25,7 +25,7 @@ from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED
 from m2l_bench.plots.style import PAGE_INCHES, QUIET, styled
 from m2l_bench.runs.audio import originals, read_original, read_reconstruction
-from m2l_bench.runs.measured import MeasuredRun
+from m2l_bench.runs.measured import MeasuredRun, median_clip
 from m2l_bench.runs.schema import Row
 from m2l_bench.text import first_of
 
@@ -71,7 +71,7 @@ def figure(runs: Sequence[MeasuredRun], clips: Sequence[str] = (), data: Path | 
             )
     if not common:
         raise UserError(f"{', '.join(run.name for run in runs)}: no clip that all of them were measured on")
-    ids = list(clips) or [_median_clip(runs[0], common)]
+    ids = list(clips) or [median_clip(runs[0], common)]
     drawing = Figure(figsize=(PAGE_INCHES, 2.7 * len(ids)))
     for part, id in zip(drawing.subfigures(len(ids), 1, squeeze=False).flat, ids, strict=True):
         _draw_clip(part, clips_by_id[id], [(run, rows_by_id[id]) for run, rows_by_id in zip(runs, rows, strict=True)])
@@ -144,10 +144,3 @@ def _scores(row: Row) -> str:
     scores = [(PAIRED[name], value) for name in PAIRED if (value := row.value(name)) is not None]
     texts = ["∞" if np.isinf(value) else f"{value:.{metric.decimals}f}" for metric, value in scores]
     return "\n".join(f"{metric.title} {text} {metric.unit}" for (metric, _), text in zip(scores, texts, strict=True))
-
-
-def _median_clip(run: MeasuredRun, ids: Sequence[str]) -> str:
-    """Id of the clip with the median score, by the first metric that the run has."""
-    scores = next((values for values in map(run.values, PAIRED) if values), {})
-    ranked = sorted(ids, key=lambda id: scores.get(id, -np.inf))
-    return ranked[len(ranked) // 2]

@@ -51,6 +51,8 @@ class ProbeOptions:
     """Fractions of the training clips, above 0 and up to 1."""
     device: str = "auto"
     weights_dir: Path | None = None
+    cache: Path | None = None
+    """Folder where features are cached; None: the usual one."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def _probe_model(
     device = torch_device(options.device)
     try:
         runner = model.load(device, options.weights_dir)
-        features = extract(model.name, runner, plan.dataset.clips, hashes, cache_folder(), progress)
+        features = extract(model.name, runner, plan.dataset.clips, hashes, options.cache or cache_folder(), progress)
         outcome.failed = features.failed
         for fraction in options.fractions:
             key = _key(plan, model, runner, features, hashes, options, fraction)

@@ -21,7 +21,7 @@ from m2l_bench.runs.probe import ProbeRun, find_probes
 from m2l_bench.runs.reconstruction import find_runs
 from m2l_bench.tables import ablation, probes, significance
 from m2l_bench.tables.formats import Column, frame_to_csv
-from m2l_bench.tables.reconstruction import in_table_order, table_of
+from m2l_bench.tables.reconstruction import Beside, in_table_order, table_of
 from m2l_bench.tables.steps import steps_table
 
 NOT_COMPARED = (
@@ -55,19 +55,21 @@ class Report:
     """Time of the newest run, "2026-11-25 00:03 UTC"; empty if none is recorded."""
 
 
-def gather(out: Path, task: str | None, reference: str, progress: Progress) -> Report:
+def gather(out: Path, task: str | None, reference: str, progress: Progress, beside: Beside = "none") -> Report:
     """Gather everything that the report of the runs below `out` shows.
 
     Args:
         task: use only runs of this dataset or probing task.
-        reference: reference of the Fréchet distances; see `tables.reconstruction.reconstruction_table`.
+        reference, beside: see `tables.reconstruction.reconstruction_table`.
 
     Raises:
         UserError: there are no runs or none of this task, or one of them cannot be read.
     """
     datasets = sorted({folder.parent.name for folder in find_runs(out)})
     probe_runs = [run for run in find_probes(out) if task in (None, run.key.task)]
-    sections = [_reconstruction_section(out, name, reference, progress) for name in datasets if task in (None, name)]
+    sections = [
+        _reconstruction_section(out, name, reference, progress, beside) for name in datasets if task in (None, name)
+    ]
     for in_paper, title in ((True, "Probes: the paper's tasks"), (False, "Probes: other tasks")):
         run_folders = {run.folder for run in probe_runs if probes.has_paper_columns(run) == in_paper}
         if run_folders:
@@ -82,9 +84,9 @@ def gather(out: Path, task: str | None, reference: str, progress: Progress) -> R
     return Report(sections, max(times, default=""))
 
 
-def _reconstruction_section(out: Path, dataset: str, reference: str, progress: Progress) -> Section:
+def _reconstruction_section(out: Path, dataset: str, reference: str, progress: Progress, beside: Beside) -> Section:
     measured = measured_runs(out, dataset, reference=reference)
-    table = table_of(measured, reference)
+    table = table_of(measured, reference, beside)
     runs = in_table_order(measured.runs, table)
     table.notes += [f"{run.name}: nothing measured yet; run the same command again" for run in runs if not run.rows]
     section = Section(f"Reconstruction of {dataset}", "reconstruction", [cells.sheet(table, "table2.csv")])

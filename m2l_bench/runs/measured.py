@@ -139,3 +139,14 @@ def newest_runs(folders: Iterable[Path], reference: str = ORIGINALS) -> Measured
 def last_started(manifest: Manifest) -> str:
     """Time at which the last command on a run started, as ISO 8601; empty if there was none."""
     return manifest.sessions[-1].started if manifest.sessions else ""
+
+
+def median_clip(run: MeasuredRun, ids: Iterable[str]) -> str:
+    """Find the clip with the median score, by the first metric that the run has.
+
+    Args:
+        ids: the clips to choose from, at least one.
+    """
+    scores = next((values for values in map(run.values, PAIRED) if values), {})
+    ranked = sorted(ids, key=lambda id: scores.get(id, -np.inf))
+    return ranked[len(ranked) // 2]

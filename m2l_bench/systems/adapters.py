@@ -14,6 +14,7 @@ from m2l_bench.digests import digest
 from m2l_bench.embeddings import ADAPTERS as EMBEDDINGS
 from m2l_bench.embeddings.base import Embedding
 from m2l_bench.errors import UserError
+from m2l_bench.systems.objects import ObjectCard
 from m2l_bench.weights.locate import checked_sha256, find
 
 BASES: dict[type[AdapterCard], tuple[type[Adapter], ...]] = {
@@ -41,11 +42,13 @@ class LoadedAdapter:
 
 
 def adapter_class(card: AdapterCard) -> type[Adapter]:
-    """Import the class that a card names.
+    """Import the class that a card names; for an object in memory, its class.
 
     Raises:
         UserError: the class cannot be imported, or is not an adapter of the card's kind. The message names the card.
     """
+    if isinstance(card, ObjectCard):
+        return type(card.system)
     bases = next(bases for kind, bases in BASES.items() if isinstance(card, kind))
     adapter = import_named(card.adapter, EMBEDDINGS if isinstance(card, EmbeddingCard) else CODECS, card.path)
     if not (isinstance(adapter, type) and issubclass(adapter, bases)):
@@ -60,6 +63,8 @@ def adapter_availability(card: AdapterCard, weights_dir: Path | None = None) -> 
     Args:
         weights_dir: a folder of weight files to look in first; None: only the usual places.
     """
+    if isinstance(card, ObjectCard):
+        return Availability()
     try:
         state = adapter_class(card).availability(**card.options)
     except UserError as error:
@@ -82,6 +87,8 @@ def load_adapter(card: AdapterCard, options: dict[str, Any], weights_dir: Path |
         UserError: a weight file is missing, damaged or not the one on the card; or the adapter cannot be imported or
             refuses the options.
     """
+    if isinstance(card, ObjectCard):
+        return LoadedAdapter(card.system, {})
     paths: dict[str, Path] = {}
     hashes: dict[str, str] = {}
     for name, file in card.weights.items():

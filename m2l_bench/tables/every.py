@@ -13,7 +13,7 @@ from m2l_bench.runs.reconstruction import find_runs
 from m2l_bench.tables import formats, probes, significance
 from m2l_bench.tables.formats import Table
 from m2l_bench.tables.rate_quality import rate_quality_table
-from m2l_bench.tables.reconstruction import in_table_order, table_of
+from m2l_bench.tables.reconstruction import Beside, in_table_order, table_of
 
 
 @dataclass
@@ -25,7 +25,12 @@ class Tables:
 
 
 def regenerate(
-    out: Path, task: str | None, results: Path, reference: str = ORIGINALS, progress: Progress | None = None
+    out: Path,
+    task: str | None,
+    results: Path,
+    reference: str = ORIGINALS,
+    beside: Beside = "none",
+    progress: Progress | None = None,
 ) -> Tables:
     """Make and write Table 2, quality against rate and the differences between systems from the reconstructions below
     `out`, and Table 1 from the probes.
@@ -35,6 +40,7 @@ def regenerate(
         task: use only runs of this dataset or probing task.
         results: folder for the tables.
         reference: reference of the Fréchet distances.
+        beside: whose figures Table 2 shows beside the measured ones.
 
     Raises:
         UserError: there are no runs or none of this task, several datasets and none is named, or a file cannot be
@@ -44,7 +50,7 @@ def regenerate(
     probe_runs = [run for run in find_probes(out) if task in (None, run.key.task)]
     if (task is None and find_runs(out)) or not probe_runs:
         measured = measured_runs(out, task, reference=reference)
-        table2 = table_of(measured, reference)
+        table2 = table_of(measured, reference, beside)
         for name, table in (("table2", table2), ("pareto", rate_quality_table(table2, measured))):
             result.tables[name] = table
             result.paths += formats.write(table, results, name)

@@ -37,6 +37,8 @@ class Table:
     head: tuple[str, ...] = ("System", "Clips")
     counts: tuple[str, ...] = ("clips",)
     """Columns of whole numbers after the system, in the order of `head`."""
+    rule: int | None = None
+    """Number of rows above a rule; None: there is no rule."""
 
 
 def write(table: Table, folder: Path, name: str) -> list[Path]:

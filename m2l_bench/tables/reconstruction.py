@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from m2l_bench.cards import load_cards
@@ -15,67 +16,101 @@ from m2l_bench.runs.measured import MeasuredRun, MeasuredRuns, measured_runs
 from m2l_bench.runs.schema import Row
 from m2l_bench.shipped import shipped
 from m2l_bench.tables.formats import Column, Table
+from m2l_bench.tables.rates import KILOBITS, rates_of
 from m2l_bench.text import first_of
 
 COLUMNS = ("si_sdr_db", "visqol", "fad", "fad_clap", "fad_musicnn")
 """Columns of every table, measured or not; distances with other embeddings follow where they were measured."""
 PAPER = "Music2Latent paper, Table 2 (all of MusicCaps)"
+NOT_MEASURED = "not measured here; only the paper's figures are known"
+QUALITY = ("visqol", "fad_musicnn", "fad", "fad_clap", "si_sdr_db")
+"""Metrics that decide the order of the systems, the first that was measured: what listeners hear comes first."""
+RATE = Column(KILOBITS, "kb/s", 1)
+Beside = Literal["none", "paper"]
+"""Whose published figures a table shows beside the measured ones."""
 
 
 def reconstruction_table(
-    out: Path, dataset: str | None = None, only: set[Path] | None = None, reference: str = ORIGINALS
+    out: Path,
+    dataset: str | None = None,
+    only: set[Path] | None = None,
+    reference: str = ORIGINALS,
+    beside: Beside = "none",
 ) -> Table:
     """Make Table 2 from the runs of one dataset below `out`.
-
-    Systems of the paper that were not measured have their published figures and otherwise empty cells.
 
     Args:
         dataset: name of the dataset; needed where `out` has several.
         only: use no other run folders than these.
         reference: reference of the Fréchet distances: the originals, or the name of another measured reference.
+        beside: see `table_of`.
 
     Raises:
         UserError: there are no runs, or several datasets and none is named.
     """
-    return table_of(measured_runs(out, dataset, only, reference), reference)
+    return table_of(measured_runs(out, dataset, only, reference), reference, beside)
 
 
-def table_of(measured: MeasuredRuns, reference: str = ORIGINALS) -> Table:
-    """Make Table 2 from these runs, which were read with the same `reference`."""
+def table_of(measured: MeasuredRuns, reference: str = ORIGINALS, beside: Beside = "none") -> Table:
+    """Make Table 2 from these runs, which were read with the same `reference`: the best system first, anchors last.
+
+    Args:
+        beside: `paper` adds the figures of the paper, also for its systems that were not measured.
+    """
     dataset, runs, notes = measured.dataset, measured.runs, list(measured.notes)
-    paper = _paper()
+    paper = _paper() if beside == "paper" else pd.DataFrame()
     columns = [*COLUMNS, *sorted({name for run in runs for name in run.requested_metrics} - set(COLUMNS))]
     records, titles = [], {}
-    for run in runs:
+    for run in sorted(runs, key=_rank):
         titles[run.name] = run.title
-        records.append(_record(run.name, run.manifest.card.paper_row, run, paper, columns))
+        rate = rates_of(run).figures[KILOBITS]
+        records.append(_record(run.name, run.manifest.card.paper_row, rate, run, paper, columns))
         notes += _clip_notes(run.name, run.rows, columns)
     notes += _distance_notes(runs)
     measured_rows = {run.manifest.card.paper_row for run in runs}
     unmeasured = [
-        card for card in load_cards().systems.values() if card.paper_row and card.paper_row not in measured_rows
+        card
+        for card in load_cards().systems.values()
+        if card.paper_row in paper.index and card.paper_row not in measured_rows
     ]
     for card in unmeasured:
-        records.append(_record(card.name, card.paper_row, None, paper, columns))
+        records.append(_record(card.name, card.paper_row, float("nan"), None, paper, columns))
         titles[card.name] = card.title
     data = pd.DataFrame(records)
-    order = {name: i for i, name in enumerate(paper.index)}
-    rank = [order.get(row, len(order)) for row in data.pop("paper_row")]
-    data = data.assign(rank=rank).sort_values(["rank", "system"], kind="stable").drop(columns="rank")
     counts = {int(n) for n in data["clips"] if n}
     if len(counts) > 1:
         notes.append("systems were scored on different numbers of clips: see the column clips")
     if unmeasured:
         names = ", ".join(card.name for card in unmeasured)
-        notes.append(f"{names}: not measured here; only the paper's figures are known")
+        notes.append(f"{names}: {NOT_MEASURED}")
     explained = {name for run in runs for name, distance in run.distances.items() if distance.notes}
-    empty = [name for name in columns if not data[name].notna().any() and name not in explained]
+    requested = {name for run in runs for name in run.requested_metrics}
+    empty = [name for name in columns if not data[name].notna().any() and name in requested - explained]
     notes += [f"{name}: {why_empty(name, runs)}" for name in empty]
-    caption = f"Reconstruction on {dataset}: mean over clips [95 % bootstrap interval]; paper: {PAPER}."
+    caption = f"Reconstruction on {dataset}: mean over clips [95 % bootstrap interval]."
+    if beside == "paper":
+        caption = caption[:-1] + f"; paper: {PAPER}."
     if any(run.distances for run in runs):
         against = "the originals of the same clips" if reference == ORIGINALS else reference
         caption = caption[:-1] + f"; Fréchet distances against {against}."
-    return Table(data.reset_index(drop=True), titles, [_column(name) for name in columns], notes, caption)
+    anchors = sum(run.manifest.card.kind == "anchor" for run in runs)
+    return Table(
+        data,
+        titles,
+        [RATE, *(_column(name) for name in columns)],
+        notes,
+        caption,
+        rule=len(runs) - anchors if anchors else None,
+    )
+
+
+def _rank(run: MeasuredRun) -> tuple[bool, float, str]:
+    """Sort systems by the first of `QUALITY` that they have, the best first; anchors, which only give a scale, last."""
+    for name in QUALITY:
+        value = run.figure(name)[0]
+        if not np.isnan(value):
+            return run.manifest.card.kind == "anchor", -value if metric(name).higher_is_better else value, run.name
+    return run.manifest.card.kind == "anchor", np.inf, run.name
 
 
 def in_table_order(runs: list[MeasuredRun], table: Table) -> list[MeasuredRun]:
@@ -106,16 +141,18 @@ def published(paper_row: str, name: str) -> float | None:
 def _record(
     system: str,
     paper_row: str,
+    rate: float,
     run: MeasuredRun | None,
     paper: pd.DataFrame,
     columns: list[str],
 ) -> dict[str, Any]:
-    record: dict[str, Any] = {"system": system, "paper_row": paper_row, "clips": len(run.measured) if run else 0}
+    record: dict[str, Any] = {"system": system, "clips": len(run.measured) if run else 0, KILOBITS: rate}
     for name in columns:
         figures = run.figure(name) if run else (float("nan"),) * 3
         record |= dict(zip((name, f"{name}_low", f"{name}_high"), figures, strict=True))
-        is_published = name in paper.columns and paper_row in paper.index
-        record[f"{name}_paper"] = paper.loc[paper_row, name] if is_published else float("nan")
+        if len(paper):
+            is_published = name in paper.columns and paper_row in paper.index
+            record[f"{name}_paper"] = paper.loc[paper_row, name] if is_published else float("nan")
     for name in columns:
         if name not in PAIRED:
             distance = run.distances.get(name) if run else None

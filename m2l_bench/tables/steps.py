@@ -20,7 +20,6 @@ def steps_table(out: Path, dataset: str, folders: set[Path]) -> Table:
     table = table_of(measured)
     manifests = {run.name: run.manifest for run in measured.runs}
     data = table.data[table.data["system"].isin(manifests)]
-    data = data.drop(columns=[column for column in data if str(column).endswith("_paper")])
     data.insert(1, "steps", [manifests[name].key.steps for name in data["system"]])
     cards = [manifests[name].card for name in data["system"]]
     data = data.assign(system=[card.name for card in cards]).sort_values(["system", "steps"], ignore_index=True)
@@ -28,8 +27,8 @@ def steps_table(out: Path, dataset: str, folders: set[Path]) -> Table:
         table,
         data=data,
         titles={card.name: card.title for card in cards},
-        notes=[note for note in table.notes if "only the paper's figures are known" not in note],
         caption=f"Quality against denoising steps on {dataset}: mean over clips [95 % bootstrap interval].",
         head=("System", "Steps", "Clips"),
         counts=("steps", "clips"),
+        rule=None,
     )

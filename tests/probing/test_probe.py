@@ -16,7 +16,10 @@ import pytest
 from sklearn.metrics import f1_score
 from support.audio import write
 from support.command_line import M2L_BENCH, TESTS, Cli
+from torch import Tensor, log
+from torch.fft import rfft
 
+import m2l_bench as mb
 from m2l_bench.cards import Cards, load_cards
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.probe_scores import interval
@@ -332,3 +335,27 @@ def test_the_command_line(cli: Cli, cli_here: Cli, cards_folder: Path, data: Pat
     assert {"bundled", "beatport", "mini-tinysol-pitch"} <= tasks
     assert "key_micro" in cli_here("tasks", "beatport").stdout
     assert "probing task" in cli_here("reconstruct", "--task", "beatport").stderr
+
+
+class Spectrum:
+    """A codec whose features are the levels of eight bands."""
+
+    sample_rate = 44_100
+
+    def encode(self, audio: Tensor) -> Tensor:
+        return audio
+
+    decode = encode
+
+    def features(self, audio: Tensor) -> Tensor:
+        bands = rfft(audio[:, 0]).abs()[:, :4096].unflatten(1, (8, -1)).mean(2)
+        return log(bands + 1e-3)[:, :, None]
+
+
+def test_an_object_with_features_is_probed_from_python(data: Path, cards_folder: Path, cache: Path) -> None:
+    scores = mb.probe({"bands": Spectrum()}, "toy-task", data=data, cards=[cards_folder])
+    table = scores.table()
+    assert list(table.index) == ["bands"] and table.loc["bands", "toy_task_micro_f1"] > 60
+    with pytest.raises(UserError, match="bare: its encoder is not part of this package"):
+        mb.probe({"bare": mb.load_codec("opus-24k").codec}, "toy-task", data=data, cards=[cards_folder])
+    assert not list(cache.rglob("bands-*")), "nothing identifies the object, so its features are not kept"

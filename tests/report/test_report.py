@@ -113,7 +113,7 @@ def make_probe(out: Path, model: str, skill: float) -> None:
 
 
 def page_of(out: Path, task: str | None = None) -> str:
-    return to_html(gather(out, task, ORIGINALS, Quiet()), "Report")
+    return to_html(gather(out, task, ORIGINALS, Quiet(), "paper"), "Report")
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def page(html: str) -> Page:
 
 
 def test_its_numbers_are_those_of_the_tables(runs: Path, page: Page, tmp_path: Path) -> None:
-    written = all_tables.regenerate(runs, None, tmp_path)
+    written = all_tables.regenerate(runs, None, tmp_path, beside="paper")
     for name, where in (("table2", "reconstruction-of-songs-table-1"), ("mini/table1", "probes-other-tasks-table-1")):
         shown = [column.name for column, _ in table_formats.shown_columns(written.tables[name])]
         rows = csv.DictReader(io.StringIO((tmp_path / f"{name}.csv").read_text()))

@@ -15,7 +15,7 @@ from m2l_bench.tables import formats as table_formats
 from m2l_bench.tables import reconstruction as tables
 from m2l_bench.text import spreadsheet_text, spreadsheet_value
 
-EXPECTED_COLUMNS = ["system", "clips"] + [
+EXPECTED_COLUMNS = ["system", "clips", "kilobits_per_second"] + [
     f"{metric}{part}"
     for metric in ("si_sdr_db", "visqol", "fad", "fad_clap", "fad_musicnn")
     for part in ("", "_low", "_high", "_paper")
@@ -58,7 +58,9 @@ def test_interval_of_one_value_is_empty_and_of_infinity_infinite() -> None:
 def test_the_csv_has_the_promised_columns_and_the_papers_figures(tmp_path: Path) -> None:
     make_run(tmp_path, "dac", {"a": 8.0, "b": 10.0}, paper_row="DAC")
     make_run(tmp_path, "mine", {"a": 1.0, "b": None})
-    csv, markdown = table_formats.write(tables.reconstruction_table(tmp_path), tmp_path / "results", "table2")
+    csv, markdown = table_formats.write(
+        tables.reconstruction_table(tmp_path, beside="paper"), tmp_path / "results", "table2"
+    )
     data = pd.read_csv(csv).set_index("system")
     assert ["system", *data.columns] == EXPECTED_COLUMNS
     assert data.loc["dac", ["clips", "si_sdr_db", "si_sdr_db_paper", "fad_clap_paper"]].tolist() == [
@@ -73,7 +75,18 @@ def test_the_csv_has_the_promised_columns_and_the_papers_figures(tmp_path: Path)
     assert data["fad"].isna().all()
     text = markdown.read_text()
     assert "mine: no si_sdr_db on 1 of its clips: the original is silent" in text
-    assert "fad_musicnn: not measured" in text
+
+
+def test_without_the_paper_only_measured_systems_are_shown_the_best_first_and_anchors_last(tmp_path: Path) -> None:
+    make_run(tmp_path, "worse", {"a": 8.0, "b": 10.0}, paper_row="DAC")
+    make_run(tmp_path, "better", {"a": 12.0, "b": 10.0})
+    rows = [measured_row("a", {"si_sdr_db": 30.0}, source_sha256="sha-a")]
+    write_run(
+        tmp_path, run_key("limit"), rows, system_card(title="Limit", kind="anchor"), Session(started="2026-01-01")
+    )
+    table = tables.reconstruction_table(tmp_path)
+    assert list(table.data["system"]) == ["better", "worse", "limit"] and table.rule == 2
+    assert not [name for name in table.data if name.endswith("_paper")]
 
 
 def test_of_several_runs_the_newest_counts_and_the_rest_is_named(tmp_path: Path) -> None:
@@ -131,7 +144,7 @@ def test_no_runs_and_several_datasets_are_explained(tmp_path: Path) -> None:
     make_run(tmp_path, "a", {"x": 1.0}, dataset="other")
     with pytest.raises(UserError, match="data, other: choose one with --task"):
         tables.reconstruction_table(tmp_path)
-    assert len(tables.reconstruction_table(tmp_path, "other").data) == 7
+    assert len(tables.reconstruction_table(tmp_path, "other").data) == 1
 
 
 @pytest.mark.parametrize("format", ["terminal", "markdown", "latex", "csv"])
@@ -140,4 +153,4 @@ def test_the_command_prints_and_writes(tmp_path: Path, cli: Cli, format: str) ->
     result = cli("tables", "--format", format)
     assert result.returncode == 0, result.stderr
     assert ("inf" if format == "csv" else r"\infty" if format == "latex" else "∞") in result.stdout
-    assert (tmp_path / "results" / "table2.csv").is_file()
+    assert (tmp_path / "runs" / "table2.csv").is_file()
