@@ -12,8 +12,9 @@ from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED
 from m2l_bench.metrics.bootstrap import bootstrap_interval
 from m2l_bench.runs.distances import ORIGINALS, read_distances
+from m2l_bench.runs.order import newest_first
 from m2l_bench.runs.reconstruction import find_runs, read_manifest, read_rows
-from m2l_bench.runs.schema import Manifest, Row, StoredDistance
+from m2l_bench.runs.schema import Manifest, Origin, Row, StoredDistance
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,8 @@ def newest_runs(folders: Iterable[Path], reference: str = ORIGINALS) -> Measured
         folders: run folders of one dataset, at least one.
     """
     notes: list[str] = []
-    manifests = [(read_manifest(folder), folder) for folder in folders]
-    manifests.sort(key=lambda pair: last_started(pair[0]), reverse=True)
+    unsorted = [(read_manifest(folder), folder) for folder in folders]
+    manifests = newest_first((pair[1].parent, last_command(pair[0]), pair) for pair in unsorted)
     root = manifests[0][0].key.root
     if any(manifest.key.root != root for manifest, _ in manifests):
         notes.append(f"only runs over {root} are shown")
@@ -136,6 +137,6 @@ def newest_runs(folders: Iterable[Path], reference: str = ORIGINALS) -> Measured
     return MeasuredRuns(manifests[0][1].parent.name, list(runs.values()), notes)
 
 
-def last_started(manifest: Manifest) -> str:
-    """Time at which the last command on a run started, as ISO 8601; empty if there was none."""
-    return manifest.sessions[-1].started if manifest.sessions else ""
+def last_command(manifest: Manifest) -> Origin:
+    """The last command on a run; one without a time if there was none."""
+    return manifest.sessions[-1] if manifest.sessions else Origin(started="")

@@ -13,6 +13,7 @@ would give the same numbers: another card, seed, dataset or version starts `<sys
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
@@ -138,8 +139,9 @@ class Run:
         return path.relative_to(self.folder).as_posix()
 
     def add_session(self, session: Session) -> None:
-        """Add to the manifest that a command works on this run: when, where, with which packages."""
-        self._write_sessions([*self.manifest.sessions, session])
+        """Add to the manifest that a command works on this run: its number, when, where, with which packages."""
+        numbered_session = session.model_copy(update={"number": _last_number(self.folder.parent) + 1})
+        self._write_sessions([*self.manifest.sessions, numbered_session])
 
     def finish_session(self, finished: str) -> None:
         """Add to the manifest when the last session's command finished this run."""
@@ -195,6 +197,15 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / "manifest.json"
     content = migrated(read_versioned(path))
     return read_stored(path, Manifest.model_validate, content, f"delete {folder} to measure it again")
+
+
+def _last_number(dataset: Path) -> int:
+    """Find the highest number of a command on the runs in a folder; damaged manifests do not count."""
+    last = 0
+    for path in dataset.glob("*/manifest.json"):
+        with contextlib.suppress(UserError):
+            last = max([last, *(session.number for session in read_manifest(path.parent).sessions)])
+    return last
 
 
 def read_versioned(path: Path) -> dict[str, Any]:

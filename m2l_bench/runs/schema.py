@@ -49,6 +49,7 @@ class Origin(_Stored):
     """When, where and with which packages a command worked."""
 
     started: str
+    number: int = Field(default=0, description="place among the commands over the same dataset or task; 0: not counted")
     device: str = ""
     host: str = ""
     platform: str = ""

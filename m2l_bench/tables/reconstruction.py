@@ -12,6 +12,7 @@ from m2l_bench.cards import load_cards
 from m2l_bench.metrics import PAIRED, metric, set_metric
 from m2l_bench.runs.distances import ORIGINALS
 from m2l_bench.runs.measured import MeasuredRun, MeasuredRuns, measured_runs
+from m2l_bench.runs.order import position
 from m2l_bench.runs.schema import Row
 from m2l_bench.shipped import shipped
 from m2l_bench.tables.formats import Column, Table
@@ -141,7 +142,7 @@ def _distance_notes(runs: list[MeasuredRun]) -> list[str]:
 def why_empty(name: str, runs: list[MeasuredRun]) -> str:
     """Say why a metric was measured on no system, from the newest session that recorded a reason."""
     sessions = [session for run in runs for session in run.manifest.sessions]
-    sessions.sort(key=lambda session: session.started)
+    sessions.sort(key=position)
     reasons = [session.not_measured[name] for session in sessions if name in session.not_measured]
     return f"not measured: {reasons[-1]}" if reasons else "not measured: the task does not ask for it"
 

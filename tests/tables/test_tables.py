@@ -77,9 +77,9 @@ def test_the_csv_has_the_promised_columns_and_the_papers_figures(tmp_path: Path)
 
 
 def test_of_several_runs_the_newest_counts_and_the_rest_is_named(tmp_path: Path) -> None:
-    make_run(tmp_path, "a", {"x": 1.0}, started="2026-01-01")
-    make_run(tmp_path, "a", {"x": 2.0}, started="2026-02-01", card_digest="other")
-    make_run(tmp_path, "b", {"x": 3.0}, started="2026-01-15", sha="old audio")
+    make_run(tmp_path, "b", {"x": 3.0}, started="2026-03-01", sha="old audio")
+    make_run(tmp_path, "a", {"x": 1.0}, started="2026-02-01")
+    make_run(tmp_path, "a", {"x": 2.0}, started="2026-01-01", card_digest="other")  # the clock went back
     table = tables.reconstruction_table(tmp_path)
     measured = table.data[table.data["clips"] > 0].set_index("system")
     assert measured["si_sdr_db"].to_dict() == {"a": 2.0}
