@@ -98,15 +98,16 @@ def test_sections_are_those_of_the_whole(tmp_path: Path, format: str, subtype: s
         np.testing.assert_array_equal(section, audio[:, start : start + round(0.1 * rate)])
 
 
-@pytest.mark.parametrize(("format", "start"), [("WAV", 0.2), ("WAV", 1.9), ("FLAC", 0.2), ("FLAC", 1.9)])
+@pytest.mark.parametrize(("format", "start"), [("WAV", 0.2), ("WAV", 3.8), ("FLAC", 0.2), ("FLAC", 3.8)])
 def test_sections_of_half_a_file(tmp_path: Path, format: str, start: float) -> None:
-    content = encoded(format)
+    content = encoded(format, seconds=4.0)
     path = written(tmp_path / "half", content[: len(content) * 3 // 4])
-    with pytest.raises(BadClip, match="truncated"):
-        read(path, start, 0.09) if start > 1 else read(path, start)
-    if start < 1:
+    if start > 1:
+        with pytest.raises(BadClip, match="truncated"):
+            read(path, start, 0.1)
+    else:
         whole = written(tmp_path / "whole", content)
-        np.testing.assert_array_equal(read(path, start, 0.2)[0], read(whole, start, 0.2)[0])
+        np.testing.assert_array_equal(read(path, start, 0.1)[0], read(whole, start, 0.1)[0])
 
 
 @pytest.mark.parametrize("mode", ["VARIABLE", "CONSTANT"])
