@@ -137,6 +137,39 @@ class AudioFile:
             if self._ffmpeg is not None:
                 self._ffmpeg.check()
 
+    def whole_blocks(
+        self, skipped: int = 0, stop: int | None = None, *, accept_truncated: bool = False
+    ) -> Iterator[Audio]:
+        """All audio, or that until the sample `stop`, as blocks (channels, samples).
+
+        Args:
+            skipped: samples that were skipped.
+            accept_truncated: end without an error where a file holds less than its header states.
+
+        Raises:
+            BadClip: as in `blocks`, or there is less than the header states, or nothing.
+        """
+        count, stated = skipped, self.stated_samples
+        try:
+            for block in self.blocks():
+                count += block.shape[1]
+                yield block
+                if stop is not None and count >= stop:
+                    break
+        except BadClip as error:
+            if stated is None or not count:
+                raise
+            if not accept_truncated:
+                seconds = count / self.sample_rate
+                raise BadClip(
+                    f"damaged or truncated after {seconds:.1f} of {self.stated_seconds:.1f} s ({error})"
+                ) from error
+        wanted = stated if stop is None or stated is None else min(stop, stated)
+        if wanted is not None and count < wanted - self.tolerance and not accept_truncated:
+            raise BadClip(f"truncated: {wanted} samples promised, {count} present")
+        if not count:
+            raise BadClip("no samples in the file")
+
     def skip(self, samples: int) -> int:
         """Go forward before the first block, where what follows is then exactly what decoding from the start gives.
 
@@ -250,26 +283,9 @@ def read(
         start = round(start_seconds * rate)
         stop = None if duration_seconds is None else start + round(duration_seconds * rate)
         blocks, read_samples = [], file.skip(start)
-        try:
-            for block in file.blocks():
-                blocks.append(block[:, max(0, start - read_samples) : None if stop is None else stop - read_samples])
-                read_samples += block.shape[1]
-                if stop is not None and read_samples >= stop:
-                    break
-        except BadClip as error:
-            if file.stated_samples is None or not read_samples:
-                raise
-            if not accept_truncated:
-                seconds = read_samples / rate
-                raise BadClip(
-                    f"damaged or truncated after {seconds:.1f} of {file.stated_seconds:.1f} s ({error})"
-                ) from error
-        stated = file.stated_samples
-        wanted = stated if stop is None or stated is None else min(stop, stated)
-        if wanted is not None and read_samples < wanted - file.tolerance and not accept_truncated:
-            raise BadClip(f"truncated: {wanted} samples promised, {read_samples} present")
-        if not read_samples:
-            raise BadClip("no samples in the file")
+        for block in file.whole_blocks(read_samples, stop, accept_truncated=accept_truncated):
+            blocks.append(block[:, max(0, start - read_samples) : None if stop is None else stop - read_samples])
+            read_samples += block.shape[1]
         if read_samples <= start:
             raise BadClip(f"starts at {start_seconds:g} s but the file lasts {read_samples / rate:.1f} s")
         return np.concatenate(blocks, axis=1), rate

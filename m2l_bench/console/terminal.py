@@ -24,7 +24,7 @@ from rich.progress import (
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from m2l_bench.music2latent.training.loop import Status
+    from m2l_bench.music2latent.training.settings import Status
 
 __all__ = ["ProgressBars", "TrainingBar", "escape", "lines", "make_consoles", "print_json", "table"]
 

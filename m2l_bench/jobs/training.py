@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from m2l_bench.music2latent import Music2Latent
     from m2l_bench.music2latent.training.corpus import Index, Mixture
-    from m2l_bench.music2latent.training.loop import Validation
     from m2l_bench.music2latent.training.recipe import Recipe
+    from m2l_bench.music2latent.training.settings import Validation
     from m2l_bench.music2latent.training.state import State
 
 VALIDATION_CLIPS = 8
@@ -101,6 +101,7 @@ def train(options: TrainOptions, console: Console) -> State:
     from m2l_bench.music2latent import CheckpointError
     from m2l_bench.music2latent.training import loop, state
     from m2l_bench.music2latent.training.corpus import CorpusError
+    from m2l_bench.music2latent.training.settings import Settings
 
     fabric.launch()
     try:
@@ -108,7 +109,7 @@ def train(options: TrainOptions, console: Console) -> State:
             start = _start(options, bar.message)
             crop_samples = (start.recipe.crop_frames + 3) * start.config.hop
             mixture = _mixture(options.data, crop_samples, start, fabric.is_global_zero, bar.message)
-            settings = loop.Settings(
+            settings = Settings(
                 out=options.out,
                 minutes=options.minutes,
                 interval_minutes=options.interval_minutes,
@@ -296,7 +297,7 @@ def held_out_clips(folder: Path | None) -> Sequence[Clip]:
 
 def validate(model: Music2Latent, clips: Sequence[Clip]) -> Validation:
     """Average the scores of a few held-out clips, and keep their audio for TensorBoard."""
-    from m2l_bench.music2latent.training.loop import Validation
+    from m2l_bench.music2latent.training.settings import Validation
 
     results = list(score_held_out(model, clips, VALIDATION_CLIPS))
     names = ("si_sdr_db", "log_spectral_distance_db")
