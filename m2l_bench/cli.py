@@ -38,7 +38,6 @@ INTERRUPTED_MESSAGE = "interrupted; what is finished is safe, the same command g
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -60,8 +59,9 @@ for command in (
     training.ablate,
 ):
     app.command()(command)
-models_app = typer.Typer()
+models_app = typer.Typer(cls=models.ModelsGroup)
 models_app.callback(invoke_without_command=True)(models.models)
+models_app.command()(models.show)
 models_app.command()(models.check)
 app.add_typer(models_app, name="models")
 data_app = typer.Typer(no_args_is_help=True, help="Download, render and check datasets.")

@@ -103,13 +103,13 @@ def load_results(
 
     Args:
         runs: folder of runs, which `evaluate(..., out=runs)` or `m2l-bench reconstruct` made.
-        task: name of the dataset; needed where there are several.
+        task: name of the dataset; default: that of the newest run.
         reference: reference of the Fréchet distances: `originals`, or the name of another measured reference.
         data: folder of the originals, if they were moved.
         cards: folders of further cards, for tasks that are not in this package.
 
     Raises:
-        UserError: there are no runs, or several datasets and none is named.
+        UserError: there are no runs.
 
     Example:
         >>> load_results("runs").table()

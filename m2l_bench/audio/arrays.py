@@ -5,6 +5,7 @@ Arrays are (channels, samples) float32; full scale is 1.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,23 @@ def resample(audio: Audio, rate: int, target_rate: int) -> Audio:
 
     resampled: Any = soxr.resample(audio.T, rate, target_rate, quality="HQ")
     return fit_length(np.ascontiguousarray(resampled.T, dtype=np.float32), max(1, len(resampled)))
+
+
+def resample_blocks(blocks: Iterable[Audio], rate: int, target_rate: int) -> Iterator[Audio]:
+    """Resample blocks (channels, samples) of one audio; all that is yielded equals `resample` of the whole."""
+    if rate == target_rate:
+        yield from blocks
+        return
+    import soxr
+
+    stream = previous = None
+    for block in blocks:
+        stream = stream or soxr.ResampleStream(rate, target_rate, len(block), dtype="float32", quality="HQ")
+        if previous is not None:
+            yield np.ascontiguousarray(stream.resample_chunk(previous).T)
+        previous = np.ascontiguousarray(block.T, dtype=np.float32)
+    if stream is not None:
+        yield np.ascontiguousarray(stream.resample_chunk(previous, last=True).T)
 
 
 def to_mono(audio: Audio) -> Audio:

@@ -59,6 +59,8 @@ EXTENSIONS = frozenset(
     ]
 )
 """What libsndfile reads."""
+INDEPENDENT = frozenset(["PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"])
+"""Encodings whose samples do not depend on where decoding begins. Opus differs by a rounding; others cannot seek."""
 
 
 def can_decode(extension: str) -> bool:
@@ -67,7 +69,7 @@ def can_decode(extension: str) -> bool:
 
 
 class AudioFile:
-    """An open file of audio, read once from its beginning to its end.
+    """An open file of audio, read once, from its beginning or from a later place, to its end.
 
     Args:
         path: the file.
@@ -134,6 +136,55 @@ class AudioFile:
                     yield np.ascontiguousarray(block.T)
             if self._ffmpeg is not None:
                 self._ffmpeg.check()
+
+    def whole_blocks(
+        self, skipped: int = 0, stop: int | None = None, *, accept_truncated: bool = False
+    ) -> Iterator[Audio]:
+        """All audio, or that until the sample `stop`, as blocks (channels, samples).
+
+        Args:
+            skipped: samples that were skipped.
+            accept_truncated: end without an error where a file holds less than its header states.
+
+        Raises:
+            BadClip: as in `blocks`, or there is less than the header states, or nothing.
+        """
+        count, stated = skipped, self.stated_samples
+        try:
+            for block in self.blocks():
+                count += block.shape[1]
+                yield block
+                if stop is not None and count >= stop:
+                    break
+        except BadClip as error:
+            if stated is None or not count:
+                raise
+            if not accept_truncated:
+                seconds = count / self.sample_rate
+                raise BadClip(
+                    f"damaged or truncated after {seconds:.1f} of {self.stated_seconds:.1f} s ({error})"
+                ) from error
+        wanted = stated if stop is None or stated is None else min(stop, stated)
+        if wanted is not None and count < wanted - self.tolerance and not accept_truncated:
+            raise BadClip(f"truncated: {wanted} samples promised, {count} present")
+        if not count:
+            raise BadClip("no samples in the file")
+
+    def skip(self, samples: int) -> int:
+        """Go forward before the first block, where what follows is then exactly what decoding from the start gives.
+
+        Returns:
+            How many samples were skipped: `samples`, or 0.
+        """
+        exact = self._source.subtype in INDEPENDENT and self._source.format != "OGG" and self._ffmpeg is None
+        if not exact or not 0 < samples < (self.stated_samples or 0):
+            return 0
+        with self._explained():
+            with contextlib.suppress(RuntimeError):  # the place is behind the end of a truncated file
+                if self._source.seek(samples) == samples:
+                    return samples
+            self._source = self._open()
+        return 0
 
     def _open(self) -> Any:
         """The file as libsndfile sees it: from the disk, as a stream, or through ffmpeg."""
@@ -231,27 +282,10 @@ def read(
         rate = file.sample_rate
         start = round(start_seconds * rate)
         stop = None if duration_seconds is None else start + round(duration_seconds * rate)
-        blocks, read_samples = [], 0
-        try:
-            for block in file.blocks():
-                blocks.append(block[:, max(0, start - read_samples) : None if stop is None else stop - read_samples])
-                read_samples += block.shape[1]
-                if stop is not None and read_samples >= stop:
-                    break
-        except BadClip as error:
-            if file.stated_samples is None or not read_samples:
-                raise
-            if not accept_truncated:
-                seconds = read_samples / rate
-                raise BadClip(
-                    f"damaged or truncated after {seconds:.1f} of {file.stated_seconds:.1f} s ({error})"
-                ) from error
-        stated = file.stated_samples
-        wanted = stated if stop is None or stated is None else min(stop, stated)
-        if wanted is not None and read_samples < wanted - file.tolerance and not accept_truncated:
-            raise BadClip(f"truncated: {wanted} samples promised, {read_samples} present")
-        if not read_samples:
-            raise BadClip("no samples in the file")
+        blocks, read_samples = [], file.skip(start)
+        for block in file.whole_blocks(read_samples, stop, accept_truncated=accept_truncated):
+            blocks.append(block[:, max(0, start - read_samples) : None if stop is None else stop - read_samples])
+            read_samples += block.shape[1]
         if read_samples <= start:
             raise BadClip(f"starts at {start_seconds:g} s but the file lasts {read_samples / rate:.1f} s")
         return np.concatenate(blocks, axis=1), rate
@@ -274,18 +308,7 @@ def count_samples(path: Path, accept_truncated: bool = False) -> int:
         BadClip: the file is not readable as audio, or has no samples.
     """
     with AudioFile(path) as file:
-        if file.stated_samples and not accept_truncated:
-            return file.stated_samples
-        count = 0
-        try:
-            for block in file.blocks():
-                count += block.shape[1]
-        except BadClip:
-            if not (accept_truncated and count):
-                raise
-        if not count:
-            raise BadClip("no samples in the file")
-        return count
+        return _count(file, accept_truncated)
 
 
 def duration_seconds(path: Path) -> float:
@@ -294,9 +317,23 @@ def duration_seconds(path: Path) -> float:
     Raises:
         BadClip: the file is not readable as audio.
     """
-    samples = count_samples(path)
     with AudioFile(path) as file:
-        return samples / file.sample_rate
+        return _count(file) / file.sample_rate
+
+
+def _count(file: AudioFile, accept_truncated: bool = False) -> int:
+    if file.stated_samples and not accept_truncated:
+        return file.stated_samples
+    count = 0
+    try:
+        for block in file.blocks():
+            count += block.shape[1]
+    except BadClip:
+        if not (accept_truncated and count):
+            raise
+    if not count:
+        raise BadClip("no samples in the file")
+    return count
 
 
 @functools.cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
@@ -189,6 +190,8 @@ def _yaml_files(folder: Path) -> list[Path]:
 def import_named(name: str, shipped_paths: Mapping[str, str], path: Path) -> Any:
     """Import what a card names: by a short name, or as `package.module:attribute`.
 
+    Modules beside the card and in the current folder are found as well.
+
     Args:
         shipped_paths: the path for each short name.
         path: the card's file, for the message.
@@ -202,6 +205,9 @@ def import_named(name: str, shipped_paths: Mapping[str, str], path: Path) -> Any
         near = difflib.get_close_matches(name, shipped_paths, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(shipped_paths)}"
         raise UserError(f"{path}: no '{name}': {hint}, or give a path like package.module:Class")
+    if name not in shipped_paths:
+        folders = (str(folder.resolve()) for folder in (path.parent, Path()))
+        sys.path += [folder for folder in folders if folder not in sys.path]  # last: they hide no installed package
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:

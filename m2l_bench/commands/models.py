@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from m2l_bench.commands.common import CardsOption, DeviceOption, JsonOption, WeightsDirOption, consoles
 from m2l_bench.errors import UserError
@@ -33,10 +34,13 @@ def models(
 
         m2l-bench models
 
+        m2l-bench models dac
+
         m2l-bench models --long
     """
     if context.invoked_subcommand is not None:
         return
+    from m2l_bench.adapter import group_by_reason
     from m2l_bench.cards import load_cards
     from m2l_bench.console.terminal import lines, print_json, table
     from m2l_bench.systems.loading import availability
@@ -57,14 +61,69 @@ def models(
         ):
             stdout.print(text, end="\n\n", markup=False, soft_wrap=True)
     else:
-        rows = [[card.name, card.title, card.kind, "yes" if state else "no"] for card, state in states]
-        stdout.print(table("", ["Name", "System", "Kind", "Available"], rows))
-    commands_by_reason: dict[str, list[str]] = {state.reason: [] for _, state in states if not state}
-    for card, state in states:
-        if not state:
-            commands_by_reason[state.reason].append(f"  {card.name}: {state.command}")
-    for reason, commands in commands_by_reason.items():
-        stdout.print("\n".join([f"no: {reason}", *commands]), markup=False, soft_wrap=True)
+        rows = [
+            [card.name, card.title, card.kind, _stereo_rate(card), "yes" if state else "no"] for card, state in states
+        ]
+        stdout.print(table("", ["Name", "System", "Kind", "kb/s", "Runs here"], rows))
+        stdout.print("kb/s: of stereo audio, where the card states it")
+    for names, state in group_by_reason((card.name, state) for card, state in states if not state):
+        stdout.print(f"{', '.join(names)}: {state}", markup=False, soft_wrap=True)
+
+
+class ModelsGroup(TyperGroup):
+    """Takes `models NAME` for `models show NAME`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in self.commands and not args[0].startswith("-"):
+            args = ["show", *args]
+        return super().resolve_command(ctx, args)
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="Name of the system.")],
+    weights_dir: WeightsDirOption = None,
+    cards: CardsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show one system: what it is, its rate and licences, and whether it runs here.
+
+    Examples:
+
+        m2l-bench models dac
+    """
+    from m2l_bench.cards import load_cards
+    from m2l_bench.console.terminal import print_json
+    from m2l_bench.systems.loading import availability
+
+    stdout, _ = consoles()
+    card = load_cards(cards or ()).system(name)
+    state = availability(card, weights_dir)
+    if json:
+        print_json(_described(card, state))
+        return
+    facts = {
+        card.title: " ".join(card.description.split()) or f"a {card.kind} system",
+        "runs here": "yes" if state else f"no: {state}",
+        "audio": card.latents and f"{card.latents.sample_rate:,} Hz, {_with_plural(card.latents.channels, 'channel')}",
+        "latents": card.latents
+        and f"{card.latents.width} numbers of {card.latents.bits} bits, "
+        f"{card.latents.frames_per_second:.1f} times a second",
+        "rate": _stereo_rate(card) and f"{_stereo_rate(card)} kb/s for stereo",
+        "denoising steps": card.steps,
+        "licences": f"code {card.licence.code or 'not stated'}, weights {card.licence.weights or 'none'}",
+        "weights": ", ".join(f"{file.name} ({file.megabytes:,.0f} MB)" for file in card.weights.values()),
+        "cite": card.citation,
+        "source": card.source,
+        "card": card.path,
+    }
+    for label, fact in facts.items():
+        if fact:
+            stdout.print(f"{label}: {fact}", markup=False)
+
+
+def _stereo_rate(card: SystemCard) -> str:
+    """Bitrate of stereo audio in kb/s; empty where the card does not state latents."""
+    return f"{card.latents.kilobits_per_second * 2 / card.latents.channels:.1f}" if card.latents else ""
 
 
 def check(
@@ -96,11 +155,13 @@ def check(
     if json:
         print_json({"name": name, **asdict(result)})
     else:
+        rate = result.bytes_per_second * 8 / 1000
         rows = [
             ["audio", f"{result.sample_rate:,} Hz, {_with_plural(result.channels, 'channel')}"],
             ["latents of one second", _shape(result.latents)],
             ["features of one second", _shape(result.features) if result.features else "none"],
-            ["transmitted", f"{result.values_per_second:,} numbers, {result.bytes_per_second * 8 / 1000:.2f} kb/s"],
+            ["transmitted", f"{result.values_per_second:,} numbers a second, {rate:.2f} kb/s"],
+            ["for stereo", f"{rate * 2 / result.channels:.2f} kb/s"],
             ["samples to numbers", f"{result.compression:.1f}x"],
             ["encode", f"{result.encode_seconds:.3f} s, {1 / result.encode_seconds:.1f}x real time"],
             ["decode", f"{result.decode_seconds:.3f} s, {1 / result.decode_seconds:.1f}x real time"],
@@ -113,6 +174,7 @@ def check(
 
 RATES = ["Hz", "Ch.", "Width", "Frames/s", "kb/s", "Time", "Total"]
 RATES_NOTE = """\
+Ch.: channels of one stream; stereo is two streams of one channel.
 Width: numbers per frame. kb/s: a continuous number counts as 32 bits.
 Time: samples of one channel per frame. Total: samples of all channels per
 number. Steps: default number of denoising steps. Systems without latents

@@ -21,22 +21,23 @@ def list_weights(weights_dir: WeightsDirOption = None, cards: CardsOption = None
 
         m2l-bench weights list
     """
+    from m2l_bench.adapter import Availability, group_by_reason
     from m2l_bench.cards import load_cards
     from m2l_bench.console.terminal import print_json, table
 
     stdout, _ = consoles()
-    networks = [_describe(card, weights_dir) for card in _cards_with_weights(load_cards(cards or ()))]
+    networks = [_describe(card, weights_dir) for card in _networks(load_cards(cards or ()))]
     if json:
         print_json(networks)
         return
     rows = []
     for network in networks:
-        size = f"{network['megabytes']:,.0f} MB" if network["megabytes"] >= 10 else f"{network['megabytes']:.1f} MB"
-        rows.append([network["name"], network["title"], size, network["licence"], network["state"]])
-    stdout.print(table("", ["Name", "Network", "Size", "Licence", "State"], rows))
-    for network in networks:
-        if network["command"]:
-            stdout.print(f"{network['name']}: {network['command']}", markup=False, soft_wrap=True)
+        size = f"{network['megabytes']:,.0f}" if network["megabytes"] >= 1 else ""
+        rows.append([network["name"], network["title"], size, network["licence"], network["place"]])
+    stdout.print(table("", ["Name", "Network", "MB", "Licence", "Where"], rows))
+    states = [(network["name"], Availability(network["reason"], network["command"])) for network in networks]
+    for names, state in group_by_reason((name, state) for name, state in states if not state):
+        stdout.print(f"{', '.join(names)}: {state}", markup=False, soft_wrap=True)
 
 
 def get(
@@ -75,8 +76,8 @@ def get(
         raise UserError("; ".join(problems))
 
 
-def _cards_with_weights(cards: Cards) -> list[AdapterCard]:
-    systems = [card for card in cards.systems.values() if card.weights]
+def _networks(cards: Cards) -> list[AdapterCard]:
+    systems = [card for card in cards.systems.values() if card.kind == "neural" and card.adapter != "recorded"]
     return [*cards.embeddings.values(), *systems]
 
 
@@ -88,7 +89,7 @@ def _cards_named(cards: Cards, name: str) -> list[AdapterCard]:
     """
     from m2l_bench.cards import pick
 
-    candidates = _cards_with_weights(cards)
+    candidates = [card for card in _networks(cards) if card.weights]
     if name in cards.systems and name not in {card.name for card in candidates}:
         raise UserError(f"no weights to fetch for '{name}': `m2l-bench models` says what runs here and what it needs")
     pick({card.name: card for card in candidates}, name, "network", "m2l-bench weights list")
@@ -102,6 +103,7 @@ def _describe(card: AdapterCard, weights_dir: Path | None) -> dict[str, Any]:
     files = card.weights.values()
     paths = [find(file, weights_dir) for file in files]
     state = adapter_availability(card, weights_dir)
+    place = "package" if all(file.shipped for file in files) else "here"
     return {
         "name": card.name,
         "title": card.title,
@@ -109,7 +111,8 @@ def _describe(card: AdapterCard, weights_dir: Path | None) -> dict[str, Any]:
         "licence": card.licence.weights,
         "present": None not in paths,
         "available": bool(state),
-        "state": ("shipped" if all(file.shipped for file in files) else "present") if state else state.reason,
+        "place": place if state else "no",
+        "reason": state.reason,
         "command": state.command,
         "files": [
             {**file.model_dump(), "path": str(path) if path else None} for file, path in zip(files, paths, strict=True)

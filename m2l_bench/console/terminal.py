@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -24,7 +25,7 @@ from rich.progress import (
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from m2l_bench.music2latent.training.loop import Status
+    from m2l_bench.music2latent.training.settings import Status
 
 __all__ = ["ProgressBars", "TrainingBar", "escape", "lines", "make_consoles", "print_json", "table"]
 
@@ -85,14 +86,23 @@ def print_json(content: Any) -> None:
     print(json.dumps(content, indent=2, ensure_ascii=not has_all_characters, allow_nan=False))
 
 
+LINE_SECONDS = 60
+"""Time between two lines of progress where there is no terminal."""
+WORTH_A_LINE_SECONDS = 5
+"""Work that took less than this leaves no line."""
+
+
 class ProgressBars:
-    """One bar per system: clips done, time spent, time left. Prints nothing if stderr is not a terminal."""
+    """One bar per system: clips done, time spent, time left. Without a terminal, one line per system and minute."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
 
     @contextmanager
     def start(self, name: str, total: int, done: int) -> Iterator[Callable[[], None]]:
+        if not self.console.is_terminal:
+            yield from self._lines(name, total, done)
+            return
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -101,9 +111,30 @@ class ProgressBars:
             TextColumn("left"),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=self.console, disable=not self.console.is_terminal) as progress:
+        with Progress(*columns, console=self.console) as progress:
             task = progress.add_task(escape(name), total=total, completed=done)
             yield lambda: progress.advance(task)
+
+    def _lines(self, name: str, total: int, done: int) -> Iterator[Callable[[], None]]:
+        started = printed = time.monotonic()
+        finished = done
+
+        def advance() -> None:
+            nonlocal finished, printed
+            finished += 1
+            now = time.monotonic()
+            if now - printed >= LINE_SECONDS:
+                printed = now
+                left = (now - started) / (finished - done) * (total - finished)
+                self._print(f"{name}: {finished} of {total}, {now - started:.0f} s, about {left:.0f} s left")
+
+        yield advance
+        seconds = time.monotonic() - started
+        if seconds >= WORTH_A_LINE_SECONDS:
+            self._print(f"{name}: {finished} of {total}, {seconds:.0f} s")
+
+    def _print(self, line: str) -> None:
+        self.console.print(line, markup=False, soft_wrap=True)
 
 
 class DownloadBar:

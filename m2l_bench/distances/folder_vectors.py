@@ -5,15 +5,18 @@ A file is embedded only once, even if it is moved, and an interrupted command go
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from m2l_bench import audio as audio_files
+from m2l_bench.audio import Audio, AudioFile
 from m2l_bench.boundary import reason_of
 from m2l_bench.datasets.folder import load as load_folder
 from m2l_bench.errors import UserError
+from m2l_bench.metrics.frechet import Frames
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.progress import Progress
 from m2l_bench.runs.vectors import write_vectors
@@ -56,9 +59,8 @@ def folder_vectors(folder: Path, name: str, runner: EmbeddingRunner, cache: Path
                 # A silent output is a result, not a missing one: it counts, and the command names it.
                 silent = path.with_suffix(".silent")
                 if not path.is_file():
-                    audio, rate = audio_files.read(clip.path)
-                    vectors = runner.embed(audio, rate)
-                    if np.sqrt(np.mean(audio**2)) < SILENCE:
+                    vectors, level = _embed(clip.path, runner)
+                    if level < SILENCE:
                         silent.parent.mkdir(parents=True, exist_ok=True)
                         silent.touch()
                     write_vectors(path, vectors)
@@ -76,3 +78,19 @@ def folder_vectors(folder: Path, name: str, runner: EmbeddingRunner, cache: Path
         id, reason = next(iter(result.failed.items()))
         raise UserError(f"{folder}: {name} has vectors of none of its {len(clips)} files ({id}: {reason})")
     return result
+
+
+def _embed(path: Path, runner: EmbeddingRunner) -> tuple[Frames, float]:
+    """Compute the vectors of a file, block by block, and its root mean square."""
+    squares, count = 0.0, 0
+
+    def heard(blocks: Iterable[Audio]) -> Iterator[Audio]:
+        nonlocal squares, count
+        for block in blocks:
+            squares += float(np.square(block, dtype=np.float64).sum())
+            count += block.size
+            yield block
+
+    with AudioFile(path) as file:
+        vectors = runner.embed_blocks(heard(file.whole_blocks()), file.sample_rate)
+    return vectors, math.sqrt(squares / count)

@@ -72,15 +72,14 @@ def measure(reference: Reference, evaluated: Sequence[Frames], *, paired: bool) 
         infinity = extrapolated_distance(reference, evaluated, paired=paired)
     low, high = bootstrap_interval(resampled, value)
     kernel, notes = math.nan, []
-    for name, frames in (
-        ("the reference has", reference_statistics.frames),
-        ("the evaluated set has", evaluated_statistics.frames),
-    ):
-        if frames is not None and frames <= dim:
-            notes.append(
-                f"{name} {frames} vectors for {dim} dimensions: too few to know a covariance, and the distance is "
-                "biased upward; compare only sets of equal size"
-            )
+    counts = {"the reference has": reference_statistics.frames, "the evaluated set has": evaluated_statistics.frames}
+    few = {name: frames for name, frames in counts.items() if frames is not None and frames <= dim}
+    if few:
+        which = " and ".join(f"{name} {frames}" for name, frames in few.items())
+        notes.append(
+            f"{which} vectors for {dim} dimensions: too few to know a covariance, and the distance is biased upward; "
+            "compare only sets of equal size"
+        )
     if isinstance(reference, GaussianStatistics):
         notes.append("no kernel distance: the reference is known by its mean and covariance alone")
     else:
@@ -88,6 +87,8 @@ def measure(reference: Reference, evaluated: Sequence[Frames], *, paired: bool) 
             kernel = kernel_audio_distance(reference, evaluated)
         except ValueError as error:
             notes.append(f"no kernel distance: {error}")
+        if kernel < 0:
+            notes.append("the kernel distance is an estimate around zero for equal sets: below zero is no difference")
     if math.isnan(low):
         notes.append(f"no interval and no extrapolation: {len(evaluated)} clips, eight are needed")
     elif math.isnan(infinity):

@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from m2l_bench.adapter import Adapter
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """How to cut long audio so that the vectors of its blocks, one block after the other, are those of the whole.
+
+    Lengths are in samples. Blocks begin where the network would begin a batch, so that even rounding is the same.
+    """
+
+    step: int
+    """From the beginning of a block to that of the next."""
+    overhang: int = 0
+    """Samples of the next block that a block needs at its end."""
+    context: int = 0
+    """Samples of the previous block that a block needs at its beginning."""
+    context_vectors: int = 0
+    """Vectors of the context, which are left out."""
+    least: int = 1
+    """Samples without which the rest at the end has no vector."""
 
 
 class Embedding(Adapter, ABC):
@@ -22,6 +42,8 @@ class Embedding(Adapter, ABC):
     """Length in seconds of the shortest audio that has a vector."""
     batch_size: int = 1
     """Number of clips of equal length that `embed_batch` gets at once."""
+    blocks: Blocks | None = None
+    """How long audio can be cut; None: each vector depends on the whole clip, which has to fit into memory."""
 
     @abstractmethod
     def embed(self, audio: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from m2l_bench.adapter import Availability
-from m2l_bench.embeddings.base import Embedding
+from m2l_bench.embeddings.base import Blocks, Embedding
 from m2l_bench.embeddings.laion import Tower, audio_tower, configuration
 from m2l_bench.errors import UserError
 from m2l_bench.weights.read import fill, package_availability, read_torch
@@ -49,6 +49,7 @@ class Clap(Embedding):
     sample_rate = 48_000
     dim = 512
     minimum_seconds = TAIL / 48_000
+    blocks = Blocks(2 * BATCH * WINDOW, least=TAIL)
 
     def __init__(self, checkpoint: Path, tower: Tower) -> None:
         if tower not in get_args(Tower):

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from m2l_bench.embeddings.base import Embedding
+from m2l_bench.embeddings.base import Blocks, Embedding
 from m2l_bench.weights.read import fill, read_torch
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Clmr(Embedding):
     sample_rate = 22_050
     dim = WIDTHS[-1]
     minimum_seconds = WINDOW / 22_050
+    blocks = Blocks(4 * BATCH * WINDOW)
 
     def __init__(self, checkpoint: Path) -> None:
         self.network = sample_cnn()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from m2l_bench.embeddings.base import Embedding
+from m2l_bench.embeddings.base import Blocks, Embedding
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,6 +48,13 @@ class MusiCNN(Embedding):
     sample_rate = SAMPLE_RATE
     dim = 200
     minimum_seconds = MINIMUM_SAMPLES / SAMPLE_RATE
+    blocks = Blocks(
+        step=8 * BATCH * WINDOW_HOP * HOP,
+        overhang=(FRAMES - WINDOW_HOP) * HOP,
+        context=BATCH * WINDOW_HOP * HOP,  # a whole batch for half a frame
+        context_vectors=BATCH,
+        least=MINIMUM_SAMPLES,
+    )
 
     def __init__(self, checkpoint: Path) -> None:
         from m2l_bench.embeddings.musicnn_network import load

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m2l_bench.adapter import Availability
-from m2l_bench.embeddings.base import Embedding
+from m2l_bench.embeddings.base import Blocks, Embedding
 from m2l_bench.weights.read import fill, package_availability, read_torch
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class VGGish(Embedding):
     sample_rate = 16_000
     dim = 128
     minimum_seconds = (WINDOW + OVERHANG) / 16_000
+    blocks = Blocks(4 * BATCH * WINDOW, overhang=OVERHANG, least=WINDOW + OVERHANG)
 
     def __init__(self, checkpoint: Path) -> None:
         from torchvggish import VGG, make_layers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,12 +32,14 @@ if TYPE_CHECKING:
 
     from m2l_bench.music2latent import Music2Latent
     from m2l_bench.music2latent.training.corpus import Index, Mixture
-    from m2l_bench.music2latent.training.loop import Validation
     from m2l_bench.music2latent.training.recipe import Recipe
+    from m2l_bench.music2latent.training.settings import Validation
     from m2l_bench.music2latent.training.state import State
 
 VALIDATION_CLIPS = 8
 EXCERPT_SECONDS = 3.0
+VALIDATION_SHARE = 0.1
+"""Largest part of a limited time that scoring held-out clips may take, each time."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ def train(options: TrainOptions, console: Console) -> State:
     from m2l_bench.music2latent import CheckpointError
     from m2l_bench.music2latent.training import loop, state
     from m2l_bench.music2latent.training.corpus import CorpusError
+    from m2l_bench.music2latent.training.settings import Settings
 
     fabric.launch()
     try:
@@ -108,13 +112,13 @@ def train(options: TrainOptions, console: Console) -> State:
             start = _start(options, bar.message)
             crop_samples = (start.recipe.crop_frames + 3) * start.config.hop
             mixture = _mixture(options.data, crop_samples, start, fabric.is_global_zero, bar.message)
-            settings = loop.Settings(
+            settings = Settings(
                 out=options.out,
                 minutes=options.minutes,
                 interval_minutes=options.interval_minutes,
                 accumulate=options.accumulate,
                 compile=options.compile,
-                validate=lambda model: validate(model, held_out),
+                validate=held_out_validation(held_out, options.minutes),
                 on_status=bar.status,
                 on_message=bar.message,
             )
@@ -294,11 +298,29 @@ def held_out_clips(folder: Path | None) -> Sequence[Clip]:
     return clips
 
 
-def validate(model: Music2Latent, clips: Sequence[Clip]) -> Validation:
-    """Average the scores of a few held-out clips, and keep their audio for TensorBoard."""
-    from m2l_bench.music2latent.training.loop import Validation
+def held_out_validation(clips: Sequence[Clip], minutes: float | None) -> Callable[[Music2Latent], Validation]:
+    """Make a function that averages the scores of a few held-out clips, and keeps their audio for TensorBoard.
 
-    results = list(score_held_out(model, clips, VALIDATION_CLIPS))
+    Where the time of the training is limited, it uses only as many clips as it can score in a tenth of this time, and
+    at least one.
+    """
+    most: int | None = None if minutes else VALIDATION_CLIPS
+
+    def validate(model: Music2Latent) -> Validation:
+        nonlocal most
+        if most is None:
+            started = time.perf_counter()
+            list(score_held_out(model, clips, 1))
+            seconds = time.perf_counter() - started
+            most = max(1, min(VALIDATION_CLIPS, int(VALIDATION_SHARE * 60 * (minutes or 0) / seconds)))
+        return _validation(list(score_held_out(model, clips, most)))
+
+    return validate
+
+
+def _validation(results: Sequence[HeldOut]) -> Validation:
+    from m2l_bench.music2latent.training.settings import Validation
+
     names = ("si_sdr_db", "log_spectral_distance_db")
     values = {name: np.array([getattr(clip, name) for clip in results]) for name in names}
     figures = {name: float(np.nanmean(scores)) for name, scores in values.items() if not np.isnan(scores).all()}

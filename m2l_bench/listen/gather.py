@@ -59,14 +59,14 @@ def gather(
 
     Args:
         runs: folder of runs, or one dataset's folder in it.
-        dataset: name of the dataset; needed where there are several.
+        dataset: name of the dataset; default: that of the newest run.
         data: folder of the originals; needed if the run does not know it or it was moved.
         cards: folders of further cards, for tasks that are not in this package.
         captions: CSV with the columns `id` (or `ytid`) and `caption`.
         limit: use only this many clips, the first ones.
 
     Raises:
-        UserError: there are no runs, several datasets and none is named, the originals cannot be found, or the runs
+        UserError: there are no runs, the originals cannot be found, or the runs
             kept no audio.
     """
     if dataset is None and not find_runs(runs) and any(runs.glob("*/manifest.json")):

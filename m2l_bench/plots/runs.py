@@ -8,7 +8,7 @@ from pathlib import Path
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED, set_metric
 from m2l_bench.runs.distances import ORIGINALS
-from m2l_bench.runs.measured import MeasuredRun, in_dataset, newest_runs
+from m2l_bench.runs.measured import MeasuredRun, newest_runs
 from m2l_bench.runs.probe import MANIFEST, ProbeRun, newest_probes
 from m2l_bench.tables.reconstruction import COLUMNS, why_empty
 
@@ -20,15 +20,15 @@ def load_runs(
 
     Args:
         paths: a folder of runs (`runs`), of one dataset's runs (`runs/bundled`), or single runs.
-        task: name of the dataset; needed where there are several.
+        task: name of the dataset; default: that of the newest run.
         models: read only these systems, in this order; default: all.
         reference: reference of the Fréchet distances.
 
     Raises:
-        UserError: there are no runs, none of this dataset or of these systems, or several datasets and none is named.
+        UserError: there are no runs, or none of this dataset or of these systems.
     """
     source = ", ".join(map(str, paths))
-    runs = newest_runs(in_dataset(_find_folders(paths, "manifest.json"), task, source), reference).runs
+    runs = newest_runs(_find_folders(paths, "manifest.json"), source, task, reference).runs
     names = {run.name for run in runs} | {system_name(run) for run in runs}
     for name in models:
         if name not in names:

@@ -99,8 +99,7 @@ def _run_system(
         return row.id not in sources or _same_sources(row, sources[row.id])
 
     with open_run(settings.out, key, card, unchanged) as run:
-        if settings.limit is None:
-            run.forget_failures_outside(clips)
+        run.match(clips, unchanged, whole=settings.limit is None)
         todo = [clip for clip in clips.values() if not _is_done(run, clip.id, plan, embedders)]
         outcome = Outcome(
             card.name, run.folder, started_because=run.started_because, already_done=len(clips) - len(todo)

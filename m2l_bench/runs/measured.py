@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED
 from m2l_bench.metrics.bootstrap import bootstrap_interval
 from m2l_bench.runs.distances import ORIGINALS, read_distances
+from m2l_bench.runs.order import newest_first
 from m2l_bench.runs.reconstruction import find_runs, read_manifest, read_rows
-from m2l_bench.runs.schema import Manifest, Row, StoredDistance
+from m2l_bench.runs.schema import Manifest, Origin, Row, StoredDistance
 
 
 @dataclass(frozen=True)
@@ -76,45 +77,43 @@ def measured_runs(
     """Read the newest run of each system over one dataset below `out`.
 
     Args:
-        dataset: name of the dataset; needed where `out` has several.
+        dataset: name of the dataset; default: that of the newest run.
         only: read no other run folders than these.
         reference: reference of the Fréchet distances: the originals, or the name of another measured reference.
 
     Raises:
-        UserError: there are no runs, or several datasets and none is named.
+        UserError: there are no runs, or none over this dataset.
     """
     folders = [folder for folder in find_runs(out) if only is None or folder in only]
-    return newest_runs(in_dataset(folders, dataset, str(out)), reference)
+    return newest_runs(folders, str(out), dataset, reference)
 
 
-def in_dataset(folders: list[Path], dataset: str | None, source: str) -> list[Path]:
-    """Select the run folders of one dataset.
+def newest_runs(
+    folders: Sequence[Path], source: str, dataset: str | None = None, reference: str = ORIGINALS
+) -> MeasuredRuns:
+    """Read the newest run of each system and setting over one dataset; notes name what is not shown.
 
     Args:
-        source: the path that the folders were found in, for messages.
+        folders: run folders.
+        source: the path that they were found in, for messages.
+        dataset: name of the dataset; default: that of the newest run.
 
     Raises:
-        UserError: there are no folders, or several datasets and none is named.
+        UserError: there are no runs, or none over this dataset.
     """
     if not folders:
         raise UserError(f"{source}: no runs there; `m2l-bench reconstruct` makes them")
     datasets = sorted({folder.parent.name for folder in folders})
-    if dataset is None and len(datasets) > 1:
-        raise UserError(f"{source} holds runs over {', '.join(datasets)}: choose one with --task")
     if dataset not in (None, *datasets):
         raise UserError(f"{source}: no runs over '{dataset}'; there are {', '.join(datasets)}")
-    return [folder for folder in folders if dataset in (None, folder.parent.name)]
-
-
-def newest_runs(folders: Iterable[Path], reference: str = ORIGINALS) -> MeasuredRuns:
-    """Read the newest run of each system and setting; notes name older runs and runs on other audio.
-
-    Args:
-        folders: run folders of one dataset, at least one.
-    """
+    unsorted = [(read_manifest(folder), folder) for folder in folders if dataset in (None, folder.parent.name)]
+    manifests = newest_first((pair[1].parent, last_command(pair[0]), pair) for pair in unsorted)
+    newest = manifests[0][1].parent.name
     notes: list[str] = []
-    manifests = [(read_manifest(folder), folder) for folder in folders]
-    manifests.sort(key=lambda pair: last_started(pair[0]), reverse=True)
+    others = [name for name in datasets if name != newest]
+    if dataset is None and others:
+        notes.append(f"{source} also holds runs over {', '.join(others)}: choose with --task")
+        manifests = [pair for pair in manifests if pair[1].parent.name == newest]
     root = manifests[0][0].key.root
     if any(manifest.key.root != root for manifest, _ in manifests):
         notes.append(f"only runs over {root} are shown")
@@ -133,12 +132,12 @@ def newest_runs(folders: Iterable[Path], reference: str = ORIGINALS) -> Measured
         else:
             known_hashes |= hashes
             runs[name] = MeasuredRun(name, folder, manifest, rows, read_distances(folder, reference))
-    return MeasuredRuns(manifests[0][1].parent.name, list(runs.values()), notes)
+    return MeasuredRuns(newest, list(runs.values()), notes)
 
 
-def last_started(manifest: Manifest) -> str:
-    """Time at which the last command on a run started, as ISO 8601; empty if there was none."""
-    return manifest.sessions[-1].started if manifest.sessions else ""
+def last_command(manifest: Manifest) -> Origin:
+    """The last command on a run; one without a time if there was none."""
+    return manifest.sessions[-1] if manifest.sessions else Origin(started="")
 
 
 def median_clip(run: MeasuredRun, ids: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from m2l_bench.cards import AdapterCard, ProbeTaskCard
 from m2l_bench.errors import UserError
 from m2l_bench.runs.files import explain_write_errors, locked_folder, numbered, write_atomically
 from m2l_bench.runs.migration import migrated_probe
+from m2l_bench.runs.order import newest_first
 from m2l_bench.runs.reconstruction import read_versioned
 from m2l_bench.runs.schema import (
     Origin,
@@ -163,11 +164,20 @@ def open_probe(
                 key=key,
                 task=StoredTaskCard.model_validate(task.model_dump()),
                 card=StoredModelCard.model_validate(card.model_dump()),
-                made=origin,
+                made=origin.model_copy(update={"number": _last_number(folder.parent) + 1}),
             )
             with explain_write_errors(folder):
                 write_atomically(folder / MANIFEST, manifest.model_dump_json(indent=2).encode())
         yield run
+
+
+def _last_number(task: Path) -> int:
+    """Find the highest number of a command on the probes in a folder; damaged manifests do not count."""
+    last = 0
+    for path in task.glob(f"*/{MANIFEST}"):
+        with suppress(UserError):
+            last = max(last, ProbeRun(path.parent).manifest.made.number)
+    return last
 
 
 def folder_name(key: ProbeKey, default_seeds: int) -> str:
@@ -195,7 +205,7 @@ def newest_probes(runs: Iterable[ProbeRun]) -> tuple[dict[tuple[str, str], Probe
     newest: dict[tuple[str, str], ProbeRun] = {}
     notes = []
     data: dict[str, tuple[str, str]] = {}
-    for run in sorted(runs, key=lambda run: run.manifest.made.started, reverse=True):
+    for run in newest_first((run.folder.parent, run.manifest.made, run) for run in runs):
         key = run.key
         if data.setdefault(key.task, (key.dataset, key.task_digest)) != (key.dataset, key.task_digest):
             notes.append(f"{key.task}: {run.folder.name} is on other data, not shown; run it again")

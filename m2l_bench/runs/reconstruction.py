@@ -13,6 +13,7 @@ would give the same numbers: another card, seed, dataset or version starts `<sys
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
@@ -111,12 +112,27 @@ class Run:
             journal.flush()
             os.fsync(journal.fileno())
 
-    def forget_failures_outside(self, ids: Collection[str]) -> None:
-        """Drop rows of failed clips that are not in `ids`, the present clips: their bad files were removed."""
-        outdated = [id for id, row in self.rows.items() if not row.measured and id not in ids]
-        for id in outdated:
-            del self.rows[id]
-        if outdated:
+    def match(self, ids: Collection[str], unchanged: Callable[[Row], bool], *, whole: bool) -> None:
+        """Match the rows to the clips that the dataset has now.
+
+        The row of a clip that is gone does not count until the clip is back; that of a failed one is dropped.
+
+        Args:
+            ids: the clips.
+            unchanged: returns whether the audio of a row is still the same.
+            whole: whether these are all clips of the dataset.
+        """
+        changed = False
+        for id, row in list(self.rows.items()):
+            if id in ids and row.absent:
+                row.absent, changed = None, True
+                if not unchanged(row):
+                    del self.rows[id]
+            elif id not in ids and whole and not row.absent:
+                row.absent, changed = True, True
+                if row.status != "measured":
+                    del self.rows[id]
+        if changed:
             self._write_table()
 
     def compact(self) -> None:
@@ -138,8 +154,9 @@ class Run:
         return path.relative_to(self.folder).as_posix()
 
     def add_session(self, session: Session) -> None:
-        """Add to the manifest that a command works on this run: when, where, with which packages."""
-        self._write_sessions([*self.manifest.sessions, session])
+        """Add to the manifest that a command works on this run: its number, when, where, with which packages."""
+        numbered_session = session.model_copy(update={"number": _last_number(self.folder.parent) + 1})
+        self._write_sessions([*self.manifest.sessions, numbered_session])
 
     def finish_session(self, finished: str) -> None:
         """Add to the manifest when the last session's command finished this run."""
@@ -195,6 +212,15 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / "manifest.json"
     content = migrated(read_versioned(path))
     return read_stored(path, Manifest.model_validate, content, f"delete {folder} to measure it again")
+
+
+def _last_number(dataset: Path) -> int:
+    """Find the highest number of a command on the runs in a folder; damaged manifests do not count."""
+    last = 0
+    for path in dataset.glob("*/manifest.json"):
+        with contextlib.suppress(UserError):
+            last = max([last, *(session.number for session in read_manifest(path.parent).sessions)])
+    return last
 
 
 def read_versioned(path: Path) -> dict[str, Any]:
@@ -337,6 +363,8 @@ def _column_type(name: str) -> Any:
 
     if name in Row.model_fields:
         kinds = get_args(Row.model_fields[name].annotation)
+        if bool in kinds:
+            return pyarrow.bool_()
         return pyarrow.int64() if int in kinds else pyarrow.float64() if float in kinds else pyarrow.string()
     if name.endswith("_note"):
         return pyarrow.string()

@@ -49,6 +49,7 @@ class Origin(_Stored):
     """When, where and with which packages a command worked."""
 
     started: str
+    number: int = Field(default=0, description="place among the commands over the same dataset or task; 0: not counted")
     device: str = ""
     host: str = ""
     platform: str = ""
@@ -111,6 +112,7 @@ class Row(BaseModel):
     latent_bytes: int | None = None
     peak_memory_mb: float | None = None
     missing_samples: int | None = Field(default=None, description="what an accepted truncated original lacks")
+    absent: bool | None = Field(default=None, description="whether the clip is no longer in the dataset")
     audio: str | None = Field(default=None, description="path of the reconstruction, relative to the run's folder")
     reference_samples: int | None = None
     reconstruction_samples: int | None = None
@@ -124,7 +126,8 @@ class Row(BaseModel):
 
     @property
     def measured(self) -> bool:
-        return self.status == "measured"
+        """Whether it counts: it was measured, and its clip is still in the dataset."""
+        return self.status == "measured" and not self.absent
 
     @classmethod
     def from_columns(cls, columns: dict[str, Any]) -> Row:

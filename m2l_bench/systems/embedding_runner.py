@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from m2l_bench.audio import Audio, resample, to_mono
+from m2l_bench.audio import Audio, resample, resample_blocks, to_mono
 from m2l_bench.cards import EmbeddingCard
 from m2l_bench.cards.former_names import EMBEDDINGS as FORMER_EMBEDDINGS
 from m2l_bench.digests import digest
@@ -19,7 +19,7 @@ from m2l_bench.runs.files import explain_write_errors
 from m2l_bench.systems.adapters import adapter_availability, load_adapter
 
 if TYPE_CHECKING:
-    from m2l_bench.embeddings.base import Embedding
+    from m2l_bench.embeddings.base import Blocks, Embedding
 
 
 Mono = NDArray[np.float32]
@@ -78,17 +78,44 @@ class EmbeddingRunner:
         """
         return self.embed_equal([self.prepare(audio, sample_rate)])[0]
 
+    def embed_blocks(self, audio: Iterable[Audio], sample_rate: int) -> Frames:
+        """Compute what `embed` gives of a clip from its blocks (channels, samples).
+
+        Memory does not grow with the length, except for the vectors, where the embedding says how to cut long audio.
+
+        Raises:
+            Undefined: the audio is shorter than the embedding's window.
+            BadClip: the network gave NaN or infinity.
+        """
+        samples = 0
+
+        def mono() -> Iterator[Audio]:
+            nonlocal samples
+            for block in audio:
+                samples += block.shape[1]
+                yield to_mono(np.clip(block, -1.0, 1.0))
+
+        resampled = (block[0] for block in resample_blocks(mono(), sample_rate, self.embedding.sample_rate))
+        frames: list[Frames] = []
+        for piece, left_out in _pieces(resampled, self.embedding.blocks):
+            if not frames:  # shorter than a block, or long enough
+                self._check_length(samples / sample_rate)
+            frames.append(self.embed_equal([piece])[0][left_out:])
+        return np.concatenate(frames)
+
     def prepare(self, audio: Audio, sample_rate: int) -> Mono:
         """Convert (channels, samples) to the embedding's input: mono (samples,) at its own sample rate.
 
         Raises:
             Undefined: the audio is shorter than the embedding's window.
         """
-        seconds = audio.shape[1] / sample_rate
-        if seconds < self.embedding.minimum_seconds:
-            raise Undefined(f"{seconds:.2f} s, shorter than the window of {self.embedding.minimum_seconds:.2f} s")
+        self._check_length(audio.shape[1] / sample_rate)
         mono = resample(to_mono(np.clip(audio, -1.0, 1.0)), sample_rate, self.embedding.sample_rate)[0]
         return np.ascontiguousarray(mono)
+
+    def _check_length(self, seconds: float) -> None:
+        if seconds < self.embedding.minimum_seconds:
+            raise Undefined(f"{seconds:.2f} s, shorter than the window of {self.embedding.minimum_seconds:.2f} s")
 
     def embed_equal(self, clips: Sequence[Mono]) -> list[Frames]:
         """Compute the vectors of one or several prepared clips of equal length, in one pass.
@@ -111,6 +138,27 @@ class EmbeddingRunner:
         if not np.isfinite(frames).all():
             raise BadClip("the embedding gave NaN or infinite numbers")
         return list(frames)
+
+
+def _pieces(audio: Iterable[Mono], blocks: Blocks | None) -> Iterator[tuple[Mono, int]]:
+    """Cut audio, which comes in parts of any length, into blocks, each with the number of its vectors to leave out.
+
+    If `blocks` is None, the whole audio is one block.
+    """
+    parts: list[Mono] = []
+    length = context = left_out = 0
+    is_cut = False
+    for part in audio:
+        parts.append(part)
+        length += len(part)
+        while blocks is not None and length >= (end := context + blocks.step + blocks.overhang):
+            buffer = np.concatenate(parts)
+            yield buffer[:end], left_out
+            parts = [buffer[context + blocks.step - blocks.context :]]
+            length = len(parts[0])
+            context, left_out, is_cut = blocks.context, blocks.context_vectors, True
+    if blocks is None or not is_cut or length - context >= blocks.least:
+        yield np.concatenate(parts), left_out
 
 
 def load_embedding(card: EmbeddingCard, *, device: str = "cpu", weights_dir: Path | None = None) -> EmbeddingRunner:

@@ -43,7 +43,7 @@ def regenerate(
         beside: whose figures Table 2 shows beside the measured ones.
 
     Raises:
-        UserError: there are no runs or none of this task, several datasets and none is named, or a file cannot be
+        UserError: there are no runs or none of this task, or a file cannot be
             written.
     """
     result = Tables()

@@ -13,6 +13,7 @@ from m2l_bench.cards import load_cards
 from m2l_bench.metrics import PAIRED, metric, set_metric
 from m2l_bench.runs.distances import ORIGINALS
 from m2l_bench.runs.measured import MeasuredRun, MeasuredRuns, measured_runs
+from m2l_bench.runs.order import position
 from m2l_bench.runs.schema import Row
 from m2l_bench.shipped import shipped
 from m2l_bench.tables.formats import Column, Table
@@ -40,13 +41,13 @@ def reconstruction_table(
     """Make Table 2 from the runs of one dataset below `out`.
 
     Args:
-        dataset: name of the dataset; needed where `out` has several.
+        dataset: name of the dataset; default: that of the newest run.
         only: use no other run folders than these.
         reference: reference of the Fréchet distances: the originals, or the name of another measured reference.
         beside: see `table_of`.
 
     Raises:
-        UserError: there are no runs, or several datasets and none is named.
+        UserError: there are no runs.
     """
     return table_of(measured_runs(out, dataset, only, reference), reference, beside)
 
@@ -178,9 +179,13 @@ def _distance_notes(runs: list[MeasuredRun]) -> list[str]:
 def why_empty(name: str, runs: list[MeasuredRun]) -> str:
     """Say why a metric was measured on no system, from the newest session that recorded a reason."""
     sessions = [session for run in runs for session in run.manifest.sessions]
-    sessions.sort(key=lambda session: session.started)
+    sessions.sort(key=position)
     reasons = [session.not_measured[name] for session in sessions if name in session.not_measured]
-    return f"not measured: {reasons[-1]}" if reasons else "not measured: the task does not ask for it"
+    if reasons:
+        return f"not measured: {reasons[-1]}"
+    if not any(run.measured for run in runs):
+        return "not measured: every clip failed"
+    return "not measured"
 
 
 def _clip_notes(system: str, rows: list[Row], columns: list[str]) -> list[str]:
@@ -191,7 +196,10 @@ def _clip_notes(system: str, rows: list[Row], columns: list[str]) -> list[str]:
         if reason_by_id:
             count = len(reason_by_id)
             examples = first_of([f"{id!r}: {reason}" for id, reason in reason_by_id.items()], separator="; ")
-            notes.append(f"{system}: {count} {'clip' if count == 1 else 'clips'} {status} ({examples})")
+            notes.append(f"{system}: {_clips(count)} {status} ({examples})")
+    absent = [repr(row.id) for row in rows if row.absent]
+    if absent:
+        notes.append(f"{system}: {_clips(len(absent))} no longer in the dataset, not counted ({first_of(absent)})")
     short = {row.id: row for row in rows if row.measured and _is_cut(row)}
     if short:
         examples = first_of([f"{id!r}: {_lengths(row)}" for id, row in short.items()], separator="; ")
@@ -205,6 +213,10 @@ def _clip_notes(system: str, rows: list[Row], columns: list[str]) -> list[str]:
         reasons = Counter(note for row in rows if (note := row.note(column)))
         notes += [f"{system}: no {name} on {count} of its clips: {reason}" for reason, count in reasons.items()]
     return notes
+
+
+def _clips(count: int) -> str:
+    return f"{count} clip{'' if count == 1 else 's'}"
 
 
 def _is_cut(row: Row) -> bool:

@@ -76,6 +76,40 @@ def test_whole_files_are_read_as_libsndfile_reads_them(tmp_path: Path, format: s
     np.testing.assert_array_equal(section, audio[:, rate // 2 : rate // 2 + rate])
 
 
+@pytest.mark.parametrize(
+    ("format", "subtype", "skips"),
+    [
+        *(("WAV", kind, True) for kind in ("PCM_U8", "PCM_24", "DOUBLE", "ALAW")),
+        *((kind, "PCM_16", True) for kind in ("AIFF", "CAF", "W64", "FLAC")),
+        *(("WAV", kind, False) for kind in ("IMA_ADPCM", "MS_ADPCM")),
+        ("OGG", "VORBIS", False),
+        ("OGG", "OPUS", False),
+        ("MP3", None, False),
+    ],
+)
+def test_sections_are_those_of_the_whole(tmp_path: Path, format: str, subtype: str | None, skips: bool) -> None:
+    path = written(tmp_path / "sound", encoded(format, subtype))
+    audio, rate = read(path)
+    with AudioFile(path) as file:
+        assert file.skip(rate) == (rate if skips else 0)
+        np.testing.assert_array_equal(next(file.blocks(100)), audio[:, rate * skips :][:, :100])
+    for start in np.random.default_rng(0).integers(0, audio.shape[1] - 1, 12):
+        section, _ = read(path, start / rate, 0.1)
+        np.testing.assert_array_equal(section, audio[:, start : start + round(0.1 * rate)])
+
+
+@pytest.mark.parametrize(("format", "start"), [("WAV", 0.2), ("WAV", 3.8), ("FLAC", 0.2), ("FLAC", 3.8)])
+def test_sections_of_half_a_file(tmp_path: Path, format: str, start: float) -> None:
+    content = encoded(format, seconds=4.0)
+    path = written(tmp_path / "half", content[: len(content) * 3 // 4])
+    if start > 1:
+        with pytest.raises(BadClip, match="truncated"):
+            read(path, start, 0.1)
+    else:
+        whole = written(tmp_path / "whole", content)
+        np.testing.assert_array_equal(read(path, start, 0.1)[0], read(whole, start, 0.1)[0])
+
+
 @pytest.mark.parametrize("mode", ["VARIABLE", "CONSTANT"])
 @pytest.mark.parametrize("cover", [False, True])
 def test_an_mp3_without_a_count_is_read_to_its_end(tmp_path: Path, mode: str, cover: bool) -> None:

@@ -2,11 +2,13 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
 from m2l_bench.adapter import Availability, group_by_reason
 from m2l_bench.cards import load_cards
 from m2l_bench.console.reconstruction import print_outcomes, print_plan
+from m2l_bench.console.terminal import ProgressBars
 from m2l_bench.reconstruction.plan import Settings, make_plan
 
 
@@ -43,3 +45,15 @@ def test_what_is_missing_is_one_line() -> None:
     assert runs.removeprefix("  runs: ").split(", ") == [card.name for card in plan.available]
     counts = f"{len(plan.available)} of {len(systems)} systems run on this machine"
     assert sum(line.startswith(counts) for line in rest) == 1
+
+
+def test_without_a_terminal_progress_is_a_line_a_minute_and_one_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed, now = io.StringIO(), iter(range(0, 10_000, 25))
+    monkeypatch.setattr("m2l_bench.console.terminal.time.monotonic", lambda: next(now))
+    with ProgressBars(Console(file=printed, width=40)).start("opus", 6, 1) as advance:
+        for _ in range(5):
+            advance()
+    assert printed.getvalue().splitlines() == [
+        "opus: 4 of 6, 75 s, about 50 s left",
+        "opus: 6 of 6, 150 s",
+    ]

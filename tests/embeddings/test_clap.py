@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.embedding_checks import Malicious, audio, check_bad_pickles, check_contract, refused
+from support.embedding_checks import Malicious, audio, check_bad_pickles, check_blocks, check_contract, refused
 
 from devtools.embedding_files import random_clap, write_laion
 from m2l_bench.embeddings import clap, laion
@@ -104,3 +104,7 @@ def test_a_checkpoint_with_fusion(tmp_path: Path) -> None:
 def test_full_size(tmp_path: Path) -> None:
     embedding = Clap(write_laion(random_clap("HTSAT-base"), tmp_path / "clap.pt"), "HTSAT-base")
     check_contract(embedding, seconds=10.0, rows=1)
+
+
+def test_blocks_change_nothing(embedding: Clap, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_blocks(embedding, clap, monkeypatch, batches=2)

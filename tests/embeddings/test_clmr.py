@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.embedding_checks import Malicious, audio, check_bad_pickles, check_contract, refused
+from support.embedding_checks import Malicious, audio, check_bad_pickles, check_blocks, check_contract, refused
 
 from devtools.upstream_weights import upstream_audio, upstream_weights
 from m2l_bench.cards import load_cards
@@ -122,3 +122,7 @@ def test_through_its_card(checkpoint: Path, embedding: Clmr) -> None:
     runner = load_embedding(card, weights_dir=checkpoint.parent)
     clip = audio(embedding, 3.0)
     np.testing.assert_allclose(runner.embed(clip.numpy()[None], 22_050), embedding.embed(clip), rtol=0, atol=1e-6)
+
+
+def test_blocks_change_nothing(embedding: Clmr, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_blocks(embedding, clmr, monkeypatch, batches=4)

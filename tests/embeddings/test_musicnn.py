@@ -14,6 +14,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from support.audio import music
+from support.embedding_checks import check_blocks
 from support.shared import shared
 
 from m2l_bench import audio
@@ -149,3 +150,7 @@ def test_the_converter_writes_the_shipped_file(tmp_path: Path) -> None:
 def run_converter(wheel: Path, output: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, CONVERT, wheel, "--output", output]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_blocks_change_nothing(embedding: MusiCNN, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_blocks(embedding, musicnn, monkeypatch, batches=8)

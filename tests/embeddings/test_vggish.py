@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.embedding_checks import audio, check_bad_pickles, check_contract
+from support.embedding_checks import audio, check_bad_pickles, check_blocks, check_contract
 from torchvggish import VGG, make_layers
 from torchvggish.vggish_input import waveform_to_examples
 
@@ -52,3 +52,7 @@ def test_batches_change_nothing(embedding: VGGish, monkeypatch: pytest.MonkeyPat
 
 def test_bad_files(checkpoint: Path, tmp_path: Path) -> None:
     check_bad_pickles(VGGish, checkpoint, tmp_path, "the VGGish of torchvggish")
+
+
+def test_blocks_change_nothing(embedding: VGGish, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_blocks(embedding, vggish, monkeypatch, batches=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from support.audio import music, write
 
 from m2l_bench.music2latent import Config
 from m2l_bench.music2latent.training.corpus import Corpus, Mixture
-from m2l_bench.music2latent.training.loop import Settings, initial_state, train
+from m2l_bench.music2latent.training.loop import initial_state, train
 from m2l_bench.music2latent.training.pack import pack
 from m2l_bench.music2latent.training.recipe import Recipe
+from m2l_bench.music2latent.training.settings import Settings
 from m2l_bench.music2latent.training.state import State
 
 MINUSCULE = Config(
@@ -54,3 +56,9 @@ def run(corpus: Path, out: Path, start: State | None = None, precision: str = "3
 
 def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return set(one) == set(other) and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def rows_of(folder: Path) -> list[dict[str, float]]:
+    """Rows of a log without the time that they took."""
+    rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]

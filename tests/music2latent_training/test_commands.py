@@ -24,7 +24,7 @@ from m2l_bench.jobs.training import TrainOptions
 from m2l_bench.music2latent import Music2Latent
 from m2l_bench.music2latent.training import state as states
 
-from .conftest import equal
+from .conftest import equal, rows_of
 
 SMALL = ["--preset", "tiny", "--batch-size", "2", "--precision", "32-true"]
 
@@ -103,7 +103,7 @@ def test_train_then_encode(cli: Cli, cli_here: Cli, arguments: list[str], tmp_pa
 
 @pytest.mark.slow
 def test_kill_minus_nine_loses_nothing_but_time(train: Cli, arguments: list[str], tmp_path: Path) -> None:
-    whole = train("--out", tmp_path / "whole", "--iterations", "6")
+    whole = train("--out", tmp_path / "whole", "--iterations", "6", "--interval-minutes", "0")
     assert whole.returncode == 0, whole.stderr
     process = started(*M2L_BENCH, *arguments, "--iterations", "6", "--out", tmp_path / "run", "--interval-minutes", "0")
     for line in process.stderr:
@@ -112,8 +112,9 @@ def test_kill_minus_nine_loses_nothing_but_time(train: Cli, arguments: list[str]
             break
     assert process.wait() == -signal.SIGKILL
     assert 2 <= states.load(tmp_path / "run").iteration < 6
-    done = train("--out", tmp_path / "run", "--iterations", "6")
+    done = train("--out", tmp_path / "run", "--iterations", "6", "--interval-minutes", "0")
     assert done.returncode == 0, done.stderr
+    assert rows_of(tmp_path / "run") == rows_of(tmp_path / "whole")
     one, other = (states.load(tmp_path / name) for name in ("whole", "run"))
     assert equal(one.weights, other.weights)
     assert equal(one.average, other.average)

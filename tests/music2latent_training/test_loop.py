@@ -15,9 +15,10 @@ import torch
 from m2l_bench.music2latent import Music2Latent
 from m2l_bench.music2latent.training import loop
 from m2l_bench.music2latent.training import state as states
-from m2l_bench.music2latent.training.loop import MOST_SKIPPED, Status, TrainingError, Validation, initial_state
+from m2l_bench.music2latent.training.loop import MOST_SKIPPED, TrainingError, initial_state
+from m2l_bench.music2latent.training.settings import Settings, Status, Validation
 
-from .conftest import MINUSCULE, SHORT, equal, run
+from .conftest import MINUSCULE, SHORT, equal, rows_of, run
 
 
 def stop_after(iteration: int, number: int = signal.SIGTERM):
@@ -60,6 +61,45 @@ def test_a_stopped_run_goes_on_bit_exactly(corpus_folder: Path, tmp_path: Path, 
     assert equal(result.weights, whole.weights)
     assert equal(result.average, whole.average)
     assert not equal(result.weights, start.weights)
+
+
+class Killed(BaseException):
+    """What ends a run at once, as SIGKILL does."""
+
+
+@pytest.mark.parametrize("killed_at", [1, 5, 8])
+def test_the_log_of_a_killed_run_becomes_that_of_a_whole_one(
+    corpus_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+) -> None:
+    """Rows of 1, 3, 6 and 9 iterations; checkpoints with validations after 0, 2, 4, 6 and 8."""
+    monkeypatch.setattr(loop, "CHECK_EVERY", 3)
+    monkeypatch.setattr(loop._Run, "_is_checkpoint_due", lambda run: run.iteration % 2 == 0)
+    start = initial_state(MINUSCULE, replace(SHORT, iterations=9), 0)
+
+    def kill(status: Status) -> None:
+        if status.iteration == killed_at:
+            raise Killed
+
+    settings = {"validate": lambda model: Validation({"answer": 42.0})}
+    run(corpus_folder, tmp_path / "whole", start, **settings)
+    with pytest.raises(Killed):
+        run(corpus_folder, tmp_path / "run", start, on_status=kill, **settings)
+    log = tmp_path / "run" / "log.jsonl"
+    log.write_text(log.read_text() + '{"iteration": 9, "loss": 0.1}\n{"iteration": 9, "lo')
+    run(corpus_folder, tmp_path / "run", states.load(tmp_path / "run"), **settings)
+    whole, resumed = (rows_of(tmp_path / name) for name in ("whole", "run"))
+    assert resumed == whole
+    assert [row["iteration"] for row in whole if "loss" in row] == [1, 3, 6, 9]
+    assert curve(tmp_path / "run") == curve(tmp_path / "whole") == [row["loss"] for row in whole if "loss" in row]
+
+
+def curve(folder: Path) -> list[float]:
+    """Losses as TensorBoard shows them."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    return [pytest.approx(event.value) for event in events.Scalars("loss")]
 
 
 def test_passes_add_up_to_the_same_step(corpus_folder: Path, tmp_path: Path) -> None:
@@ -207,4 +247,4 @@ def test_float16_refuses_two_optimisers(corpus_folder: Path, tmp_path: Path) -> 
     fabric = Fabric(accelerator="cpu", devices=1)
     fabric._precision = Scaling()
     with pytest.raises(TrainingError, match="16-mixed cannot scale the gradients of two optimisers"):
-        loop._Run(initial_state(MINUSCULE, SHORT, 0), None, loop.Settings(tmp_path), fabric)
+        loop._Run(initial_state(MINUSCULE, SHORT, 0), None, Settings(tmp_path), fabric)

@@ -77,8 +77,6 @@ def test_no_such_runs(make_run: MakeRun, make_probe: MakeProbe, scores: Scores, 
     make_run("dac", scores)
     make_run("dac", scores, dataset="other")
     make_probe("mine", None)
-    with pytest.raises(UserError, match="holds runs over data, other: choose one with --task"):
-        load_runs(runs)
     with pytest.raises(UserError, match="no runs over 'third'; there are data, other"):
         load_runs(runs, "third")
     with pytest.raises(UserError, match="no run of 'musika'; there are dac"):

@@ -20,6 +20,7 @@ from m2l_bench.cards import load_cards
 from m2l_bench.reconstruction.pipeline import Outcome, reconstruct
 from m2l_bench.reconstruction.plan import Settings, make_plan
 from m2l_bench.runs.reconstruction import read_manifest, read_rows
+from m2l_bench.tables.reconstruction import reconstruction_table
 
 
 def run(cards_folder: Path, data: Path, out: Path, models: str = "opus-12k", **settings: object) -> list[Outcome]:
@@ -67,6 +68,23 @@ def test_a_bad_file_that_is_taken_away_is_forgotten(quick_cards: Path, originals
     (originals / "bad.wav").unlink()
     (outcome,) = run(quick_cards, originals, tmp_path / "runs")
     assert outcome.failed == {} and {row.id for row in read_rows(outcome.folder)} == {"clip0", "clip1", "clip2"}
+
+
+def test_a_clip_that_is_taken_away_does_not_count_until_it_is_back(
+    quick_cards: Path, originals: Path, tmp_path: Path
+) -> None:
+    run(quick_cards, originals, tmp_path / "runs")
+    clip = originals / "clip1.wav"
+    content = clip.read_bytes()
+    clip.unlink()
+    (outcome,) = run(quick_cards, originals, tmp_path / "runs")
+    table = reconstruction_table(tmp_path / "runs")
+    assert table.data["clips"].tolist() == [2] and outcome.measured == 2
+    assert "opus-12k: 1 clip no longer in the dataset, not counted ('clip1')" in table.notes
+    clip.write_bytes(content)
+    (outcome,) = run(quick_cards, originals, tmp_path / "runs")
+    assert (outcome.already_done, outcome.measured) == (3, 3), "its row was kept"
+    assert reconstruction_table(tmp_path / "runs").data["clips"].tolist() == [3]
 
 
 def test_a_copied_or_touched_file_is_the_same_clip(quick_cards: Path, originals: Path, tmp_path: Path) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from support.audio import music
 
 from m2l_bench.embeddings.base import Embedding
 from m2l_bench.errors import UserError
+from m2l_bench.systems.embedding_runner import EmbeddingRunner
 
 Make = Callable[[Path], Embedding]
 """Makes an adapter around a file of weights."""
@@ -45,6 +49,30 @@ def check_contract(embedding: Embedding, seconds: float, rows: int) -> None:
     assert embedding.embed(torch.zeros_like(clip)).isfinite().all()
     shortest = clip[: round(embedding.minimum_seconds * embedding.sample_rate)]
     assert embedding.embed(shortest).shape == (1, embedding.dim)
+
+
+def check_blocks(embedding: Embedding, module: ModuleType, monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
+    """Check that audio in blocks has exactly the vectors of the whole, with short blocks of one batch of one window.
+
+    Args:
+        batches: batches in a block.
+    """
+    assert embedding.blocks is not None
+    windows = module.BATCH
+    blocks = replace(
+        embedding.blocks,
+        step=embedding.blocks.step // batches // windows,
+        context=embedding.blocks.context // windows,
+        context_vectors=embedding.blocks.context_vectors // windows,
+    )
+    monkeypatch.setattr(module, "BATCH", 1)
+    monkeypatch.setattr(embedding, "blocks", blocks, raising=False)
+    runner = EmbeddingRunner(embedding, "")
+    rest = blocks.step + max(blocks.least, blocks.overhang)
+    for samples, rate in ((rest - 1, embedding.sample_rate), (rest, embedding.sample_rate), (5 * rest // 2, 44_100)):
+        clip = 0.1 * np.random.default_rng(0).standard_normal((2, samples)).astype(np.float32)
+        blockwise = runner.embed_blocks(np.array_split(clip, 7, axis=1), rate)
+        np.testing.assert_array_equal(blockwise, runner.embed(clip, rate))
 
 
 def refused(make: Make, path: Path, *messages: str) -> None:

@@ -90,9 +90,9 @@ def test_without_the_paper_only_measured_systems_are_shown_the_best_first_and_an
 
 
 def test_of_several_runs_the_newest_counts_and_the_rest_is_named(tmp_path: Path) -> None:
-    make_run(tmp_path, "a", {"x": 1.0}, started="2026-01-01")
-    make_run(tmp_path, "a", {"x": 2.0}, started="2026-02-01", card_digest="other")
-    make_run(tmp_path, "b", {"x": 3.0}, started="2026-01-15", sha="old audio")
+    make_run(tmp_path, "b", {"x": 3.0}, started="2026-03-01", sha="old audio")
+    make_run(tmp_path, "a", {"x": 1.0}, started="2026-02-01")
+    make_run(tmp_path, "a", {"x": 2.0}, started="2026-01-01", card_digest="other")  # the clock went back
     table = tables.reconstruction_table(tmp_path)
     measured = table.data[table.data["clips"] > 0].set_index("system")
     assert measured["si_sdr_db"].to_dict() == {"a": 2.0}
@@ -137,14 +137,17 @@ def test_a_text_in_a_spreadsheet_and_back(text: str) -> None:
     assert written in (text, "'" + text) and not written.startswith(("=", "@", "\t"))
 
 
-def test_no_runs_and_several_datasets_are_explained(tmp_path: Path) -> None:
+def test_no_runs_is_explained_and_of_several_datasets_the_newest_is_shown(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no runs there"):
         tables.reconstruction_table(tmp_path)
     make_run(tmp_path, "a", {"x": 1.0})
-    make_run(tmp_path, "a", {"x": 1.0}, dataset="other")
-    with pytest.raises(UserError, match="data, other: choose one with --task"):
-        tables.reconstruction_table(tmp_path)
-    assert len(tables.reconstruction_table(tmp_path, "other").data) == 1
+    make_run(tmp_path, "a", {"x": 2.0}, dataset="other", started="2026-01-02")
+    table = tables.reconstruction_table(tmp_path)
+    assert table.data["si_sdr_db"].tolist() == [2.0], "the dataset of the newest run"
+    assert f"{tmp_path} also holds runs over data: choose with --task" in table.notes
+    assert tables.reconstruction_table(tmp_path, "data").data["si_sdr_db"].tolist() == [1.0]
+    with pytest.raises(UserError, match="no runs over 'third'; there are data, other"):
+        tables.reconstruction_table(tmp_path, "third")
 
 
 @pytest.mark.parametrize("format", ["terminal", "markdown", "latex", "csv"])

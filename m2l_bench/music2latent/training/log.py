@@ -5,22 +5,38 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from m2l_bench.music2latent.files import write_atomically
+
 
 class Log:
-    """`log.jsonl`, and the same for TensorBoard; only the first process writes."""
+    """`log.jsonl`, and the same for TensorBoard; only the first process writes.
 
-    def __init__(self, folder: Path | None) -> None:
+    Args:
+        folder: the run's folder; None: nothing is written.
+        iteration: the iteration that the run goes on from. What a killed process wrote about later ones is removed,
+            since they are done again.
+    """
+
+    def __init__(self, folder: Path | None, iteration: int) -> None:
         self.folder = folder
+        self.iteration = iteration
+        self.validated: int | None = None
+        """The latest iteration whose validation is in the log."""
 
     def __enter__(self) -> Log:
         if self.folder is not None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self.board = SummaryWriter(str(self.folder / "tensorboard"))
-            self.file = (self.folder / "log.jsonl").open("a", encoding="utf-8")
+            self.board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.iteration + 1)
+            path = self.folder / "log.jsonl"
+            rows = [row for row in _whole_rows(path) if row["iteration"] <= self.iteration]
+            self.validated = max((row["iteration"] for row in rows if "loss" not in row), default=None)
+            write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+            self.file = path.open("a", encoding="utf-8")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -36,8 +52,18 @@ class Log:
         self.file.flush()
         for name, value in known.items():
             self.board.add_scalar(name, value, iteration)
+        self.board.flush()
+        if "loss" not in figures:
+            self.validated = iteration
 
     def write_audio(self, iteration: int, examples: dict[str, np.ndarray], sample_rate: int) -> None:
         if self.folder is not None:
             for name, samples in examples.items():
                 self.board.add_audio(name, samples, iteration, sample_rate)
+
+
+def _whole_rows(path: Path) -> list[dict[str, Any]]:
+    """Read the rows of a log, without the unfinished line that a killed process can leave; none if there is no log."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]

@@ -13,10 +13,8 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +38,7 @@ from m2l_bench.music2latent.training.optimisers import make_optimisers
 from m2l_bench.music2latent.training.prefetch import Prefetcher
 from m2l_bench.music2latent.training.recipe import Recipe
 from m2l_bench.music2latent.training.schedules import Schedule
+from m2l_bench.music2latent.training.settings import Settings, Status, Validation
 from m2l_bench.music2latent.training.signals import StopOnSignals
 from m2l_bench.music2latent.training.state import State
 
@@ -54,44 +53,6 @@ CHECK_EVERY = 50
 
 class TrainingError(RuntimeError):
     """Training cannot go on; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Validation:
-    """Measurements on held-out music."""
-
-    figures: dict[str, float]
-    examples: dict[str, np.ndarray] = field(default_factory=dict)
-    """Name -> samples of one channel, to listen to."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """Progress after each step."""
-
-    iteration: int
-    iterations: int
-    """0: not known yet."""
-    loss: float
-    """Loss of the latest step whose loss was read."""
-    steps_per_second: float
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Settings that do not change the resulting model, except for rounding."""
-
-    out: Path
-    minutes: float | None = None
-    """Stop cleanly after this many minutes of this session."""
-    interval_minutes: float = 10.0
-    """Minutes between checkpoints, each with a validation."""
-    accumulate: int = 1
-    """Passes into which each step's crops are split: less memory, the same result but for rounding."""
-    compile: bool = False
-    validate: Callable[[Music2Latent], Validation] | None = None
-    on_status: Callable[[Status], None] = lambda status: None
-    on_message: Callable[[str], None] = lambda message: None
 
 
 def initial_state(config: Config, recipe: Recipe, seed: int) -> State:
@@ -172,7 +133,7 @@ class _Run:
         self.clock = Clock(settings.minutes, start.seconds)
         self.saved = time.perf_counter()
         self.not_finite_in_a_row = 0
-        self.losses: list[Tensor] = []
+        self.losses = [torch.tensor(loss, device=fabric.device) for loss in start.losses]
         self.figures: dict[str, Any] = {}
         """Figures of the latest step."""
         self.last_loss = math.nan
@@ -182,17 +143,16 @@ class _Run:
         self.finite = torch.ones((), dtype=torch.bool, device=fabric.device)
         """Whether all steps since `checked` were finite; on the device."""
         self.checked = None if self.waits else copy.deepcopy(self.state())
-        self.checked_losses: list[Tensor] = []
+        self.checked_losses = list(self.losses)
 
     def loop(self) -> None:
         if self.fabric.is_global_zero:
             self.settings.out.mkdir(parents=True, exist_ok=True)
         stop = StopOnSignals(lambda: self.settings.on_message("ending after this step; the checkpoint follows"))
-        log = Log(self.settings.out if self.fabric.is_global_zero else None)
+        log = Log(self.settings.out if self.fabric.is_global_zero else None, self.iteration)
         with Prefetcher(self._draw, self.iteration) as batches, log, stop:
-            if self.iteration == 0:
-                with self.clock.pause():
-                    self._validate(log)  # what the untrained model does, to compare with
+            with self.clock.pause():
+                self._validate(log)  # of what it begins with, such as an untrained model, to compare with
             while True:
                 ended, due = self._is_ended_or_due(stop)
                 row_due = self.iteration % CHECK_EVERY == 0 or self.iteration == 1
@@ -251,10 +211,17 @@ class _Run:
         if not self.losses:
             return
         self.last_loss = float(self.losses[-1])
-        mean: Any = self.fabric.all_reduce(torch.stack(self.losses).mean(), reduce_op="mean")
+        mean = float(self._shared_losses().mean())
         self.losses, self.checked_losses = [], []
         figures = {name: float(value) for name, value in self.figures.items()}
-        log.write(self.iteration, {"loss": float(mean), **figures}, self.clock.seconds)
+        log.write(self.iteration, {"loss": mean, **figures}, self.clock.seconds)
+
+    def _shared_losses(self) -> Tensor:
+        """Losses since the previous row of the log, averaged over all processes."""
+        if not self.losses:
+            return torch.zeros(0)
+        mean: Any = self.fabric.all_reduce(torch.stack(self.losses), reduce_op="mean")
+        return torch.as_tensor(mean)
 
     def _move(self, loss: Tensor) -> None:
         """Move weights and average along the gradients."""
@@ -366,9 +333,10 @@ class _Run:
         self.saved = time.perf_counter()
 
     def _save_and_validate(self, log: Log, last: bool) -> None:
+        losses = self._shared_losses().tolist()
         if self.fabric.is_global_zero:
             try:
-                states.save(self.state(), self.settings.out)
+                states.save(replace(self.state(), losses=losses), self.settings.out)
                 checkpoint.save(self.average.module, self.settings.out / "model")
             except OSError as error:
                 if last:
@@ -380,10 +348,10 @@ class _Run:
         self.fabric.barrier()
 
     def _validate(self, log: Log) -> None:
-        if self.settings.validate is None or not self.fabric.is_global_zero:
+        if self.settings.validate is None or not self.fabric.is_global_zero or log.validated == self.iteration:
             return
         model = Music2Latent(Checkpoint(self.average.module, self.settings.out, ""), self.fabric.device)
-        result = self.settings.validate(model)
+        result: Validation = self.settings.validate(model)
         log.write(self.iteration, result.figures, self.clock.seconds)
         log.write_audio(self.iteration, result.examples, self.config.sample_rate)
         loss = [] if math.isnan(self.last_loss) else [f"loss {self.last_loss:.4g}"]

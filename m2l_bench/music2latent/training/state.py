@@ -44,6 +44,8 @@ class State:
     """Seconds of training, over all sessions."""
     skipped: int = 0
     """Steps left out because their loss or gradient was not finite."""
+    losses: list[float] = field(default_factory=list)
+    """Losses since the latest row of the log."""
     optimisers: list[dict[str, Any]] = field(default_factory=list)
     """Empty: start fresh ones."""
     scaler: dict[str, Any] = field(default_factory=dict)
