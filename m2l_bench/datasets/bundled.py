@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 from m2l_bench.datasets.base import Clip, Dataset, loader
@@ -18,20 +19,29 @@ def manifest() -> list[dict[str, str]]:
 
 
 @loader(version="1")
-def load(data: Path | None = None) -> Dataset:
+def load(data: Path | None = None, label: str = "bundled", ids: Sequence[str] = ()) -> Dataset:
     """Load the bundled clips, in the order of the manifest.
 
+    Args:
+        label: name of the run folder.
+        ids: the clips to use; default: all.
+
     Raises:
-        UserError: `data` is given.
+        UserError: `data` is given, or there is no clip of an id.
     """
     if data is not None:
-        raise UserError("the task 'bundled' has its own clips: use --task folder --data DIR for yours")
+        raise UserError(f"the task '{label}' has its own clips: use --task folder --data DIR for yours")
+    rows = manifest()
+    unknown = set(ids) - {row["id"] for row in rows}
+    if unknown:
+        raise UserError(f"no bundled clip '{min(unknown)}'; there are {', '.join(row['id'] for row in rows)}")
     clips = tuple(
         Clip(
             row["id"],
             FOLDER / f"{row['id']}.opus",
             caption=f"{row['genre'].capitalize()}. {row['attribution']}, {row['licence']}",
         )
-        for row in manifest()
+        for row in rows
+        if not ids or row["id"] in ids
     )
-    return Dataset(clips, label="bundled")
+    return Dataset(clips, label=label)
