@@ -27,7 +27,8 @@ from m2l_bench.reconstruction.set_metrics import Embedder, measure_distances
 from m2l_bench.runs.provenance import now, origin
 from m2l_bench.runs.reconstruction import Run, RunKey, is_complete, open_run
 from m2l_bench.runs.schema import Row, Session
-from m2l_bench.systems.codec_runner import CodecRunner, Cost
+from m2l_bench.systems.clip_work import Cost
+from m2l_bench.systems.codec_runner import CodecRunner
 from m2l_bench.systems.devices import torch_device
 from m2l_bench.systems.embedding_runner import load_embedding
 from m2l_bench.systems.loading import load_system, system_versions

@@ -17,9 +17,14 @@ def torch_device(name: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def is_gpu(device: str) -> bool:
+    """Tell whether a torch device is a GPU."""
+    return device.startswith("cuda")
+
+
 def clock(device: str) -> float:
     """Wait until the device has finished its work, and read a clock in seconds."""
-    if device.startswith("cuda"):
+    if is_gpu(device):
         import torch
 
         torch.cuda.synchronize(device)
@@ -35,7 +40,7 @@ class MemoryMeter:
 
     def __init__(self, device: str) -> None:
         self.device = device
-        if device.startswith("cuda"):
+        if is_gpu(device):
             import torch
 
             torch.cuda.reset_peak_memory_stats(device)
@@ -45,7 +50,7 @@ class MemoryMeter:
 
     def peak_mb(self) -> float:
         """Read the peak in megabytes (10^6 bytes)."""
-        if self.device.startswith("cuda"):
+        if is_gpu(self.device):
             import torch
 
             return torch.cuda.max_memory_allocated(self.device) / 1e6
