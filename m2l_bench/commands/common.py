@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,15 @@ class State:
 
     color = True
     debug = False
+
+
+class Precision(str, Enum):
+    """Number types for weights and feature maps."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
 
 
 CardsOption = Annotated[
@@ -40,6 +50,20 @@ ReferenceOption = Annotated[
 ]
 DeviceOption = Annotated[
     str, typer.Option(metavar="DEVICE", help="`cpu`, `cuda`, `cuda:1`, or `auto`: a GPU if there is one.")
+]
+DevicesOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="DEVICES",
+        help="`cpu`, `cuda` (all GPUs), `cuda:1`, `cuda:0,cuda:2`, or `auto`: all GPUs or, without any, the CPU.",
+    ),
+]
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option(
+        help="Number type of Music2Latent's networks; `auto`: bfloat16 on GPUs with matrix units for it, else float32."
+    ),
 ]
 AcceptTruncatedOption = Annotated[
     bool,

@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from m2l_bench.commands.common import SOME_FAILED, CardsOption, DeviceOption, JsonOption, WeightsDirOption, consoles
+from m2l_bench.commands.common import (
+    SOME_FAILED,
+    CardsOption,
+    DevicesOption,
+    JsonOption,
+    Precision,
+    PrecisionOption,
+    WeightsDirOption,
+    consoles,
+)
 from m2l_bench.errors import UserError
 
 
@@ -33,7 +42,8 @@ def probe(
     train_fraction: Annotated[
         str, typer.Option(metavar="F,F,...", help="Fractions of the training clips, for learning curves.")
     ] = "1",
-    device: DeviceOption = "auto",
+    device: DevicesOption = "auto",
+    precision: PrecisionOption = Precision.auto,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the runs.")] = Path("runs"),
     weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,
@@ -64,7 +74,9 @@ def probe(
     stdout, stderr = consoles()
     known_cards = load_cards(cards or ())
     names = [] if models == "all" else [name.strip() for name in models.split(",") if name.strip()]
-    options = pipeline.ProbeOptions(out, probe.value, seeds, _fractions(train_fraction), device, weights_dir)
+    options = pipeline.ProbeOptions(
+        out, probe.value, seeds, _fractions(train_fraction), device, weights_dir, precision.value
+    )
     plan = pipeline.make_probe_plan(
         known_cards.probe_task(task),
         models_to_probe(known_cards, names),

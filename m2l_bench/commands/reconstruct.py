@@ -11,8 +11,10 @@ from m2l_bench.commands.common import (
     SOME_FAILED,
     AcceptTruncatedOption,
     CardsOption,
-    DeviceOption,
+    DevicesOption,
     JsonOption,
+    Precision,
+    PrecisionOption,
     WeightsDirOption,
     consoles,
 )
@@ -62,7 +64,8 @@ def reconstruct(
         int | None, typer.Option(min=1, metavar="N", help="Number of denoising steps, for systems that have any.")
     ] = None,
     seed: SeedOption = 0,
-    device: DeviceOption = "auto",
+    device: DevicesOption = "auto",
+    precision: PrecisionOption = Precision.auto,
     limit: LimitOption = None,
     jobs: JobsOption = 0,
     out: OutOption = Path("runs"),
@@ -96,7 +99,17 @@ def reconstruct(
     known_cards = load_cards(cards or ())
     systems, skip_unavailable = _named_systems(known_cards, models, recorded or [], wrong_rate_label or [])
     settings = Settings(
-        out, seed, steps, device, jobs, limit, audio, weights_dir, reference, accept_truncated=accept_truncated
+        out,
+        seed,
+        steps,
+        device,
+        jobs,
+        limit,
+        audio,
+        weights_dir,
+        reference,
+        accept_truncated=accept_truncated,
+        precision=precision.value,
     )
     plan = make_plan(
         known_cards.task(task),
@@ -131,7 +144,8 @@ def sweep(
     task: TaskOption = "bundled",
     data: DataOption = None,
     seed: SeedOption = 0,
-    device: DeviceOption = "auto",
+    device: DevicesOption = "auto",
+    precision: PrecisionOption = Precision.auto,
     limit: LimitOption = None,
     jobs: JobsOption = 0,
     out: OutOption = Path("runs"),
@@ -165,7 +179,18 @@ def sweep(
         raise UserError(f"--steps {steps}: expected different whole numbers above zero, separated by commas")
     known_cards = load_cards(cards or ())
     systems, skip_unavailable = _named_systems(known_cards, models, [], [])
-    settings = Settings(out, seed, None, device, jobs, limit, audio, weights_dir, accept_truncated=accept_truncated)
+    settings = Settings(
+        out,
+        seed,
+        None,
+        device,
+        jobs,
+        limit,
+        audio,
+        weights_dir,
+        accept_truncated=accept_truncated,
+        precision=precision.value,
+    )
     plan = make_plan(
         known_cards.task(task),
         systems,

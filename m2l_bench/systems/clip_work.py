@@ -66,7 +66,8 @@ class ClipWork:
         self.sample_rate, self.codec_rate = sample_rate, codec_rate
         self.streams = _to_streams(resample(audio, sample_rate, codec_rate), width)
         self.length = self.streams[0].shape[1]
-        self.size, self.overlap = self.length, 0
+        self.size: int = self.length
+        self.overlap = 0
         if chunk is not None and chunk < self.length:
             self.size, self.overlap = chunk, overlap
         self.starts = list(range(0, self.length - self.overlap, self.size - self.overlap))

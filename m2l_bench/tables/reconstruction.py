@@ -49,6 +49,7 @@ def table_of(measured: MeasuredRuns, reference: str = ORIGINALS) -> Table:
     for run in runs:
         titles[run.name] = run.title
         records.append(_record(run.name, run.manifest.card.paper_row, run, paper, columns))
+        notes += [f"{run.name}: computed in {run.precision}"] if run.precision else []
         notes += _clip_notes(run.name, run.rows, columns)
     notes += _distance_notes(runs)
     measured_rows = {run.manifest.card.paper_row for run in runs}
