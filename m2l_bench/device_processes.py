@@ -13,6 +13,9 @@ Result = TypeVar("Result")
 Work = Callable[[Iterable[Item]], Iterable[Result]]
 """What a process has loaded; it turns items into results."""
 
+KILLED = "its process was killed by a signal (a crash, or no memory left)"
+"""Reason of an item that killed its process twice."""
+
 _loaded: Any = None
 
 

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+READERS = 4
+"""Threads that read and resample clips for a GPU, which is faster than one of them."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

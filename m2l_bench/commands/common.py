@@ -17,6 +17,8 @@ class State:
 
     color = True
     debug = False
+    command = ""
+    """Name of the command that runs."""
 
 
 class Precision(str, Enum):
@@ -27,6 +29,19 @@ class Precision(str, Enum):
     bfloat16 = "bfloat16"
     float16 = "float16"
 
+
+SMALLER = {
+    "reconstruct": "set chunk_seconds or a smaller gpu_batch_size in the card, or use --precision bfloat16",
+    "sweep": "set chunk_seconds or a smaller gpu_batch_size in the card, or use --precision bfloat16",
+    "probe": "set a smaller gpu_batch_size in the card, or use --precision bfloat16 or --device cpu",
+    "encode": "use --precision bfloat16 or --device cpu",
+    "decode": "use --precision bfloat16 or --device cpu",
+    "models": "use --precision bfloat16 or --device cpu",
+    "fad": "use shorter files or --device cpu",
+    "train": "raise --accumulate, or use a smaller --batch-size or --preset",
+    "ablate": "use a smaller --batch-size or --preset",
+}
+"""What to do when the memory of the machine or of a GPU is full, by command."""
 
 CardsOption = Annotated[
     list[Path] | None, typer.Option("--cards", metavar="DIR", help="Folder of further cards (repeatable).")

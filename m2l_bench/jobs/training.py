@@ -214,6 +214,8 @@ def _fabric(options: TrainOptions) -> Fabric:
         raise UserError(f"training needs more packages ({error}): pip install 'm2l-bench[train]'") from error
     import torch
 
+    if "," in options.device:
+        raise UserError(f"--device {options.device}: training on several devices needs `torchrun`; name one device")
     kind, number = torch_device(options.device).partition(":")[0], options.device.partition(":")[2]
     precision = options.precision
     if precision == "auto":

@@ -14,6 +14,7 @@ from m2l_bench.systems.adapters import adapter_availability, adapter_class
 from m2l_bench.systems.codec_features import load_codec_features
 from m2l_bench.systems.embedding_runner import EmbeddingRunner, load_embedding
 from m2l_bench.systems.loading import availability
+from m2l_bench.systems.precision import in_precision
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,14 @@ class Model:
     """A card whose features can be probed."""
 
     card: EmbeddingCard | SystemCard
+
+    def in_precision(self, precision: str, devices: Sequence[str]) -> Model:
+        """Return this model in a number type, where its adapter offers a choice; see `systems.precision`.
+
+        Raises:
+            UserError: the adapter cannot be imported.
+        """
+        return self if isinstance(self.card, EmbeddingCard) else Model(in_precision(self.card, precision, devices))
 
     @property
     def name(self) -> str:

@@ -12,7 +12,7 @@ from m2l_bench.boundary import is_out_of_memory, reason_of
 from m2l_bench.cards import SystemCard
 from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.datasets.loading import loader_version
-from m2l_bench.device_processes import map_on_devices
+from m2l_bench.device_processes import KILLED, map_on_devices
 from m2l_bench.distances.references import load_references
 from m2l_bench.engine import default_jobs, map_unordered
 from m2l_bench.errors import BadClip
@@ -34,7 +34,8 @@ from m2l_bench.weights.locate import cache_folder
 
 PACKAGES = ("m2l-bench", "torch", "numpy", "scipy", "soundfile", "soxr", "visqol-python")
 """Packages whose versions a manifest records."""
-MEMORY_ADVICE = "use --precision bfloat16, a device with more memory, or --device cpu"
+MEMORY_ADVICE = "use --precision bfloat16 or --device cpu"
+"""What to do when a system does not fit into memory."""
 
 
 @dataclass
@@ -215,7 +216,7 @@ def _score(row: Row, original: Audio, reconstruction: Audio, rate: int, metrics:
 
 def _lost(row: Row, *_: object) -> Row:
     """Note that scoring this clip ended its worker."""
-    row.status, row.reason = "failed", "scoring: its process was killed by a signal (a crash, or no memory left)"
+    row.status, row.reason = "failed", f"scoring: {KILLED}"
     return row
 
 

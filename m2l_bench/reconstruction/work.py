@@ -14,19 +14,17 @@ from m2l_bench.boundary import reason_of
 from m2l_bench.cards import EmbeddingCard, SystemCard
 from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.datasets.base import Clip
+from m2l_bench.device_processes import KILLED
 from m2l_bench.errors import BadClip, MissingRecording, UserError
 from m2l_bench.metrics import SetMetric
 from m2l_bench.music2latent.hashes import file_checksum
-from m2l_bench.prefetch import prefetched
+from m2l_bench.prefetch import READERS, prefetched
 from m2l_bench.reconstruction.set_metrics import Embedder, Vectors
 from m2l_bench.runs.schema import Row
 from m2l_bench.systems.clip_work import ClipWork, Reconstruction
 from m2l_bench.systems.codec_runner import CodecRunner
 from m2l_bench.systems.embedding_runner import load_embedding
 from m2l_bench.systems.loading import load_system
-
-READERS = 4
-"""Threads that read and resample clips for a GPU, which is faster than one of them."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +176,7 @@ class Workplace:
 
 def lost(item: Item) -> Result:
     """Make the result of a clip that ended the process that worked on it, twice."""
-    return Result(Row(id=item.clip.id)).fail("its process was killed by a signal (a crash, or no memory left)")
+    return Result(Row(id=item.clip.id)).fail(KILLED)
 
 
 def stats(paths: Sequence[Path]) -> str:

@@ -229,6 +229,7 @@ class CodecRunner:
         return audio
 
     def _memory_advice(self) -> str:
+        # Only one part of a clip, with batch_size streams and chunks, was in memory.
         smaller = "set chunk_seconds or a smaller batch_size in the card"
         return f"out of memory: {smaller}" + (", or use --precision bfloat16" if self.codec.number_types else "")
 
