@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from m2l_bench.boundary import is_out_of_memory, reason_of
-from m2l_bench.device_processes import KILLED
+from m2l_bench.engine.devices import KILLED
+from m2l_bench.engine.prefetch import READERS, prefetched
 from m2l_bench.errors import UserError
 from m2l_bench.jobs import latents_files
-from m2l_bench.prefetch import READERS, prefetched
 from m2l_bench.systems.devices import is_gpu
 from m2l_bench.systems.packing import WAITING_LENGTHS, pack
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from m2l_bench import audio as audio_files
 from m2l_bench.audio.listing import Listing, list_audio
 from m2l_bench.boundary import is_out_of_memory, reason_of
-from m2l_bench.device_processes import map_on_devices
+from m2l_bench.engine.devices import map_on_devices
 from m2l_bench.errors import UserError
 from m2l_bench.jobs import latents_files
 from m2l_bench.jobs.folder_encoding import BATCH, MEMORY_ADVICE, Encoder, Pair, lost

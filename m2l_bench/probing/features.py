@@ -22,12 +22,12 @@ from m2l_bench import audio as audio_files
 from m2l_bench.audio import Audio, fit_length
 from m2l_bench.boundary import is_out_of_memory, reason_of
 from m2l_bench.datasets.base import Clip
-from m2l_bench.device_processes import KILLED
 from m2l_bench.digests import digest
+from m2l_bench.engine.devices import KILLED
+from m2l_bench.engine.prefetch import READERS, prefetched
 from m2l_bench.errors import BadClip, UserError
 from m2l_bench.metrics.frechet import Frames
 from m2l_bench.music2latent.hashes import file_checksum
-from m2l_bench.prefetch import READERS, prefetched
 from m2l_bench.progress import Progress
 from m2l_bench.runs.files import explain_write_errors, whole_or_absent
 from m2l_bench.runs.vectors import read_vectors, write_vectors

@@ -16,8 +16,8 @@ from m2l_bench.cards import ProbeTaskCard
 from m2l_bench.datasets.base import Clip
 from m2l_bench.datasets.labelled import SPLITS, LabelledClip, LabelledDataset, Split, empty_classes
 from m2l_bench.datasets.loading import load_dataset, loader_version
-from m2l_bench.device_processes import map_on_devices
 from m2l_bench.digests import digest
+from m2l_bench.engine.devices import map_on_devices
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.classification import METRICS, Scores, Truth, accuracy, roc_auc
 from m2l_bench.metrics.probe_scores import RESAMPLES, RESAMPLING_SEED, mean_confusion, measure

@@ -12,9 +12,9 @@ from m2l_bench.boundary import is_out_of_memory, reason_of
 from m2l_bench.cards import SystemCard
 from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.datasets.loading import loader_version
-from m2l_bench.device_processes import KILLED, map_on_devices
 from m2l_bench.distances.references import load_references
 from m2l_bench.engine import default_jobs, map_unordered
+from m2l_bench.engine.devices import KILLED, map_on_devices
 from m2l_bench.errors import BadClip
 from m2l_bench.metrics import PAIRED
 from m2l_bench.progress import Progress, Quiet

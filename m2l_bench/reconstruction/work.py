@@ -14,11 +14,11 @@ from m2l_bench.boundary import reason_of
 from m2l_bench.cards import EmbeddingCard, SystemCard
 from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.datasets.base import Clip
-from m2l_bench.device_processes import KILLED
+from m2l_bench.engine.devices import KILLED
+from m2l_bench.engine.prefetch import READERS, prefetched
 from m2l_bench.errors import BadClip, MissingRecording, UserError
 from m2l_bench.metrics import SetMetric
 from m2l_bench.music2latent.hashes import file_checksum
-from m2l_bench.prefetch import READERS, prefetched
 from m2l_bench.reconstruction.set_metrics import Embedder, Vectors
 from m2l_bench.runs.schema import Row
 from m2l_bench.systems.clip_work import ClipWork, Reconstruction

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from m2l_bench.engine import SINGLE_THREADED, default_jobs, prepare_worker
+from m2l_bench.engine.workers import SINGLE_THREADED, default_jobs, prepare_worker
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
