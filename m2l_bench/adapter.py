@@ -41,6 +41,10 @@ class Adapter:
     weights_sha256: str = ""
     """SHA-256 of weights that the adapter finds by itself; the files that the card lists are hashed by the harness."""
 
+    number_types: tuple[str, ...] = ()
+    """Number types of weights and feature maps that the option `dtype` can choose from; empty: there is no such
+    option. Inputs and outputs are float32 in any case."""
+
     @classmethod
     def availability(cls, **options: Any) -> Availability:
         """Tell, without creating the adapter, whether it can run on this machine with these options of its card."""

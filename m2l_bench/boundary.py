@@ -13,6 +13,9 @@ from types import FrameType
 from m2l_bench.errors import BadClip, Undefined, UserError
 from m2l_bench.text import one_line
 
+FULL_MEMORY = ("DefaultCPUAllocator: ", "CUDA out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+"""Beginnings of PyTorch's messages about a full memory that do not have the type for it."""
+
 _requested = False
 
 
@@ -37,9 +40,18 @@ def reason_of(error: Exception) -> str:
         raise KeyboardInterrupt from error
     if isinstance(error, BadClip | Undefined | UserError):
         return one_line(error)
-    if isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         return "out of memory"
     return f"{type(error).__name__}: {one_line(error)}"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error means that the memory of the machine or of a GPU is full.
+
+    PyTorch has a type for GPUs, which is not imported for this, and a message for CPUs.
+    """
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"MemoryError", "OutOfMemoryError"}) or any(text in str(error) for text in FULL_MEMORY)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

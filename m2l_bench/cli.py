@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from m2l_bench.boundary import interrupted, listen_for_interrupts
+from m2l_bench.boundary import interrupted, is_out_of_memory, listen_for_interrupts
 from m2l_bench.commands import (
     data,
     fad,
@@ -28,7 +28,7 @@ from m2l_bench.commands import (
     training,
     weights,
 )
-from m2l_bench.commands.common import State, consoles
+from m2l_bench.commands.common import SMALLER, State, consoles
 from m2l_bench.environment import accept_any_terminal
 from m2l_bench.errors import UserError
 from m2l_bench.text import one_line
@@ -90,6 +90,7 @@ def _show_version(value: bool) -> None:
 
 @app.callback()
 def _common(
+    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the full traceback of an error.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="Print without colours; so does NO_COLOR=1.")] = False,
     version: Annotated[
@@ -100,7 +101,7 @@ def _common(
 
     `m2l-bench reconstruct` runs every available system over thirty bundled clips and prints a table.
     """
-    State.color, State.debug = not no_color, debug
+    State.color, State.debug, State.command = not no_color, debug, context.invoked_subcommand or ""
 
 
 def main() -> None:
@@ -128,6 +129,9 @@ def main() -> None:
         if interrupted():
             _print_error(INTERRUPTED_MESSAGE)
             sys.exit(INTERRUPTED)
+        if is_out_of_memory(error):
+            _print_error(f"error: out of memory: {SMALLER.get(State.command, 'use smaller inputs')}")
+            sys.exit(1)
         _print_error(
             f"error: {type(error).__name__}: {one_line(error)} (probably a bug: m2l-bench --debug ... shows where)"
         )

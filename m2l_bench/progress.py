@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from m2l_bench.probing.pipeline import ProbePlan
+    from m2l_bench.reconstruction.pipeline import Outcome
+    from m2l_bench.reconstruction.plan import Plan
 
 
 class Progress(Protocol):
@@ -20,9 +25,23 @@ class Progress(Protocol):
         """
         ...
 
+    def planned(self, plan: Plan | ProbePlan) -> None:
+        """Take note of what is going to be measured."""
+        ...
+
+    def measured(self, outcome: Outcome) -> None:
+        """Take note of the result of one system of a reconstruction."""
+        ...
+
 
 class Quiet:
     """A progress that shows nothing."""
 
     def start(self, name: str, total: int, done: int) -> AbstractContextManager[Callable[[], None]]:
         return nullcontext(lambda: None)
+
+    def planned(self, plan: Plan | ProbePlan) -> None:
+        pass
+
+    def measured(self, outcome: Outcome) -> None:
+        pass

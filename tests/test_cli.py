@@ -2,6 +2,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+import torch
 from support.command_line import Cli
 
 
@@ -35,6 +37,17 @@ def test_wrong_usage_is_2_and_mistakes_are_1_line(cli: Cli, cli_here: Cli) -> No
         assert result.returncode == 1, arguments
         assert message in result.stderr and len(result.stderr.strip().splitlines()) == 1, result.stderr
     assert "Traceback" in cli("--debug", "tasks", "bundle").stderr
+
+
+def test_a_full_memory_is_1_line_that_says_what_to_lower(cli_here: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2.00 GiB")
+
+    monkeypatch.setattr("m2l_bench.reconstruction.pipeline.reconstruct", full)
+    result = cli_here("reconstruct", "--models", "reference")
+    assert result.returncode == 1
+    expected = "error: out of memory: set chunk_seconds or a smaller gpu_batch_size in the card, or use --precision"
+    assert expected in result.stderr.splitlines()[-1]
 
 
 def test_models_and_tasks_are_listed_for_people_and_programs(cli: Cli) -> None:

@@ -1,4 +1,4 @@
-"""Workers that die, and a main process that does."""
+"""Workers that die, and a main process that does; processes of devices that die."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from m2l_bench.engine import map_unordered
+from m2l_bench.engine.devices import Work, map_on_devices
 
 PROGRAM = """
 import os, sys, time
@@ -45,6 +46,19 @@ def test_a_worker_that_dies_costs_its_own_task_only(count: int) -> None:
 def test_workers_are_there_again_afterwards() -> None:
     list(map_unordered(square_or_die, [(3,), (1,)], 2, minus_one))
     assert sorted(map_unordered(square_or_die, [(1,), (2,)], 2)) == [1, 4]
+
+
+def load_squares(device: str) -> Work[int, tuple[str, int, int]]:
+    return lambda numbers: ((device, os.getpid(), square_or_die(number)) for number in numbers)
+
+
+def test_a_device_s_process_that_dies_costs_its_own_item_only() -> None:
+    """Each device has one process, which loads once and gets all that the other device leaves."""
+    results = list(map_on_devices(load_squares, range(9), ["a", "b"], 2, lambda number: ("lost", 0, number)))
+    assert sorted(square for _, _, square in results) == sorted([3, *(i * i for i in range(9) if i != 3)])
+    assert ("lost", 0, 3) in results
+    processes = {name: {process for device, process, _ in results if device == name} for name in "ab"}
+    assert all(processes.values()) and min(map(len, processes.values())) == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

@@ -11,12 +11,24 @@ from m2l_bench.api.results import Results
 from m2l_bench.api.task import Task
 from m2l_bench.cards import Cards, SystemCard, load_cards
 from m2l_bench.errors import UserError
-from m2l_bench.progress import Progress
+from m2l_bench.progress import Progress, Quiet
 from m2l_bench.reconstruction import pipeline
-from m2l_bench.reconstruction.plan import Settings, make_plan
+from m2l_bench.reconstruction.plan import Plan, Settings, make_plan
 from m2l_bench.runs.distances import ORIGINALS
 from m2l_bench.runs.measured import measured_runs
 from m2l_bench.systems.objects import object_card
+from m2l_bench.tables.reconstruction import Beside
+
+
+class Evaluation(Results):
+    """Results that `evaluate` has just measured."""
+
+    plan: Plan
+    """What was to be measured, and which systems cannot run here."""
+    outcomes: list[pipeline.Outcome]
+    """Failed and missing clips of each system, or why it did not run."""
+    temporary: tempfile.TemporaryDirectory[str] | None
+    """Folder of the runs that is deleted with this object; None where they are kept."""
 
 
 def evaluate(
@@ -29,15 +41,18 @@ def evaluate(
     steps: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    precision: str = "auto",
     limit: int | None = None,
     jobs: int = 0,
     out: str | PathLike[str] | None = None,
     audio: bool | None = None,
     accept_truncated: bool = False,
+    beside: Beside = "none",
+    skip_unavailable: bool | None = None,
     weights_dir: str | PathLike[str] | None = None,
     cards: Sequence[str | PathLike[str]] = (),
     progress: Progress | None = None,
-) -> Results:
+) -> Evaluation:
     """Run systems over a task's clips, score each reconstruction, and return the results.
 
     Args:
@@ -50,13 +65,16 @@ def evaluate(
         reference: reference of the Fréchet distances, a folder or a file of statistics; default: the originals.
         steps: number of denoising steps; default: that of each card.
         seed: seed of generative decoders.
-        device: a torch device, or `auto`: a GPU if there is one.
+        device: a torch device, several separated by commas, or `auto`: all GPUs or, without any, the CPU.
+        precision: number type of Music2Latent's networks; `auto`: bfloat16 on GPUs that are made for it, else float32.
         limit: number of clips to use, the first ones; default: all.
         jobs: worker processes for scoring; 0: one per core.
         out: folder of the runs. What is in it already is not measured again, except for objects in memory, which are
             measured anew. Default: a temporary folder that is deleted with the results.
         audio: whether to keep the reconstructions as FLAC; default: the task decides.
         accept_truncated: measure files that hold less audio than they state.
+        beside: whose published figures the formatted table shows beside the measured ones, `paper` or `none`.
+        skip_unavailable: leave out systems that cannot run here; default: only where `systems` is `all`.
         weights_dir: a folder of weight files to look in first.
         cards: folders of further cards.
         progress: shows the progress; default: nothing is shown.
@@ -85,22 +103,29 @@ def evaluate(
         weights_dir=Path(weights_dir) if weights_dir else None,
         reference=Path(reference) if reference else None,
         accept_truncated=accept_truncated,
+        precision=precision,
     )
     plan = make_plan(
         card,
         system_cards(systems, known),
         folder,
         settings,
-        skip_unavailable=systems == "all",
+        skip_unavailable=systems == "all" if skip_unavailable is None else skip_unavailable,
         embeddings=known.embeddings,
     )
+    progress = progress or Quiet()
+    progress.planned(plan)
+    if not plan.available:
+        raise UserError("none of these systems can run here")
     outcomes = pipeline.reconstruct(plan, settings, progress)
     folders = {outcome.folder for outcome in outcomes if not outcome.problem}
     if not folders:
-        raise UserError("; ".join(f"{o.system}: {o.problem}" for o in outcomes) or "none of these systems can run here")
+        raise UserError("; ".join(f"{outcome.system} did not run: {outcome.problem}" for outcome in outcomes))
     name = settings.reference.name if settings.reference else ORIGINALS
     measured = measured_runs(settings.out, plan.dataset.label, folders, name)
-    return Results(measured, name, folder, [Path(folder) for folder in cards], temporary)
+    evaluation = Evaluation(measured, name, beside, folder, [Path(card_folder) for card_folder in cards])
+    evaluation.plan, evaluation.outcomes, evaluation.temporary = plan, outcomes, temporary
+    return evaluation
 
 
 def system_cards(systems: object, cards: Cards) -> list[SystemCard]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from m2l_bench.errors import UserError
 from m2l_bench.probing import pipeline
 from m2l_bench.probing.models import Model, models_to_probe
 from m2l_bench.probing.pipeline import Classifier
-from m2l_bench.progress import Progress
+from m2l_bench.progress import Progress, Quiet
 from m2l_bench.systems.objects import object_card
 from m2l_bench.tables.probes import Probes, differences, load_probes, probe_table
 
@@ -26,13 +26,23 @@ class ProbeScores(FormattedTable):
 
     Args:
         probes: the runs.
-        problems: reason for each model that could not be probed.
+        plan: what was to be probed, and which models cannot run here.
+        outcomes: failed clips of each model, or why it was not probed.
+        temporary: folder of runs that are not kept, which is deleted with this object.
     """
 
-    def __init__(self, probes: Probes, problems: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        probes: Probes,
+        plan: pipeline.ProbePlan,
+        outcomes: list[pipeline.ProbeOutcome],
+        temporary: tempfile.TemporaryDirectory[str],
+    ) -> None:
         super().__init__(probe_table(probes))
         self.probes = probes
-        self.problems = dict(problems)
+        self.plan = plan
+        self.outcomes = outcomes
+        self.temporary = temporary
 
     def __repr__(self) -> str:
         return f"ProbeScores({', '.join(self.probes.tasks)}: {', '.join(label for _, label in self.probes.runs)})"
@@ -57,6 +67,7 @@ def probe(
     seeds: int | None = None,
     train_fractions: Sequence[float] = (1.0,),
     device: str = "auto",
+    precision: str = "auto",
     out: str | PathLike[str] | None = None,
     weights_dir: str | PathLike[str] | None = None,
     cards: Sequence[str | PathLike[str]] = (),
@@ -72,7 +83,8 @@ def probe(
         classifier: `mlp` (the paper's), `linear` or `knn`.
         seeds: number of seeds; default: the task's.
         train_fractions: fractions of the training clips, above 0 and up to 1.
-        device: a torch device, or `auto`: a GPU if there is one.
+        device: a torch device, several separated by commas, or `auto`: all GPUs or, without any, the CPU.
+        precision: number type of Music2Latent's networks; `auto`: bfloat16 on GPUs that are made for it, else float32.
         out: folder of the runs; what is in it already is not measured again. Default: a temporary folder.
         weights_dir: a folder of weight files to look in first.
         cards: folders of further cards.
@@ -86,29 +98,39 @@ def probe(
     """
     known = load_cards([Path(folder) for folder in cards])
     chosen: list[Model] = []
-    for name, model in [("", "all")] if models == "all" else as_list(models):
+    has_objects = False
+    for name, model in as_list(models):
         if isinstance(model, str):
             chosen += models_to_probe(known, [] if model == "all" else [model])
+        elif isinstance(model, SystemCard | EmbeddingCard):
+            chosen.append(Model(model))
         else:
-            chosen.append(Model(model if isinstance(model, SystemCard | EmbeddingCard) else object_card(model, name)))
-    with tempfile.TemporaryDirectory(prefix="m2l-bench-") as temporary:
-        has_objects = any(not isinstance(model, str) for _, model in as_list(models))
-        options = pipeline.ProbeOptions(
-            Path(out or temporary),
-            classifier,
-            seeds,
-            tuple(train_fractions),
-            device,
-            Path(weights_dir) if weights_dir else None,
-            Path(temporary) / "cache" if has_objects else None,
-        )
-        plan = pipeline.make_probe_plan(
-            known.probe_task(task), chosen, Path(data) if data else None, options, skip_unavailable=models == "all"
-        )
-        outcomes = pipeline.probe(plan, options, progress)
-        folders = {folder for outcome in outcomes for folder in outcome.folders}
-        problems = {outcome.model: outcome.problem for outcome in outcomes if outcome.problem}
-        if not folders:
-            reasons = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
-            raise UserError(reasons or "none of these models can run here")
-        return ProbeScores(load_probes(options.out, lambda run: run.folder in folders), problems)
+            chosen.append(Model(object_card(model, name)))
+            has_objects = True
+    names = [model.name for model in chosen]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise UserError(f"the model '{twice}' is named twice")
+    progress = progress or Quiet()
+    temporary = tempfile.TemporaryDirectory(prefix="m2l-bench-")
+    options = pipeline.ProbeOptions(
+        out=Path(out or temporary.name),
+        classifier=classifier,
+        seeds=seeds,
+        fractions=tuple(train_fractions),
+        device=device,
+        weights_dir=Path(weights_dir) if weights_dir else None,
+        cache=Path(temporary.name) / "cache" if has_objects else None,
+        precision=precision,
+    )
+    plan = pipeline.make_probe_plan(
+        known.probe_task(task), chosen, Path(data) if data else None, options, skip_unavailable=models == "all"
+    )
+    progress.planned(plan)
+    if not plan.available:
+        raise UserError("none of these models can run here")
+    outcomes = pipeline.probe(plan, options, progress)
+    folders = {folder for outcome in outcomes for folder in outcome.folders}
+    if not folders:
+        raise UserError("; ".join(f"{outcome.model} was not probed: {outcome.problem}" for outcome in outcomes))
+    return ProbeScores(load_probes(options.out, lambda run: run.folder in folders), plan, outcomes, temporary)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pandas as pd
 
@@ -13,7 +12,7 @@ from m2l_bench.api.formatted import FormattedTable
 from m2l_bench.api.players import players
 from m2l_bench.runs.distances import ORIGINALS
 from m2l_bench.runs.measured import MeasuredRun, MeasuredRuns, measured_runs
-from m2l_bench.tables.reconstruction import in_table_order, table_of
+from m2l_bench.tables.reconstruction import Beside, in_table_order, table_of
 from m2l_bench.tables.significance import differences
 
 
@@ -23,22 +22,21 @@ class Results(FormattedTable):
     Args:
         measured: the runs.
         reference: reference of the Fréchet distances.
+        beside: whose published figures the formatted table shows beside the measured ones.
         data: folder of the originals, if the runs do not know it.
         cards: folders of further cards, for tasks that are not in this package.
-        temporary: folder of the runs that is deleted with this object.
     """
 
     def __init__(
         self,
         measured: MeasuredRuns,
         reference: str = ORIGINALS,
+        beside: Beside = "none",
         data: Path | None = None,
         cards: Sequence[Path] = (),
-        temporary: TemporaryDirectory[str] | None = None,
     ) -> None:
-        super().__init__(table_of(measured, reference))
+        super().__init__(table_of(measured, reference, beside))
         self.measured = measured
-        self._temporary = temporary
         self.data = data
         self.cards = cards
 
@@ -115,6 +113,5 @@ def load_results(
         >>> load_results("runs").table()
     """
     folders = [Path(folder) for folder in cards]
-    return Results(
-        measured_runs(Path(runs), task, reference=reference), reference, Path(data) if data else None, folders
-    )
+    measured = measured_runs(Path(runs), task, reference=reference)
+    return Results(measured, reference, data=Path(data) if data else None, cards=folders)

@@ -25,6 +25,7 @@ DESCRIBING = {
     "paper_row",
     "recordings",  # the options of a card of recordings state how they are read
     "weights",  # a run records the hash of each weight file that was loaded
+    "gpu_batch_size",  # neither noise nor, beyond rounding, numbers depend on the other clips of a batch
 }
 """Keys that only describe: changing them makes no run stale."""
 
@@ -169,7 +170,8 @@ class SystemCard(AdapterCard):
     steps: int | None = Field(default=None, ge=1, description="default number of denoising steps; empty: has none")
     chunk_seconds: float | None = Field(default=None, gt=0)
     overlap_seconds: float = Field(default=0.0, ge=0)
-    batch_size: int = Field(default=16, ge=1)
+    batch_size: int = Field(default=16, ge=1, description="streams and chunks of one clip that are encoded at once")
+    gpu_batch_size: int = Field(default=16, ge=1, description="those of all clips that are encoded at once on a GPU")
     recordings: Recordings = Recordings()
 
 

@@ -35,6 +35,11 @@ class Codec(Adapter, ABC):
     deterministic: bool = True
     """Whether equal audio has equal latents. Equal latents and seeds must always give equal audio."""
 
+    generator_per_item: bool = False
+    """Whether `decode` takes a list with one generator for each item of the batch as `generator`; neighbouring items
+    share one if they are of the same clip. A decoder without noise takes it too. If False, each clip is decoded by
+    itself."""
+
     @abstractmethod
     def encode(self, audio: Tensor) -> Tensor:
         """Encode (batch, channels, samples) float32 in [-1, 1] to latents (batch, dim, frames)."""
@@ -45,7 +50,8 @@ class Codec(Adapter, ABC):
 
         Args:
             steps: denoising steps, for generative decoders.
-            generator: source of noise, for generative decoders.
+            generator: source of noise, for generative decoders: one for the batch or, where `generator_per_item` is
+                True, also one for each item.
         """
 
     def features(self, audio: Tensor) -> Tensor:

@@ -13,7 +13,9 @@ from m2l_bench.codecs.pretrained import read_model
 from m2l_bench.codecs.residual import ResidualCodec
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Tensor
+
+    from m2l_bench.music2latent.noise import Generators
 
 EXPECTED = "DAC 44.1 kHz, as descript/dac_44khz on the hub"
 
@@ -39,7 +41,7 @@ class Dac(ResidualCodec):
         """Encode (batch, 1, samples) to codes (batch, codebooks, frames), int16."""
         return self.model.encode(self._whole_frames(audio), n_quantizers=self.codebooks).audio_codes.short()
 
-    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
+    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generators | None = None) -> Tensor:
         """Decode (batch, codebooks, frames) to (batch, 1, frames * 512); steps and generator are ignored."""
         return self.model.decode(audio_codes=latents.long()).audio_values[:, None]
 

@@ -13,7 +13,9 @@ from m2l_bench.codecs.pretrained import read_model
 from m2l_bench.codecs.residual import ResidualCodec
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Tensor
+
+    from m2l_bench.music2latent.noise import Generators
 
 EXPECTED = "EnCodec 48 kHz, stereo, as facebook/encodec_48khz on the hub"
 
@@ -67,7 +69,7 @@ class EnCodec(ResidualCodec):
             columns += [level_column, codes]
         return torch.cat(columns, dim=-1)
 
-    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
+    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generators | None = None) -> Tensor:
         """Decode (batch, codebooks, columns) to (batch, 2, samples); steps and generator are ignored."""
         import torch
 

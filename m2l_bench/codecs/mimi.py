@@ -13,7 +13,9 @@ from m2l_bench.codecs.pretrained import read_model
 from m2l_bench.codecs.residual import ResidualCodec
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Tensor
+
+    from m2l_bench.music2latent.noise import Generators
 
 EXPECTED = "Mimi, as kyutai/mimi on the hub"
 
@@ -41,7 +43,7 @@ class Mimi(ResidualCodec):
         """Encode (batch, 1, samples) to codes (batch, codebooks, frames), int16."""
         return self.model.encode(audio, num_quantizers=self.codebooks).audio_codes.short()
 
-    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
+    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generators | None = None) -> Tensor:
         """Decode (batch, codebooks, frames) to (batch, 1, frames * 1920); steps and generator are ignored."""
         return self.model.decode(latents.long()).audio_values
 

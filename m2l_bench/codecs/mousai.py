@@ -14,7 +14,9 @@ from m2l_bench.codecs.base import Codec
 from m2l_bench.weights.read import fill, package_availability, read_torch
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Tensor
+
+    from m2l_bench.music2latent.noise import Generators
 
 PACKAGES = "audio-diffusion-pytorch==0.1.3 audio-encoders-pytorch==0.0.22 a-unet==0.0.16"
 MODULES = ("audio_diffusion_pytorch", "audio_encoders_pytorch", "a_unet", "einops", "einops_exts", "tqdm")
@@ -35,6 +37,7 @@ class Mousai(Codec):
 
     sample_rate = 48_000
     channels = 2
+    generator_per_item = True
 
     def __init__(self, checkpoint: Path, version: Literal[2, 3]) -> None:
         if version not in HUB:
@@ -64,13 +67,13 @@ class Mousai(Codec):
         """Encode (batch, 2, samples) to latents (batch, 32, frames)."""
         return self.model.encode(self._pad(audio))
 
-    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
+    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generators | None = None) -> Tensor:
         """Decode latents (batch, 32, frames) to (batch, 2, frames * 1024 or 512), with noise from `generator`."""
-        import torch
+        from m2l_bench.music2latent.noise import draw_noise
 
         # The model's own `decode` is not used because it allows only lengths that are powers of two.
         shape = (len(latents), self.channels, latents.shape[-1] * self.frame)
-        noise = torch.randn(shape, generator=generator, device=latents.device)
+        noise = draw_noise(shape, generator, latents.device)
         return self.model.sample(noise, channels=[None] * self.model.inject_depth + [latents], num_steps=steps)
 
     def features(self, audio: Tensor) -> Tensor:

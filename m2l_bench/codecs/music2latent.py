@@ -10,7 +10,9 @@ from m2l_bench.codecs.base import Codec
 from m2l_bench.errors import UserError
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Tensor
+
+    from m2l_bench.music2latent.noise import Generators
 
 
 class Music2LatentCodec(Codec):
@@ -26,6 +28,8 @@ class Music2LatentCodec(Codec):
     """
 
     channels = 1
+    generator_per_item = True
+    number_types = ("float32", "bfloat16", "float16")
 
     def __init__(self, weights: str | Path, dtype: Literal["float32", "bfloat16", "float16"] = "float32") -> None:
         import torch
@@ -62,7 +66,7 @@ class Music2LatentCodec(Codec):
         """Encode (batch, 1, samples) to latents (batch, 64, frames)."""
         return self.model.encode(audio[:, 0])
 
-    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
+    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generators | None = None) -> Tensor:
         """Decode latents (batch, 64, frames) to (batch, 1, samples), with noise from `generator`."""
         return self.model.decode(latents, samples, steps=steps, generator=generator)[:, None]
 

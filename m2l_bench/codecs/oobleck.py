@@ -16,7 +16,9 @@ from m2l_bench.text import one_line
 from m2l_bench.weights.read import fill, package_availability, read_config, read_safetensors
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Tensor
+
+    from m2l_bench.music2latent.noise import Generators
 
 EXPECTED = "the autoencoder of Stable Audio Open 1.0, as stabilityai/stable-audio-open-1.0, vae/, on the hub"
 
@@ -37,6 +39,7 @@ class Oobleck(Codec):
 
     sample_rate = 44_100
     channels = 2
+    generator_per_item = True  # the decoder has no noise
 
     def __init__(self, config: Path, checkpoint: Path) -> None:
         from diffusers import AutoencoderOobleck
@@ -64,7 +67,7 @@ class Oobleck(Codec):
         """Encode (batch, 2, samples) to latents (batch, 64, frames)."""
         return self.model.encode(self._whole_frames(audio)).latent_dist.mode()
 
-    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
+    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generators | None = None) -> Tensor:
         """Decode latents (batch, 64, frames) to (batch, 2, frames * 2048); steps and generator are ignored."""
         return self.model.decode(latents).sample
 

@@ -33,6 +33,7 @@ class ResidualCodec(Codec):
     """
 
     channels = 1
+    generator_per_item = True  # the decoder has no noise
 
     def __init__(self, model: Any, codebooks: int, available_codebooks: int, codebook_size: int) -> None:
         if not 1 <= codebooks <= available_codebooks:

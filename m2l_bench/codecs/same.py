@@ -18,7 +18,9 @@ from m2l_bench.text import one_line
 from m2l_bench.weights.read import fill, package_availability, read_config, read_safetensors
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Tensor
+
+    from m2l_bench.music2latent.noise import Generators
 
 EXPECTED = "the autoencoder of Stable Audio 3, as stabilityai/SAME-S or stabilityai/SAME-L on the hub"
 
@@ -40,6 +42,7 @@ class Same(Codec):
 
     sample_rate = 44_100
     channels = 2
+    generator_per_item = True  # the decoder has no noise
 
     def __init__(self, config: Path, checkpoint: Path) -> None:
         from m2l_bench.codecs.same_network import build, rename_tensors
@@ -74,7 +77,7 @@ class Same(Codec):
         """Encode (batch, 2, samples) to latents (batch, 256, frames)."""
         return self.model.encode(audio).latents
 
-    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
+    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generators | None = None) -> Tensor:
         """Decode latents (batch, 256, frames) to (batch, 2, frames * 4096); steps and generator are ignored."""
         return self.model.decode(latents).sample
 

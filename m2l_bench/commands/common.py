@@ -24,7 +24,31 @@ class State:
 
     color = True
     debug = False
+    command = ""
+    """Name of the command that runs."""
 
+
+class Precision(str, Enum):
+    """Number types for weights and feature maps."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+
+
+SMALLER = {
+    "reconstruct": "set chunk_seconds or a smaller gpu_batch_size in the card, or use --precision bfloat16",
+    "sweep": "set chunk_seconds or a smaller gpu_batch_size in the card, or use --precision bfloat16",
+    "probe": "set a smaller gpu_batch_size in the card, or use --precision bfloat16 or --device cpu",
+    "encode": "use --precision bfloat16 or --device cpu",
+    "decode": "use --precision bfloat16 or --device cpu",
+    "models": "use --precision bfloat16 or --device cpu",
+    "fad": "use shorter files or --device cpu",
+    "train": "raise --accumulate, or use a smaller --batch-size or --preset",
+    "ablate": "use a smaller --batch-size or --preset",
+}
+"""What to do when the memory of the machine or of a GPU is full, by command."""
 
 CardsOption = Annotated[
     list[Path] | None, typer.Option("--cards", metavar="DIR", help="Folder of further cards (repeatable).")
@@ -49,6 +73,20 @@ ReferenceOption = Annotated[
 BesideOption = Annotated[Beside, typer.Option(help="Published figures to show beside the measured ones.")]
 DeviceOption = Annotated[
     str, typer.Option(metavar="DEVICE", help="`cpu`, `cuda`, `cuda:1`, or `auto`: a GPU if there is one.")
+]
+DevicesOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="DEVICES",
+        help="`cpu`, `cuda` (all GPUs), `cuda:1`, `cuda:0,cuda:2`, or `auto`: all GPUs or, without any, the CPU.",
+    ),
+]
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option(
+        help="Number type of Music2Latent's networks; `auto`: bfloat16 on GPUs with matrix units for it, else float32."
+    ),
 ]
 AcceptTruncatedOption = Annotated[
     bool,

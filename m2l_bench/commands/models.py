@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from m2l_bench.commands.common import CardsOption, DeviceOption, JsonOption, WeightsDirOption, consoles
+from m2l_bench.commands.common import (
+    CardsOption,
+    DeviceOption,
+    JsonOption,
+    Precision,
+    PrecisionOption,
+    WeightsDirOption,
+    consoles,
+)
 from m2l_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -129,6 +137,7 @@ def _stereo_rate(card: SystemCard) -> str:
 def check(
     name: Annotated[str, typer.Argument(help="Name of the system; `m2l-bench models` lists them.")],
     device: DeviceOption = "cpu",
+    precision: PrecisionOption = Precision.auto,
     weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,
     json: JsonOption = False,
@@ -148,10 +157,12 @@ def check(
     from m2l_bench.systems.check import check_codec
     from m2l_bench.systems.devices import torch_device
     from m2l_bench.systems.loading import load_runner
+    from m2l_bench.systems.precision import in_precision
 
     stdout, _ = consoles()
-    card = load_cards(cards or ()).system(name)
-    result = check_codec(card, load_runner(card, device=torch_device(device), weights_dir=weights_dir))
+    chosen = torch_device(device)
+    card = in_precision(load_cards(cards or ()).system(name), precision.value, [chosen])
+    result = check_codec(card, load_runner(card, device=chosen, weights_dir=weights_dir))
     if json:
         print_json({"name": name, **asdict(result)})
     else:

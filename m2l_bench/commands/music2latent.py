@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2l_bench.commands.common import SOME_FAILED, AcceptTruncatedOption, DeviceOption, JsonOption, consoles
+from m2l_bench.commands.common import (
+    SOME_FAILED,
+    AcceptTruncatedOption,
+    DeviceOption,
+    DevicesOption,
+    JsonOption,
+    Precision,
+    PrecisionOption,
+    consoles,
+)
 
 if TYPE_CHECKING:
     from m2l_bench.jobs.transcode import FileResults
-
-
-class Precision(str, Enum):
-    """Number types for weights and activations."""
-
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-    float16 = "float16"
 
 
 class ExportFormat(str, Enum):
@@ -32,7 +33,6 @@ class ExportFormat(str, Enum):
 WeightsOption = Annotated[
     str, typer.Option(help="`music2latent`, `music2latent-mini`, a folder of weights, or an official `.pt` file.")
 ]
-PrecisionOption = Annotated[Precision, typer.Option(help="bfloat16 is faster on recent processors and GPUs.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing outputs.")]
 
 
@@ -40,8 +40,8 @@ def encode(
     source: Annotated[Path, typer.Argument(help="An audio file, or a folder of them.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File or folder; default: beside the input.")] = None,
     weights: WeightsOption = "music2latent",
-    precision: PrecisionOption = Precision.float32,
-    device: DeviceOption = "auto",
+    precision: PrecisionOption = Precision.auto,
+    device: DevicesOption = "auto",
     overwrite: OverwriteOption = False,
     accept_truncated: AcceptTruncatedOption = False,
     json: JsonOption = False,
@@ -74,7 +74,7 @@ def decode(
     weights: Annotated[
         str | None, typer.Option(help="Name or path of the weights, if they were moved since encoding.")
     ] = None,
-    precision: PrecisionOption = Precision.float32,
+    precision: PrecisionOption = Precision.auto,
     device: DeviceOption = "auto",
     overwrite: OverwriteOption = False,
     json: JsonOption = False,

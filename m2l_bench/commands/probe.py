@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from m2l_bench.commands.common import SOME_FAILED, CardsOption, DeviceOption, JsonOption, WeightsDirOption, consoles
+from m2l_bench.commands.common import (
+    SOME_FAILED,
+    CardsOption,
+    DevicesOption,
+    JsonOption,
+    Precision,
+    PrecisionOption,
+    WeightsDirOption,
+    consoles,
+)
 from m2l_bench.errors import UserError
 
 
@@ -33,7 +42,8 @@ def probe(
     train_fraction: Annotated[
         str, typer.Option(metavar="F,F,...", help="Fractions of the training clips, for learning curves.")
     ] = "1",
-    device: DeviceOption = "auto",
+    device: DevicesOption = "auto",
+    precision: PrecisionOption = Precision.auto,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the runs.")] = Path("runs"),
     weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,
@@ -53,38 +63,32 @@ def probe(
 
         m2l-bench probe --task mini-beatport --train-fraction 0.01,0.1,1
     """
-    from m2l_bench.cards import load_cards
-    from m2l_bench.console.probes import print_outcomes, print_plan, probe_json
+    from m2l_bench.api.probe import probe as probe_models
+    from m2l_bench.console.probes import ProbeProgress, print_outcomes, probe_json
     from m2l_bench.console.reconstruction import print_table
-    from m2l_bench.console.terminal import ProgressBars, print_json
-    from m2l_bench.probing import pipeline
-    from m2l_bench.probing.models import models_to_probe
-    from m2l_bench.tables.probes import load_probes, probe_table
+    from m2l_bench.console.terminal import print_json
 
     stdout, stderr = consoles()
-    known_cards = load_cards(cards or ())
-    names = [] if models == "all" else [name.strip() for name in models.split(",") if name.strip()]
-    options = pipeline.ProbeOptions(out, probe.value, seeds, _fractions(train_fraction), device, weights_dir)
-    plan = pipeline.make_probe_plan(
-        known_cards.probe_task(task),
-        models_to_probe(known_cards, names),
-        data,
-        options,
-        skip_unavailable=models == "all",
+    scores = probe_models(
+        "all" if models == "all" else [name.strip() for name in models.split(",") if name.strip()],
+        task,
+        data=data,
+        classifier=probe.value,
+        seeds=seeds,
+        train_fractions=_fractions(train_fraction),
+        device=device,
+        precision=precision.value,
+        out=out,
+        weights_dir=weights_dir,
+        cards=cards or (),
+        progress=ProbeProgress(stderr),
     )
-    print_plan(stderr, plan)
-    if not plan.available:
-        raise UserError("none of these models can run here")
-    outcomes = pipeline.probe(plan, options, ProgressBars(stderr))
-    folders = {folder for outcome in outcomes for folder in outcome.folders}
-    table = probe_table(load_probes(out, lambda run: run.folder in folders)) if folders else None
     if json:
-        print_json(probe_json(outcomes, plan, table))
+        print_json(probe_json(scores.outcomes, scores.plan, scores.formatted))
     else:
-        if table:
-            print_table(stdout, table)
-        print_outcomes(stderr, outcomes, plan, options)
-    if any(outcome.failed or outcome.problem for outcome in outcomes):
+        print_table(stdout, scores.formatted)
+        print_outcomes(stderr, scores.outcomes, scores.plan, out)
+    if any(outcome.failed or outcome.problem for outcome in scores.outcomes):
         raise typer.Exit(SOME_FAILED)
 
 

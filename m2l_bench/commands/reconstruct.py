@@ -13,8 +13,10 @@ from m2l_bench.commands.common import (
     Beside,
     BesideOption,
     CardsOption,
-    DeviceOption,
+    DevicesOption,
     JsonOption,
+    Precision,
+    PrecisionOption,
     WeightsDirOption,
     consoles,
 )
@@ -64,7 +66,8 @@ def reconstruct(
         int | None, typer.Option(min=1, metavar="N", help="Number of denoising steps, for systems that have any.")
     ] = None,
     seed: SeedOption = 0,
-    device: DeviceOption = "auto",
+    device: DevicesOption = "auto",
+    precision: PrecisionOption = Precision.auto,
     limit: LimitOption = None,
     jobs: JobsOption = 0,
     out: OutOption = Path("runs"),
@@ -87,42 +90,44 @@ def reconstruct(
 
         m2l-bench reconstruct --task folder --data music --recorded mine=outputs
     """
+    from m2l_bench.api.evaluate import evaluate
     from m2l_bench.cards import load_cards
-    from m2l_bench.console.reconstruction import print_outcomes, print_plan, print_table, reconstruct_json
-    from m2l_bench.console.terminal import ProgressBars, print_json
-    from m2l_bench.reconstruction import pipeline
-    from m2l_bench.reconstruction.plan import Settings, make_plan
-    from m2l_bench.runs.distances import ORIGINALS
-    from m2l_bench.tables.reconstruction import reconstruction_table
+    from m2l_bench.console.reconstruction import (
+        ReconstructionProgress,
+        print_outcomes,
+        print_table,
+        reconstruct_json,
+    )
+    from m2l_bench.console.terminal import print_json
 
     stdout, stderr = consoles()
-    known_cards = load_cards(cards or ())
-    systems, skip_unavailable = _named_systems(known_cards, models, recorded or [], wrong_rate_label or [])
-    settings = Settings(
-        out, seed, steps, device, jobs, limit, audio, weights_dir, reference, accept_truncated=accept_truncated
-    )
-    plan = make_plan(
-        known_cards.task(task),
+    systems, skip_unavailable = _named_systems(load_cards(cards or ()), models, recorded or [], wrong_rate_label or [])
+    results = evaluate(
         systems,
-        data,
-        settings,
+        task,
+        data=data,
+        reference=reference,
+        steps=steps,
+        seed=seed,
+        device=device,
+        precision=precision.value,
+        limit=limit,
+        jobs=jobs,
+        out=out,
+        audio=audio,
+        accept_truncated=accept_truncated,
+        beside=beside.value,
         skip_unavailable=skip_unavailable,
-        embeddings=known_cards.embeddings,
+        weights_dir=weights_dir,
+        cards=cards or (),
+        progress=ReconstructionProgress(stderr),
     )
-    print_plan(stderr, plan)
-    if not plan.available:
-        raise UserError("none of these systems can run here")
-    outcomes = pipeline.reconstruct(plan, settings, ProgressBars(stderr))
-    folders = {outcome.folder for outcome in outcomes if not outcome.problem}
-    reference_name = reference.name if reference else ORIGINALS
-    table = reconstruction_table(out, plan.dataset.label, folders, reference_name, beside.value) if folders else None
     if json:
-        print_json(reconstruct_json(outcomes, plan, table))
+        print_json(reconstruct_json(results.outcomes, results.plan, results.formatted))
     else:
-        if table:
-            print_table(stdout, table)
-        print_outcomes(stderr, outcomes, plan, settings)
-    if any(outcome.failed or outcome.problem for outcome in outcomes):
+        print_table(stdout, results.formatted)
+        print_outcomes(stderr, results.outcomes, results.plan, out)
+    if any(outcome.failed or outcome.problem for outcome in results.outcomes):
         raise typer.Exit(SOME_FAILED)
 
 
@@ -134,7 +139,8 @@ def sweep(
     task: TaskOption = "bundled",
     data: DataOption = None,
     seed: SeedOption = 0,
-    device: DeviceOption = "auto",
+    device: DevicesOption = "auto",
+    precision: PrecisionOption = Precision.auto,
     limit: LimitOption = None,
     jobs: JobsOption = 0,
     out: OutOption = Path("runs"),
@@ -170,7 +176,18 @@ def sweep(
         raise UserError(f"--steps {steps}: expected different whole numbers above zero, separated by commas")
     known_cards = load_cards(cards or ())
     systems, skip_unavailable = _named_systems(known_cards, models, [], [])
-    settings = Settings(out, seed, None, device, jobs, limit, audio, weights_dir, accept_truncated=accept_truncated)
+    settings = Settings(
+        out,
+        seed,
+        None,
+        device,
+        jobs,
+        limit,
+        audio,
+        weights_dir,
+        accept_truncated=accept_truncated,
+        precision=precision.value,
+    )
     plan = make_plan(
         known_cards.task(task),
         systems,
@@ -186,7 +203,7 @@ def sweep(
         print_json(reconstruct_json(outcomes, plan, table))
     else:
         print_table(stdout, table)
-        print_outcomes(stderr, outcomes, plan, settings)
+        print_outcomes(stderr, outcomes, plan, out)
     stderr.print(f"wrote {', '.join(map(str, paths))}", markup=False, soft_wrap=True)
     if any(outcome.failed or outcome.problem for outcome in outcomes):
         raise typer.Exit(SOME_FAILED)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from m2l_bench.probing.pipeline import ProbeOptions, ProbeOutcome, ProbePlan
+from m2l_bench.adapter import group_by_reason
+from m2l_bench.console.terminal import ProgressBars
+from m2l_bench.probing.pipeline import ProbeOutcome, ProbePlan
+from m2l_bench.reconstruction.plan import Plan
 from m2l_bench.tables.formats import Table, to_json
 
 SHOWN = 5
@@ -26,14 +30,22 @@ def print_plan(console: Console, plan: ProbePlan) -> None:
     if data.unlabelled:
         lines.append(f"  {len(data.unlabelled)} clips without a label are left out (first: {data.unlabelled[0]!r})")
     lines.append(f"  probes: {', '.join(model.name for model in plan.available) or 'nothing'}")
-    for model, state in plan.unavailable:
-        lines.append(f"  not available: {model.name}: {state.reason}: {state.command}")
+    for names, state in group_by_reason((model.name, state) for model, state in plan.unavailable):
+        lines.append(f"  not available: {', '.join(names)}: {state}")
     lines += [f"  note: {note}" for note in data.notes]
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
 
 
-def print_outcomes(console: Console, outcomes: list[ProbeOutcome], plan: ProbePlan, options: ProbeOptions) -> None:
+class ProbeProgress(ProgressBars):
+    """Prints the plan, and a bar for the features and the training of each model."""
+
+    def planned(self, plan: Plan | ProbePlan) -> None:
+        assert isinstance(plan, ProbePlan)
+        print_plan(self.console, plan)
+
+
+def print_outcomes(console: Console, outcomes: list[ProbeOutcome], plan: ProbePlan, out: Path) -> None:
     """Print what failed, and the folder of the results."""
     for outcome in outcomes:
         failures = list(outcome.failed.items())
@@ -44,7 +56,7 @@ def print_outcomes(console: Console, outcomes: list[ProbeOutcome], plan: ProbePl
             lines.append(f"{outcome.model} was not probed: {outcome.problem}")
         for line in lines:
             console.print(line, style="red", markup=False, soft_wrap=True)
-    folder = options.out / f"probe-{plan.task.name}"
+    folder = out / f"probe-{plan.task.name}"
     console.print(
         f"scores and results: {folder}{os.sep}<model>{os.sep}scores.npy, results.json", markup=False, soft_wrap=True
     )

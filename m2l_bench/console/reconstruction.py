@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from m2l_bench.adapter import group_by_reason
-from m2l_bench.console.terminal import table
+from m2l_bench.console.terminal import ProgressBars, table
 from m2l_bench.distances.folders import Comparison
 from m2l_bench.distances.upstream import UpstreamScore
+from m2l_bench.metrics import PAIRED
+from m2l_bench.probing.pipeline import ProbePlan
 from m2l_bench.reconstruction.pipeline import Outcome
-from m2l_bench.reconstruction.plan import Plan, Settings
+from m2l_bench.reconstruction.plan import Plan
 from m2l_bench.tables.formats import Table, text_rows, to_json
 
 READING = (
@@ -39,6 +44,33 @@ def print_plan(console: Console, plan: Plan) -> None:
         console.print(f"  note: {note}", markup=False, soft_wrap=True)
 
 
+class ReconstructionProgress(ProgressBars):
+    """Prints the plan, a bar per system with its place among all, and each system's figures when it is finished."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self.names: list[str] = []
+
+    def planned(self, plan: Plan | ProbePlan) -> None:
+        assert isinstance(plan, Plan)
+        print_plan(self.console, plan)
+        self.names = [card.name for card in plan.available]
+
+    def label(self, name: str) -> str:
+        return f"{self.names.index(name) + 1}/{len(self.names)} {name}" if name in self.names else name
+
+    def measured(self, outcome: Outcome) -> None:
+        figures = [_figure(name, value) for name, value in outcome.means.items()]
+        text = outcome.problem or ", ".join([*figures, f"{len(outcome.failed)} failed"] if outcome.failed else figures)
+        self.console.print(f"{outcome.system}: {text}", markup=False, soft_wrap=True)
+
+
+def _figure(name: str, value: float) -> str:
+    definition = PAIRED[name]
+    number = "∞" if value == math.inf else f"{value:.{definition.decimals}f}"
+    return f"{definition.title} {number} {definition.unit}".rstrip()
+
+
 def print_table(console: Console, result: Table) -> None:
     """Print a table with its caption and notes."""
     head, rows = text_rows(result)
@@ -48,7 +80,7 @@ def print_table(console: Console, result: Table) -> None:
         console.print(f"- {note}", markup=False)
 
 
-def print_outcomes(console: Console, outcomes: list[Outcome], plan: Plan, settings: Settings) -> None:
+def print_outcomes(console: Console, outcomes: Sequence[Outcome], plan: Plan, out: Path) -> None:
     """Print how to read the table, what failed, which runs are new ones, what is not available, and the folder."""
     console.print(READING, markup=False)
     for outcome in outcomes:
@@ -74,7 +106,7 @@ def print_outcomes(console: Console, outcomes: list[Outcome], plan: Plan, settin
             markup=False,
             soft_wrap=True,
         )
-    folder = settings.out / plan.dataset.label
+    folder = out / plan.dataset.label
     console.print(
         f"rows and audio: {folder}{os.sep}<system>{os.sep}clips.parquet, audio{os.sep}",
         markup=False,
@@ -82,7 +114,7 @@ def print_outcomes(console: Console, outcomes: list[Outcome], plan: Plan, settin
     )
 
 
-def reconstruct_json(outcomes: list[Outcome], plan: Plan, table: Table | None) -> dict[str, Any]:
+def reconstruct_json(outcomes: Sequence[Outcome], plan: Plan, table: Table | None) -> dict[str, Any]:
     """Make the JSON output of `reconstruct` and `sweep`: systems, missing clips, and the table."""
     return {
         "systems": [

@@ -24,6 +24,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from m2l_bench.progress import Quiet
+
 if TYPE_CHECKING:
     from m2l_bench.music2latent.training.settings import Status
 
@@ -92,7 +94,7 @@ WORTH_A_LINE_SECONDS = 5
 """Work that took less than this leaves no line."""
 
 
-class ProgressBars:
+class ProgressBars(Quiet):
     """One bar per system: clips done, time spent, time left. Without a terminal, one line per system and minute."""
 
     def __init__(self, console: Console) -> None:
@@ -112,8 +114,12 @@ class ProgressBars:
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=self.console) as progress:
-            task = progress.add_task(escape(name), total=total, completed=done)
+            task = progress.add_task(escape(self.label(name)), total=total, completed=done)
             yield lambda: progress.advance(task)
+
+    def label(self, name: str) -> str:
+        """Text before the bar of `name`."""
+        return name
 
     def _lines(self, name: str, total: int, done: int) -> Iterator[Callable[[], None]]:
         started = printed = time.monotonic()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,8 +65,52 @@ def encode_file(
         BadClip: the file is not readable as audio, or holds no samples or NaN.
     """
     import torch
+
+    with _opened(model, weights, source, accept_truncated) as (metadata, reader, samples):
+        parts = []
+        for part in model.encode_stream(reader, samples):
+            parts.append(part)
+            on_seconds(part.shape[-1] * model.config.samples_per_latent / model.config.sample_rate)
+    write_latents(target, torch.cat(parts, dim=-1), metadata)
+    return metadata
+
+
+def read_waveforms(
+    model: Music2Latent, weights: str, source: Path, *, accept_truncated: bool = False
+) -> tuple[torch.Tensor, Metadata] | None:
+    """Read an audio file that the model encodes in one piece, as it takes it; None for a longer file.
+
+    Returns:
+        (channels, samples) at the model's sample rate, and the metadata of the latents file.
+
+    Raises:
+        BadClip: the file is not readable as audio, or holds no samples or NaN.
+    """
+    from m2l_bench.music2latent.autoencoder import CHUNK_LATENTS
+
+    with _opened(model, weights, source, accept_truncated) as (metadata, reader, samples):
+        return (reader(0, samples), metadata) if model.latents_for(samples) <= CHUNK_LATENTS else None
+
+
+def write_latents(target: Path, latents: torch.Tensor, metadata: Metadata) -> None:
+    """Write latents (channels, 64, frames) to a file, whose folder is made.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
     from safetensors.torch import save_file
 
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with explain_write_errors(target.parent), whole_or_absent(target) as unfinished:
+        described = {"format": FORMAT, **{key: str(value) for key, value in asdict(metadata).items()}}
+        save_file({"latents": latents.contiguous()}, unfinished, metadata=described)
+
+
+@contextmanager
+def _opened(
+    model: Music2Latent, weights: str, source: Path, accept_truncated: bool
+) -> Iterator[tuple[Metadata, _Sequential, int]]:
+    """Open an audio file: its metadata, and a reader of its samples at the model's rate, with their number."""
     from m2l_bench.music2latent import PRESETS
 
     length = count_samples(source, accept_truncated)
@@ -81,17 +126,11 @@ def encode_file(
         )
         samples = max(1, round(length * model.config.sample_rate / file.sample_rate))
         blocks = _clipped(file, length - file.tolerance)
-        reader = _Sequential(_resampled(blocks, file.sample_rate, model.config.sample_rate), file.channels)
-        parts = []
-        for part in model.encode_stream(reader, samples):
-            parts.append(part)
-            on_seconds(part.shape[-1] * model.config.samples_per_latent / model.config.sample_rate)
-        latents = torch.cat(parts, dim=-1)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with explain_write_errors(target.parent), whole_or_absent(target) as unfinished:
-        described = {"format": FORMAT, **{key: str(value) for key, value in asdict(metadata).items()}}
-        save_file({"latents": latents}, unfinished, metadata=described)
-    return metadata
+        yield (
+            metadata,
+            _Sequential(_resampled(blocks, file.sample_rate, model.config.sample_rate), file.channels),
+            samples,
+        )
 
 
 def decode_file(

@@ -218,7 +218,9 @@ def _fabric(options: TrainOptions) -> Fabric:
         raise UserError(f"training needs more packages ({error}): pip install 'm2l-bench[train]'") from error
     import torch
 
-    kind, _, number = torch_device(options.device).partition(":")
+    if "," in options.device:
+        raise UserError(f"--device {options.device}: training on several devices needs `torchrun`; name one device")
+    kind, number = torch_device(options.device).partition(":")[0], options.device.partition(":")[2]
     precision = options.precision
     if precision == "auto":
         # Networks narrow enough for a CPU train at half the speed in bfloat16, even where it has instructions for it.

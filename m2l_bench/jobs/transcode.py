@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from m2l_bench import audio as audio_files
 from m2l_bench.audio.listing import Listing, list_audio
-from m2l_bench.boundary import reason_of
+from m2l_bench.boundary import is_out_of_memory, reason_of
+from m2l_bench.engine.devices import map_on_devices
 from m2l_bench.errors import UserError
 from m2l_bench.jobs import latents_files
+from m2l_bench.jobs.folder_encoding import BATCH, MEMORY_ADVICE, Encoder, Pair, lost
 from m2l_bench.progress import Progress
-from m2l_bench.systems.devices import torch_device
+from m2l_bench.systems.devices import torch_device, torch_devices
+from m2l_bench.systems.precision import number_type
 
 if TYPE_CHECKING:
     from m2l_bench.music2latent import Music2Latent
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 class Options:
     """Options of the model, and whether to overwrite existing outputs."""
 
-    precision: str = "float32"
+    precision: str = "auto"
     device: str = "auto"
     overwrite: bool = False
     accept_truncated: bool = False
@@ -63,13 +67,41 @@ def encode(source: Path, out: Path | None, weights: str, options: Options, progr
     results.notes += listing.notes
     if not todo:
         return results
-    model = load_model(weights, options)
+    pairs_to_encode = []
+    for audio, target in todo:
+        try:
+            pairs_to_encode.append(Pair(audio, target, audio_files.duration_seconds(audio)))
+        except Exception as error:
+            results.failed[audio] = reason_of(error)
+    devices = torch_devices(options.device)[: max(1, len(pairs_to_encode))]
+    load = partial(_load_encoder, weights, options, devices)
+    with progress.start("encode", round(sum(pair.seconds for pair in pairs_to_encode)), 0) as advance:
+        clock = _WholeSeconds(advance)
+        if len(devices) == 1:
+            encoded = load(devices[0], clock.add)(pairs_to_encode)
+        else:
+            encoded = map_on_devices(load, pairs_to_encode, devices, 1 if devices[0] == "cpu" else 2 * BATCH, lost)
+        for pair, problem in encoded:
+            if len(devices) > 1:
+                clock.add(pair.seconds)
+            if problem:
+                results.failed[pair.source] = problem
+            else:
+                results.written.append(pair.target)
+    return results
 
-    def encode_file(audio: Path, target: Path, on_seconds: Callable[[float], None]) -> None:
-        accept = options.accept_truncated
-        latents_files.encode_file(model, weights, audio, target, on_seconds, accept_truncated=accept)
 
-    return _convert_all("encode", todo, audio_files.duration_seconds, encode_file, results, progress)
+def _load_encoder(
+    weights: str,
+    options: Options,
+    devices: Sequence[str],
+    device: str,
+    on_seconds: Callable[[float], None] = lambda _: None,
+) -> Encoder:
+    """Load a model on one of the devices to encode files."""
+    precision = number_type(options.precision, devices)
+    model = load_model(weights, replace(options, device=device, precision=precision))
+    return Encoder(model, weights, options.accept_truncated, on_seconds)
 
 
 def decode(
@@ -148,14 +180,17 @@ def load_model(weights: str, options: Options, latent_scale: float = 1.0) -> Mus
 
     from m2l_bench.music2latent import CheckpointError, Music2Latent
 
+    device = torch_device(options.device)
     try:
         return Music2Latent.from_pretrained(
             weights,
-            device=torch_device(options.device),
-            dtype=getattr(torch, options.precision),
+            device=device,
+            dtype=getattr(torch, number_type(options.precision, [device])),
             latent_scale=latent_scale,
         )
     except (CheckpointError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise UserError(f"{weights} on {device}: {MEMORY_ADVICE}") from error
         raise UserError(str(error)) from error
 
 
@@ -197,7 +232,7 @@ def _convert_all(
             except UserError:
                 raise
             except Exception as error:
-                results.failed[file] = reason_of(error)
+                results.failed[file] = MEMORY_ADVICE if is_out_of_memory(error) else reason_of(error)
             else:
                 results.written.append(target)
     return results

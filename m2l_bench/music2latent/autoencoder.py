@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from m2l_bench.music2latent import checkpoint, official_framing
 from m2l_bench.music2latent.allocator import reuse_freed_memory
@@ -26,6 +26,7 @@ from m2l_bench.music2latent.inference import inference_form
 from m2l_bench.music2latent.inputs import check_latents, check_noise, to_waveforms
 from m2l_bench.music2latent.names import locate
 from m2l_bench.music2latent.networks import Networks
+from m2l_bench.music2latent.noise import Generators, draw_noise
 from m2l_bench.music2latent.spectrogram import spectrogram, waveform
 
 CHUNK_LATENTS = 120
@@ -149,7 +150,7 @@ class Music2Latent:
         samples: int | None = None,
         steps: int = 1,
         noise: Tensor | None = None,
-        generator: Generator | None = None,
+        generator: Generators | None = None,
         strict: bool = False,
     ) -> Tensor:
         """Decode latents.
@@ -160,7 +161,8 @@ class Music2Latent:
             steps: denoising steps.
             noise: standard normal, (batch, 2, 1024, 8 * frames), to start from; drawn from `generator` by default.
             generator: of the noise, drawn on the generator's own device; by default PyTorch's global one of the model's
-                device. A generator on the CPU gives the same noise whatever the model's device.
+                device. A generator on the CPU gives the same noise whatever the model's device. A list has one for each
+                item of the batch.
             strict: frame as the authors' package does: `4096 * frames + 1536` samples, the first and last 1,536 of
                 them faded; `samples` must not be given.
 
@@ -199,7 +201,7 @@ class Music2Latent:
         samples: int | None = None,
         steps: int = 1,
         noise: Tensor | None = None,
-        generator: Generator | None = None,
+        generator: Generators | None = None,
     ) -> Iterator[Tensor]:
         """Decode as `decode` does, and give the audio in parts, (batch, samples), as soon as they are ready."""
         latents = check_latents(latents, self.config.latent_channels) * self.latent_scale
@@ -234,7 +236,7 @@ class Music2Latent:
         yield from join(chunks(), starts, unit=1, margin=MARGIN_LATENTS)
 
     def _decode_chunks(
-        self, latents: Tensor, levels: list[float], noise: Tensor | None, generator: Generator | None
+        self, latents: Tensor, levels: list[float], noise: Tensor | None, generator: Generators | None
     ) -> Iterator[Tensor]:
         total = latents.shape[-1]
         size = min(total, CHUNK_LATENTS)
@@ -287,10 +289,9 @@ class Music2Latent:
             lambda part: official_framing.encode(part, lambda x: network(x).float(), self.config), waveforms
         )
 
-    def _draw(self, shape: tuple[int, ...], generator: Generator | None) -> Tensor:
+    def _draw(self, shape: tuple[int, ...], generator: Generators | None) -> Tensor:
         """Draw standard normal noise on the generator's device or, without one, on the model's."""
-        device = self.device if generator is None else generator.device
-        return torch.randn(shape, generator=generator, device=device)
+        return draw_noise(shape, generator, self.device)
 
     @contextmanager
     def _explained_memory(self) -> Iterator[None]:

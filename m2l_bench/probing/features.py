@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,17 +20,24 @@ from numpy.typing import NDArray
 
 from m2l_bench import audio as audio_files
 from m2l_bench.audio import Audio, fit_length
-from m2l_bench.boundary import reason_of
+from m2l_bench.boundary import is_out_of_memory, reason_of
 from m2l_bench.datasets.base import Clip
 from m2l_bench.digests import digest
+from m2l_bench.engine.devices import KILLED
+from m2l_bench.engine.prefetch import READERS, prefetched
 from m2l_bench.errors import BadClip, UserError
+from m2l_bench.metrics.frechet import Frames
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.progress import Progress
 from m2l_bench.runs.files import explain_write_errors, whole_or_absent
 from m2l_bench.runs.vectors import read_vectors, write_vectors
+from m2l_bench.systems.devices import is_gpu
 from m2l_bench.systems.embedding_runner import EmbeddingRunner, Mono
+from m2l_bench.systems.packing import WAITING_LENGTHS, pack
 
 Matrix = NDArray[np.float32]
+ClipVector = tuple[Clip, Matrix | str]
+"""A clip with its vector (dim,), or the reason why it has none."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,7 @@ def extract(
     hashes: Mapping[str, str],
     cache: Path,
     progress: Progress,
+    vectors: Callable[[Sequence[Clip]], Iterable[ClipVector]] | None = None,
 ) -> Features:
     """Compute the features of all clips that are not in the cache, and return the features of all clips.
 
@@ -77,6 +85,7 @@ def extract(
         name: name of the model, for messages.
         hashes: results of `content_hashes`.
         cache: folder of the cache.
+        vectors: computes the vectors of clips; by default on the device of `runner`.
 
     Raises:
         UserError: no clip has a feature, or the cache cannot be written.
@@ -86,7 +95,7 @@ def extract(
     todo = [clip for clip in clips if clip.id not in paths or not paths[clip.id].is_file()]
     failed: dict[str, str] = {}
     with progress.start(name, len(clips), len(clips) - len(todo)) as advance:
-        for clip, vector in _vectors(runner, todo):
+        for clip, vector in (vectors or ClipVectors(runner))(todo):
             if isinstance(vector, str):
                 failed[clip.id] = vector
             else:
@@ -102,26 +111,53 @@ def extract(
     return Features(tuple(ids), path, failed)
 
 
-def _vectors(runner: EmbeddingRunner, clips: Sequence[Clip]) -> Iterator[tuple[Clip, Matrix | str]]:
-    """Embed clips; yields each with its vector (dim,), or the reason why it has none.
+@dataclass(frozen=True)
+class ClipVectors:
+    """The vectors of clips on the device of an embedding.
 
-    Neighbouring clips of equal length are embedded in one batch.
+    Clips of equal length are embedded in one batch: neighbours on a CPU, and on a GPU also clips that others separate.
+    The next clips are read meanwhile.
     """
-    batch: list[tuple[Clip, Mono]] = []
-    for clip in clips:
+
+    runner: EmbeddingRunner
+
+    def __call__(self, clips: Iterable[Clip]) -> Iterator[ClipVector]:
+        """Embed clips; yields each with its vector (dim,), or the reason why it has none."""
+        failed: list[ClipVector] = []
+
+        def readable() -> Iterator[tuple[Clip, Mono]]:
+            ahead, threads = (self.runner.batch_size, READERS) if is_gpu(self.runner.device) else (1, 1)
+            for future in prefetched(self._read, clips, ahead, threads):
+                clip, mono = future.result()
+                if isinstance(mono, str):
+                    failed.append((clip, mono))
+                else:
+                    yield clip, mono
+
+        waiting_lengths = WAITING_LENGTHS if is_gpu(self.runner.device) else 1
+        for batch in pack(readable(), _length, lambda _: 1, lambda: self.runner.batch_size, waiting_lengths):
+            yield from _averages(self.runner, batch)
+            while failed:
+                yield failed.pop(0)
+        yield from failed
+
+    def _read(self, clip: Clip) -> tuple[Clip, Mono | str]:
         try:
             if clip.problem:
                 raise BadClip(clip.problem)
             samples, rate = audio_files.read(clip.path, clip.start_seconds, clip.duration_seconds)
-            mono = runner.prepare(_padded(samples, rate, runner.embedding.minimum_seconds), rate)
+            return clip, self.runner.prepare(_padded(samples, rate, self.runner.embedding.minimum_seconds), rate)
         except Exception as error:
-            yield clip, reason_of(error)
-            continue
-        if batch and (len(batch) == runner.batch_size or len(batch[0][1]) != len(mono)):
-            yield from _averages(runner, batch)
-            batch = []
-        batch.append((clip, mono))
-    yield from _averages(runner, batch)
+            return clip, reason_of(error)
+
+
+def lost(clip: Clip) -> ClipVector:
+    """Make the result of a clip that ended the process that worked on it, twice."""
+    return clip, KILLED
+
+
+def _length(clip_and_audio: tuple[Clip, Mono]) -> int:
+    return len(clip_and_audio[1])
 
 
 def _padded(samples: Audio, rate: int, seconds: float) -> Audio:
@@ -129,21 +165,28 @@ def _padded(samples: Audio, rate: int, seconds: float) -> Audio:
     return samples if samples.shape[1] >= seconds * rate else fit_length(samples, math.ceil(seconds * rate))
 
 
-def _averages(runner: EmbeddingRunner, batch: Sequence[tuple[Clip, Mono]]) -> Iterator[tuple[Clip, Matrix | str]]:
+def _averages(runner: EmbeddingRunner, batch: Sequence[tuple[Clip, Mono]]) -> Iterator[ClipVector]:
     """Embed a batch of clips of equal length, and average each clip's vectors over time.
 
     Any exception of an adapter is its clip's failure; if a batch fails, each clip is tried again alone.
     """
-    if not batch:
-        return
+    reason = ""
+    frames: list[Frames] = []
     try:
         frames = runner.embed_equal([mono for _, mono in batch])
     except UserError:
         raise
     except Exception as error:
-        if len(batch) == 1:
-            yield batch[0][0], reason_of(error)
-            return
+        reason = reason_of(error)
+        if is_out_of_memory(error):
+            reason = "out of memory: use --precision bfloat16, shorter clips, or --device cpu"
+            # Or each of the next batches would fail as well before its clips are done one by one.
+            runner.batch_size = max(1, len(batch) // 2)
+    # Not in the handler: there the error keeps the memory of the failed batch.
+    if reason and len(batch) == 1:
+        yield batch[0][0], reason
+        return
+    if reason:
         for clip_and_audio in batch:
             yield from _averages(runner, [clip_and_audio])
         return

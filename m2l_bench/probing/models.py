@@ -14,6 +14,7 @@ from m2l_bench.systems.adapters import adapter_availability, adapter_class
 from m2l_bench.systems.codec_features import load_codec_features
 from m2l_bench.systems.embedding_runner import EmbeddingRunner, load_embedding
 from m2l_bench.systems.loading import availability
+from m2l_bench.systems.precision import in_precision
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,14 @@ class Model:
     """A card whose features can be probed."""
 
     card: EmbeddingCard | SystemCard
+
+    def in_precision(self, precision: str, devices: Sequence[str]) -> Model:
+        """Return this model in a number type, where its adapter offers a choice; see `systems.precision`.
+
+        Raises:
+            UserError: the adapter cannot be imported.
+        """
+        return self if isinstance(self.card, EmbeddingCard) else Model(in_precision(self.card, precision, devices))
 
     @property
     def name(self) -> str:
@@ -51,15 +60,12 @@ def models_to_probe(cards: Cards, names: Sequence[str]) -> list[Model]:
     Where an embedding and a system have the same name, it means the embedding.
 
     Raises:
-        UserError: there is no such model, or one is named twice.
+        UserError: there is no such model.
     """
     systems = {name: card for name, card in cards.systems.items() if name not in cards.embeddings}
     if not names:
         codecs = [card for card in systems.values() if card.kind == "neural" and _has_features(card)]
         return [Model(card) for card in cards.embeddings.values()] + [Model(card) for card in codecs]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise UserError(f"the model '{twice}' is named twice")
     return [Model(systems[name] if name in systems else cards.embedding(name)) for name in names]
 
 

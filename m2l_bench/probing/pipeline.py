@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -12,13 +13,15 @@ import numpy as np
 
 from m2l_bench.adapter import Availability
 from m2l_bench.cards import ProbeTaskCard
+from m2l_bench.datasets.base import Clip
 from m2l_bench.datasets.labelled import SPLITS, LabelledClip, LabelledDataset, Split, empty_classes
 from m2l_bench.datasets.loading import load_dataset, loader_version
 from m2l_bench.digests import digest
+from m2l_bench.engine.devices import map_on_devices
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.classification import METRICS, Scores, Truth, accuracy, roc_auc
 from m2l_bench.metrics.probe_scores import RESAMPLES, RESAMPLING_SEED, mean_confusion, measure
-from m2l_bench.probing.features import Features, content_hashes, extract
+from m2l_bench.probing.features import ClipVector, ClipVectors, Features, content_hashes, extract, lost
 from m2l_bench.probing.models import Model
 from m2l_bench.probing.neighbours import neighbour_scores
 from m2l_bench.probing.targets import Part, encode, subset
@@ -27,7 +30,7 @@ from m2l_bench.progress import Progress, Quiet
 from m2l_bench.runs.probe import folder_name, open_probe
 from m2l_bench.runs.provenance import origin
 from m2l_bench.runs.schema import MetricResult, ProbeItem, ProbeItems, ProbeKey, ProbeResults, SeedHistory
-from m2l_bench.systems.devices import torch_device
+from m2l_bench.systems.devices import torch_devices
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
 from m2l_bench.weights.locate import cache_folder
 
@@ -35,6 +38,8 @@ VERSION = "1"
 """Version of the probe; raise it when the same features give other numbers than before."""
 PACKAGES = ("m2l-bench", "torch", "numpy", "scikit-learn", "mir_eval", "librosa", "soundfile", "soxr")
 """Packages whose versions a manifest records."""
+GROUP = 64
+"""Clips that the process of a device gets at once."""
 
 Classifier = Literal["mlp", "linear", "knn"]
 
@@ -53,6 +58,8 @@ class ProbeOptions:
     weights_dir: Path | None = None
     cache: Path | None = None
     """Folder where features are cached; None: the usual one."""
+    precision: str = "auto"
+    """Number type of models that offer a choice, see `in_precision`."""
 
 
 @dataclass(frozen=True)
@@ -118,22 +125,38 @@ def _probe_model(
     plan: ProbePlan, model: Model, hashes: Mapping[str, str], options: ProbeOptions, progress: Progress
 ) -> ProbeOutcome:
     outcome = ProbeOutcome(model.name)
-    device = torch_device(options.device)
+    devices = torch_devices(options.device)
     try:
-        runner = model.load(device, options.weights_dir)
-        features = extract(model.name, runner, plan.dataset.clips, hashes, options.cache or cache_folder(), progress)
+        model = model.in_precision(options.precision, devices)
+        # Several devices have processes that load the model by themselves: here it is only asked what it is.
+        runner = model.load(devices[0] if len(devices) == 1 else "cpu", options.weights_dir)
+        cache = options.cache or cache_folder()
+        vectors = None if len(devices) == 1 else partial(_on_devices, model, options, devices)
+        features = extract(model.name, runner, plan.dataset.clips, hashes, cache, progress, vectors)
         outcome.failed = features.failed
         for fraction in options.fractions:
             key = _key(plan, model, runner, features, hashes, options, fraction)
             name = folder_name(key, plan.task.probe.seeds)
-            provenance = origin(PACKAGES, device)
+            provenance = origin(PACKAGES, devices[0])
             with open_probe(options.out, key, name, plan.task, model.card, provenance, runner.former_identity) as run:
                 if not run.finished:
-                    run.write(*_measure(plan, model, features, key, device, progress))
+                    run.write(*_measure(plan, model, features, key, devices[0], progress))
                 outcome.folders.append(run.folder)
     except UserError as error:
         outcome.problem = str(error)
     return outcome
+
+
+def _on_devices(
+    model: Model, options: ProbeOptions, devices: Sequence[str], clips: Sequence[Clip]
+) -> Iterator[ClipVector]:
+    """Compute vectors in one process per device."""
+    group = min(GROUP, -(-len(clips) // len(devices)))
+    return map_on_devices(partial(_load, model, options.weights_dir), clips, devices, group, lost)
+
+
+def _load(model: Model, weights_dir: Path | None, device: str) -> ClipVectors:
+    return ClipVectors(model.load(device, weights_dir))
 
 
 def _measure(

@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from m2l_bench import audio as audio_files
 from m2l_bench.audio import Audio
-from m2l_bench.boundary import reason_of
+from m2l_bench.boundary import is_out_of_memory, reason_of
 from m2l_bench.cards import SystemCard
 from m2l_bench.codecs.base import Reconstructor
-from m2l_bench.datasets.base import Clip
 from m2l_bench.datasets.loading import loader_version
 from m2l_bench.distances.references import load_references
 from m2l_bench.engine import default_jobs, map_unordered
-from m2l_bench.errors import BadClip, MissingRecording, UserError
+from m2l_bench.engine.devices import KILLED, map_on_devices
+from m2l_bench.errors import BadClip
 from m2l_bench.metrics import PAIRED
-from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.progress import Progress, Quiet
 from m2l_bench.reconstruction.plan import Plan, Settings
 from m2l_bench.reconstruction.scoring import score
 from m2l_bench.reconstruction.set_metrics import Embedder, measure_distances
+from m2l_bench.reconstruction.work import Item, Result, Work, Workplace, hashes, lost, stats
 from m2l_bench.runs.provenance import now, origin
 from m2l_bench.runs.reconstruction import Run, RunKey, is_complete, open_run
 from m2l_bench.runs.schema import Row, Session
-from m2l_bench.systems.codec_runner import CodecRunner, Cost
-from m2l_bench.systems.devices import torch_device
+from m2l_bench.systems.codec_runner import CodecRunner
+from m2l_bench.systems.devices import is_gpu, torch_devices
 from m2l_bench.systems.embedding_runner import load_embedding
 from m2l_bench.systems.loading import load_system, system_versions
+from m2l_bench.systems.objects import ObjectCard
+from m2l_bench.systems.precision import in_precision
 from m2l_bench.weights.locate import cache_folder
 
 PACKAGES = ("m2l-bench", "torch", "numpy", "scipy", "soundfile", "soxr", "visqol-python")
 """Packages whose versions a manifest records."""
+MEMORY_ADVICE = "use --precision bfloat16 or --device cpu"
+"""What to do when a system does not fit into memory."""
 
 
 @dataclass
@@ -51,6 +53,8 @@ class Outcome:
     """Reason why a new run was started beside an earlier run of the same name; empty if none was."""
     problem: str = ""
     """Reason why the system could not run at all; empty if it could."""
+    means: dict[str, float] = field(default_factory=dict)
+    """Mean of each paired metric over the clips that have a value."""
 
 
 def reconstruct(plan: Plan, settings: Settings, progress: Progress | None = None) -> list[Outcome]:
@@ -60,34 +64,48 @@ def reconstruct(plan: Plan, settings: Settings, progress: Progress | None = None
         UserError: weights are damaged, the reference is unusable, or a file cannot be written; finished clips are safe.
     """
     progress = progress or Quiet()
-    device, jobs = torch_device(settings.device), settings.jobs or default_jobs()
+    devices, jobs = torch_devices(settings.device), settings.jobs or default_jobs()
     embedders = [
-        Embedder(metric, load_embedding(card, device=device, weights_dir=settings.weights_dir))
+        Embedder(metric, load_embedding(card, device=devices[0], weights_dir=settings.weights_dir))
         for metric, card in plan.set_metrics
     ]
     runners = {embedder.metric.embedding: embedder.runner for embedder in embedders}
     references = load_references(settings.reference, runners, cache_folder(), progress)
-    outcomes = [_run_system(plan, card, settings, embedders, progress) for card in plan.available]
+    outcomes = []
+    for card in plan.available:
+        # Nothing but this process has an object in memory.
+        usable = devices[:1] if isinstance(card, ObjectCard) else devices
+        outcomes.append(_run_system(plan, card, settings, usable, embedders, progress))
+        progress.measured(outcomes[-1])
     folders = [outcome.folder for outcome in outcomes if not outcome.problem]
     measure_distances(folders, embedders, references, jobs, progress)
     return outcomes
 
 
 def _run_system(
-    plan: Plan, card: SystemCard, settings: Settings, embedders: Sequence[Embedder], progress: Progress
+    plan: Plan,
+    card: SystemCard,
+    settings: Settings,
+    devices: Sequence[str],
+    embedders: Sequence[Embedder],
+    progress: Progress,
 ) -> Outcome:
-    key = _key(plan, card, settings, embedders)
+    card_in_float32, card = card, in_precision(card, settings.precision, devices)
+    precision = "" if card is card_in_float32 else card.options["dtype"]
+    key = _key(plan, card, settings, embedders, precision)
     clips = {clip.id: clip for clip in plan.dataset.clips}
     try:
+        # Several devices have processes that load the system by themselves: here it is only asked what it is.
         system = load_system(
             card,
             steps=key.steps,
             seed=settings.seed,
-            device=torch_device(settings.device),
+            device=devices[0] if len(devices) == 1 else "cpu",
             weights_dir=settings.weights_dir,
         )
     except Exception as error:
-        return Outcome(card.name, settings.out / key.dataset / key.folder, problem=reason_of(error))
+        reason = reason_of(error) + (f": {MEMORY_ADVICE}" if is_out_of_memory(error) else "")
+        return Outcome(card.name, settings.out / key.dataset / key.folder, problem=reason)
     if isinstance(system, CodecRunner):
         key = replace(key, weights_sha256=system.weights_sha256)
     sources = {id: [clip.path] for id, clip in clips.items()}
@@ -106,8 +124,14 @@ def _run_system(
         )
         if todo:
             run.add_session(_session(plan, settings))
+            items = [Item(clip, tuple(sources[clip.id])) for clip in todo]
+            if len(devices) == 1:
+                results = Work(system, embedders, run.folder, settings.accept_truncated)(items)
+            else:
+                del system
+                results = _on_devices(items, plan, card, key, settings, devices, run.folder)
             with progress.start(card.name, len(clips), outcome.already_done) as advance:
-                for row in _measure_clips(run, system, todo, sources, plan, settings, embedders):
+                for row in _measured(run, results, plan, settings, embedders):
                     run.append(row)
                     advance()
             run.finish_session(now())
@@ -117,7 +141,30 @@ def _run_system(
                 outcome.measured += 1
             else:
                 (outcome.missing if row.status == "missing" else outcome.failed)[id] = row.reason or ""
+        for name in plan.paired_metrics:
+            values = [value for id in clips if (value := run.rows[id].value(name)) is not None]
+            if values:
+                outcome.means[name] = sum(values) / len(values)
     return outcome
+
+
+def _on_devices(
+    items: Sequence[Item],
+    plan: Plan,
+    card: SystemCard,
+    key: RunKey,
+    settings: Settings,
+    devices: Sequence[str],
+    run: Path,
+) -> Iterator[Result]:
+    """Reconstruct and embed in one process per device."""
+    workplace = Workplace(
+        card, key.steps, settings.seed, settings.weights_dir, plan.set_metrics, run, settings.accept_truncated
+    )
+    group = 2 * card.gpu_batch_size if any(map(is_gpu, devices)) else 1
+    # No process is to wait while another has all that is left.
+    group = min(group, -(-len(items) // len(devices)))
+    return map_on_devices(workplace.load, items, devices, group, lost)
 
 
 def _is_done(run: Run, clip_id: str, plan: Plan, embedders: Sequence[Embedder]) -> bool:
@@ -127,40 +174,24 @@ def _is_done(run: Run, clip_id: str, plan: Plan, embedders: Sequence[Embedder]) 
     return all(embedder.is_done(run.folder, row) for embedder in embedders)
 
 
-def _measure_clips(
-    run: Run,
-    system: CodecRunner | Reconstructor,
-    clips: Sequence[Clip],
-    sources: dict[str, list[Path]],
-    plan: Plan,
-    settings: Settings,
-    embedders: Sequence[Embedder],
+def _measured(
+    run: Run, results: Iterable[Result], plan: Plan, settings: Settings, embedders: Sequence[Embedder]
 ) -> Iterator[Row]:
-    """Reconstruct and embed in this process, one clip at a time, and score in workers; yields finished rows."""
+    """Score in workers what is reconstructed and embedded on devices; yields finished rows."""
     keep_audio = plan.task.keep_audio if settings.keep_audio is None else settings.keep_audio
     unusable: list[Row] = []
 
     def tasks() -> Iterator[tuple[Row, Audio, Audio, int, Sequence[str]]]:
-        for clip in clips:
-            row = Row(id=clip.id)
-            try:
-                original, rate = _read_original(clip, row, settings.accept_truncated)
-                row.source_sha256, row.recording_sha256 = _hashes(sources[clip.id])
-                row.source_stat = _stat(sources[clip.id])
-                reconstruction, cost = _reconstruct_clip(system, clip.id, original, rate)
-                for embedder in embedders:
-                    embedder.embed(run.folder, row, original, reconstruction, rate)
-            except UserError:
-                raise
-            except Exception as error:
-                row.status = "missing" if isinstance(error, MissingRecording) else "failed"
-                row.reason = reason_of(error)
+        for result in results:
+            row = result.row
+            if not row.measured:
                 unusable.append(row)
                 continue
-            row = row.model_copy(update=dict(cost))
+            for embedder in embedders:
+                embedder.write(run.folder, row, result.vectors[embedder.metric.name])
             if keep_audio:
-                _keep_audio(run, row, reconstruction, rate)
-            yield row, original, reconstruction, rate, plan.paired_metrics
+                _keep_audio(run, row, result.reconstruction, result.sample_rate)
+            yield row, result.original, result.reconstruction, result.sample_rate, plan.paired_metrics
 
     for row in map_unordered(_score, tasks(), settings.jobs or default_jobs(), _lost):
         yield from _drain(unusable)
@@ -183,38 +214,6 @@ def _keep_audio(run: Run, row: Row, reconstruction: Audio, rate: int) -> None:
         row.audio = run.save_audio(row.id, content, suffix)
 
 
-def _read_original(clip: Clip, row: Row, accept_truncated: bool) -> tuple[Audio, int]:
-    """Read the original, clipped to full scale as in playback, and note its properties in the row.
-
-    Returns:
-        audio (channels, samples), and its sample rate in Hz.
-
-    Raises:
-        BadClip: the clip cannot be used.
-    """
-    if clip.problem:
-        raise BadClip(clip.problem)
-    original, rate = audio_files.read(
-        clip.path, clip.start_seconds, clip.duration_seconds, accept_truncated=accept_truncated
-    )
-    if accept_truncated and clip.duration_seconds is None:
-        stated = audio_files.stated_samples(clip.path)
-        row.missing_samples = max(0, stated - original.shape[1]) or None if stated else None
-    row.sample_rate, row.channels = rate, original.shape[0]
-    row.clipped_samples = int(np.count_nonzero(np.abs(original) > 1.0))
-    return np.clip(original, -1.0, 1.0), rate
-
-
-def _reconstruct_clip(
-    system: CodecRunner | Reconstructor, clip_id: str, original: Audio, rate: int
-) -> tuple[Audio, Cost]:
-    """Reconstruct one clip: the audio at the clip's rate, and what it took."""
-    if isinstance(system, CodecRunner):
-        reconstruction = system.reconstruct(clip_id, original, rate)
-        return reconstruction.audio, reconstruction.cost
-    return system.reconstruct(clip_id, original, rate), Cost()
-
-
 def _score(row: Row, original: Audio, reconstruction: Audio, rate: int, metrics: Sequence[str]) -> Row:
     """Score a clip in a worker. Any exception of a metric is noted in the row: this clip fails, and the run goes on."""
     try:
@@ -228,11 +227,11 @@ def _score(row: Row, original: Audio, reconstruction: Audio, rate: int, metrics:
 
 def _lost(row: Row, *_: object) -> Row:
     """Note that scoring this clip ended its worker."""
-    row.status, row.reason = "failed", "scoring: its process was killed by a signal (a crash, or no memory left)"
+    row.status, row.reason = "failed", f"scoring: {KILLED}"
     return row
 
 
-def _key(plan: Plan, card: SystemCard, settings: Settings, embedders: Sequence[Embedder]) -> RunKey:
+def _key(plan: Plan, card: SystemCard, settings: Settings, embedders: Sequence[Embedder], precision: str) -> RunKey:
     return RunKey(
         dataset=plan.dataset.label,
         root=plan.dataset.root,
@@ -241,6 +240,7 @@ def _key(plan: Plan, card: SystemCard, settings: Settings, embedders: Sequence[E
         card_digest=card.digest,
         steps=None if card.steps is None else settings.steps or card.steps,
         default_steps=card.steps,
+        precision=precision,
         seed=settings.seed,
         versions={**system_versions(card), "loader": loader_version(plan.task)},
         metric_versions={
@@ -251,29 +251,18 @@ def _key(plan: Plan, card: SystemCard, settings: Settings, embedders: Sequence[E
     )
 
 
-def _stat(paths: Sequence[Path]) -> str:
-    """Sizes and modification times of files, in the form that rows store."""
-    stats = [path.stat() for path in paths]
-    return ",".join(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)
-
-
-def _hashes(paths: Sequence[Path]) -> tuple[str, str | None]:
-    """SHA-256 of the original and, if there is one, of the recording."""
-    original, *recording = map(file_checksum, paths)
-    return original, recording[0] if recording else None
-
-
 def _same_sources(row: Row, paths: Sequence[Path]) -> bool:
     """Whether the files are those of the row, by size and time; a file that was copied or touched, by its content."""
     try:
-        return _stat(paths) == row.source_stat or _hashes(paths) == (row.source_sha256, row.recording_sha256)
+        return stats(paths) == row.source_stat or hashes(paths) == (row.source_sha256, row.recording_sha256)
     except OSError:
         return False
 
 
 def _session(plan: Plan, settings: Settings) -> Session:
+    devices = torch_devices(settings.device)
     return Session(
-        **origin(PACKAGES, torch_device(settings.device)).model_dump(),
+        **origin(PACKAGES, devices[0]).model_copy(update={"device": ",".join(devices)}).model_dump(),
         clips=len(plan.dataset.clips),
         not_measured={name: str(state) for name, state in plan.not_measured.items()},
         jobs=settings.jobs or default_jobs(),

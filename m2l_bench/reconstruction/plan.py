@@ -24,6 +24,7 @@ class Settings:
     seed: int = 0
     steps: int | None = None
     device: str = "auto"
+    """A torch device or several, see `torch_devices`."""
     jobs: int = 0
     """Number of worker processes for scoring; 0: one per core."""
     limit: int | None = None
@@ -36,6 +37,8 @@ class Settings:
     """Reference of the set metrics, a folder or a file of statistics; None: the originals of the clips."""
     accept_truncated: bool = False
     """Measure what is there of an original that holds less than its header states."""
+    precision: str = "auto"
+    """Number type of systems that offer a choice, see `in_precision`."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from m2l_bench.audio import Audio
 from m2l_bench.distances.measure import measure
@@ -13,6 +13,7 @@ from m2l_bench.distances.references import References
 from m2l_bench.engine import map_unordered
 from m2l_bench.errors import Undefined, UserError
 from m2l_bench.metrics import SetMetric
+from m2l_bench.metrics.frechet import Frames
 from m2l_bench.progress import Progress
 from m2l_bench.runs.distances import has_vectors, read_all_distances, vectors_digest, write_distance
 from m2l_bench.runs.files import file_name
@@ -21,6 +22,13 @@ from m2l_bench.runs.schema import Row, StoredDistance
 from m2l_bench.runs.vectors import StoredClips, write_vectors
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
 from m2l_bench.text import one_line
+
+
+class Vectors(NamedTuple):
+    """Vectors of a clip; None where there are none, or where they are on the disk already."""
+
+    original: Frames | None = None
+    reconstruction: Frames | None = None
 
 
 @dataclass(frozen=True)
@@ -44,22 +52,31 @@ class Embedder:
             return True
         return has_vectors(row, self.metric.name) and all(path.is_file() for path in self.paths(run, row))
 
-    def embed(self, run: Path, row: Row, original: Audio, reconstruction: Audio, sample_rate: int) -> None:
-        """Write the clip's vectors, and note their number in its row, or the reason why there are none.
+    def embed(self, run: Path, row: Row, original: Audio, reconstruction: Audio, sample_rate: int) -> Vectors:
+        """Compute the clip's vectors, and note their number in its row, or the reason why there are none.
 
         Raises:
             BadClip: the network gives no numbers for this audio.
         """
-        original_path, path = self.paths(run, row)
+        original_path, _ = self.paths(run, row)
         try:
-            if not original_path.is_file():
-                write_vectors(original_path, self.runner.embed(original, sample_rate))
+            original_frames = None if original_path.is_file() else self.runner.embed(original, sample_rate)
             frames = self.runner.embed(reconstruction, sample_rate)
         except Undefined as error:
             row.frames[self.metric.name], row.notes[self.metric.column] = None, str(error)
-            return
-        write_vectors(path, frames)
+            return Vectors()
         row.frames[self.metric.name] = len(frames)
+        return Vectors(original_frames, frames)
+
+    def write(self, run: Path, row: Row, vectors: Vectors) -> None:
+        """Write vectors that `embed` computed.
+
+        Raises:
+            UserError: they cannot be written.
+        """
+        for path, frames in zip(self.paths(run, row), vectors, strict=True):
+            if frames is not None:
+                write_vectors(path, frames)
 
 
 def measure_distances(

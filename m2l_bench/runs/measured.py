@@ -40,7 +40,14 @@ class MeasuredRun:
         key, card = self.manifest.key, self.manifest.card
         extra = [f"{key.steps} steps"] if key.steps not in (None, card.steps) else []
         extra += [f"seed {key.seed}"] if key.seed else []
+        extra += [self.precision] if self.precision else []
         return card.title + (f" ({', '.join(extra)})" if extra else "")
+
+    @property
+    def precision(self) -> str:
+        """Number type of weights and feature maps, if it is not float32."""
+        chosen = str(self.manifest.card.options.get("dtype", ""))
+        return "" if chosen == "float32" else chosen
 
     @property
     def measured(self) -> list[Row]:

@@ -56,6 +56,8 @@ class RunKey:
     default_steps: int | None
     seed: int
     metric_versions: dict[str, str]
+    precision: str = ""
+    """Number type that a command chose instead of the card's, for the folder's name; the card has it as well."""
     weights_sha256: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     """Versions of the adapter, the codec runner and the dataset's loader."""
@@ -66,7 +68,8 @@ class RunKey:
     def folder(self) -> str:
         """Name of the run's folder: the system, and settings that differ from its card."""
         steps = f"@steps{self.steps}" if self.steps != self.default_steps else ""
-        return self.system + steps + (f"@seed{self.seed}" if self.seed else "")
+        seed = f"@seed{self.seed}" if self.seed else ""
+        return self.system + steps + seed + (f"@{self.precision}" if self.precision else "")
 
     @property
     def stored(self) -> Key:

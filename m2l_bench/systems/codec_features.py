@@ -10,6 +10,7 @@ from m2l_bench.cards.former_names import CODECS as FORMER_CODECS
 from m2l_bench.digests import digest
 from m2l_bench.embeddings.base import Embedding
 from m2l_bench.errors import UserError
+from m2l_bench.systems.devices import is_gpu
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
 from m2l_bench.systems.loading import load_runner
 
@@ -65,4 +66,5 @@ def load_codec_features(card: SystemCard, *, device: str = "cpu", weights_dir: P
     if versions == ["1", "1"]:
         former_name = FORMER_CODECS.get(card.adapter, card.adapter)
         former = digest([former_name, "1", card.options, runner.weights_sha256])
-    return EmbeddingRunner(CodecFeatures(runner.codec, card.batch_size), identity, device, former)
+    batch_size = card.gpu_batch_size if is_gpu(device) else card.batch_size
+    return EmbeddingRunner(CodecFeatures(runner.codec, batch_size), identity, device, former)

@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from m2l_bench.audio import Audio, fit_length, resample
-from m2l_bench.errors import BadClip
-from m2l_bench.systems.devices import MemoryMeter, clock
+from m2l_bench.audio import Audio
+from m2l_bench.boundary import is_out_of_memory, reason_of
+from m2l_bench.errors import BadClip, UserError
+from m2l_bench.systems.clip_work import ClipWork, Part, Reconstruction
+from m2l_bench.systems.devices import MemoryMeter, clock, is_gpu
+from m2l_bench.systems.packing import WAITING_LENGTHS, pack
 
 if TYPE_CHECKING:
-    import torch
+    from torch import Generator, Tensor
 
     from m2l_bench.codecs.base import Codec
-
-
-class Cost(TypedDict, total=False):
-    """What a reconstruction cost; a system without latents has none of these figures."""
-
-    encode_seconds: float
-    decode_seconds: float
-    latent_values: int
-    """Numbers in the latents."""
-    latent_bytes: int
-    """Bytes in the latents."""
-    peak_memory_mb: float
-    """Peak memory in 10^6 bytes."""
-
-
-@dataclass
-class Reconstruction:
-    """A codec's reconstruction of a clip, and what it cost."""
-
-    audio: Audio
-    """(channels, samples) at the clip's sample rate."""
-    cost: Cost
 
 
 class CodecRunner:
@@ -46,8 +27,12 @@ class CodecRunner:
     - Streams: a codec of one channel encodes each channel by itself. A codec of two channels takes them in pairs; an
       odd last channel is doubled, and its two reconstructions are averaged.
     - Chunks: where `chunk_seconds` is set, longer audio is cut into overlapping pieces that are cross-faded linearly.
-    - Noise: that of a generative decoder depends on the seed and the clip's id only, so neither the order of the clips
-      nor a resumed run changes a result.
+    - Batches: on a GPU, chunks of equal length of several clips go through the codec together; on a CPU, where that is
+      not faster, each clip goes by itself.
+    - Noise: that of a generative decoder depends on the seed, the clip's id and `batch_size` only, so neither the order
+      of the clips, nor the other clips of a batch, nor a resumed run changes a result. Clips of more streams and chunks
+      than `batch_size` have other noise on a GPU, where each `batch_size` of them have a generator of their own, than
+      on a CPU, where all share one.
 
     Args:
         codec: the codec to run.
@@ -56,7 +41,8 @@ class CodecRunner:
         device: a torch device, for example "cpu" or "cuda:0".
         chunk_seconds: length of a chunk; None encodes each clip whole.
         overlap_seconds: length that neighbouring chunks share.
-        batch_size: number of streams and chunks encoded at once.
+        batch_size: number of streams and chunks of one clip that are encoded at once.
+        gpu_batch_size: number of streams and chunks of all clips that are encoded at once on a GPU.
         weights_sha256: SHA-256 of the codec's weights; empty if it has none.
 
     Raises:
@@ -77,6 +63,7 @@ class CodecRunner:
         chunk_seconds: float | None = None,
         overlap_seconds: float = 0.0,
         batch_size: int = 16,
+        gpu_batch_size: int = 16,
         weights_sha256: str = "",
     ) -> None:
         if chunk_seconds is not None and overlap_seconds > chunk_seconds / 2:
@@ -88,6 +75,10 @@ class CodecRunner:
         self.chunk_seconds = chunk_seconds
         self.overlap_seconds = overlap_seconds
         self.batch_size = batch_size
+        self.packs = is_gpu(device)
+        """Whether several clips go through the codec together."""
+        self.largest_batch = gpu_batch_size
+        """Streams and chunks of several clips that go through the codec together."""
         self.weights_sha256 = weights_sha256
         codec.to(device)
 
@@ -100,105 +91,157 @@ class CodecRunner:
         Raises:
             BadClip: the codec gave an array of a wrong shape, NaN or infinity, or ran out of memory.
         """
-        import torch
+        work = self.prepare(clip_id, audio, sample_rate)
+        for part in work.parts:
+            try:
+                self._run([part])
+            except Exception as error:
+                if is_out_of_memory(error):
+                    raise BadClip(self._memory_advice()) from error
+                raise
+        if work.problem:
+            raise BadClip(work.problem)
+        return work.reconstruction()
 
-        channels, samples = audio.shape
-        at_codec_rate = resample(audio, sample_rate, self.codec.sample_rate)
-        length = at_codec_rate.shape[1]
-        streams = _to_streams(at_codec_rate, self.codec.channels)
-        generator = torch.Generator(self.device).manual_seed(_seed_for(self.seed, clip_id))
+    def prepare(self, clip_id: str, audio: Audio, sample_rate: int) -> ClipWork:
+        """Resample and cut a clip (channels, samples) for `reconstruct_all`; this needs no device and no other clip."""
+        rate, seconds = self.codec.sample_rate, self.chunk_seconds
+        return ClipWork(
+            clip_id,
+            audio,
+            sample_rate,
+            codec_rate=rate,
+            width=self.codec.channels,
+            chunk=None if seconds is None else round(seconds * rate),
+            overlap=round(self.overlap_seconds * rate),
+            group=self.batch_size,
+        )
+
+    def reconstruct_all(self, clips: Iterable[ClipWork]) -> Iterator[ClipWork]:
+        """Reconstruct clips, and give each when it is finished or has a problem.
+
+        On a GPU their parts are packed into batches of `gpu_batch_size`, so clips of other lengths may overtake each
+        other, and a few wait in memory for others of their length. A batch that fails is repeated clip by clip.
+        """
+        parts = (part for clip in clips for part in clip.parts)
+        batches = (
+            pack(parts, _length, _size, lambda: self.largest_batch, WAITING_LENGTHS)
+            if self.packs
+            else ([p] for p in parts)
+        )
+        for batch in batches:
+            self._run_safely([part for part in batch if not part.work.problem])
+            for part in batch:
+                part.work.finished_parts += 1
+                if part.work.finished_parts == len(part.work.parts):
+                    yield part.work
+
+    def _run_safely(self, parts: Sequence[Part]) -> None:
+        """Run parts in one batch; if that fails, one by one; a part that fails alone is the failure of its clip."""
+        if not parts:
+            return
+        reason = ""
         try:
-            decoded, cost = self._run(streams, generator)
-        except torch.OutOfMemoryError as error:
-            raise BadClip("out of memory: set chunk_seconds or a smaller batch_size in the card") from error
-        restored = resample(_from_streams(decoded[..., :length], channels), self.codec.sample_rate, sample_rate)
-        return Reconstruction(fit_length(restored, samples), cost)
+            self._run(parts)
+            return
+        except UserError:
+            raise
+        except Exception as error:
+            reason = reason_of(error)
+            if is_out_of_memory(error):
+                reason = self._memory_advice()
+                # Or each of the next batches would fail as well before its clips are done one by one.
+                self.largest_batch = max(1, sum(len(part.places) for part in parts) // 2)
+        # Not in the handler: there the error keeps the memory of the failed batch.
+        if len(parts) == 1:
+            parts[0].work.problem = reason
+            return
+        for part in parts:
+            if not part.work.problem:
+                self._run_safely([part])
 
-    def _chunks(self, length: int) -> tuple[list[int], int, int]:
-        """Compute the first sample of each chunk, the size of a chunk and the overlap, in samples."""
-        if self.chunk_seconds is None or length <= round(self.chunk_seconds * self.codec.sample_rate):
-            return [0], length, 0
-        size = round(self.chunk_seconds * self.codec.sample_rate)
-        overlap = round(self.overlap_seconds * self.codec.sample_rate)
-        hop = size - overlap
-        return list(range(0, length - overlap, hop)), size, overlap
+    def _run(self, parts: Sequence[Part]) -> None:
+        """Encode and decode parts of equal length in one batch, and add the result to their clips.
 
-    def _run(self, streams: list[Audio], generator: torch.Generator) -> tuple[Audio, Cost]:
-        """Encode and decode streams (channels, samples), `batch_size` chunks at a time.
-
-        Each chunk is cut just before it is encoded and added to the result at once. So, apart from the input and the
+        Each chunk is cut just before it is encoded and added to its clip at once. So, apart from the input and the
         output, an hour takes no more memory than a minute.
         """
         import torch
 
-        cost: Cost = {
-            "encode_seconds": 0.0,
-            "decode_seconds": 0.0,
-            "latent_values": 0,
-            "latent_bytes": 0,
-        }
-        starts, size, overlap = self._chunks(streams[0].shape[1])
-        places = [(stream, start) for stream in range(len(streams)) for start in starts]
-        whole: Audio = np.zeros((len(streams), self.codec.channels, starts[-1] + size), np.float32)
+        pieces = np.concatenate([part.cut() for part in parts])
+        ends = np.cumsum([len(part.places) for part in parts])
+        slices = [slice(end - len(part.places), end) for end, part in zip(ends.tolist(), parts, strict=True)]
         meter = MemoryMeter(self.device)
         with torch.inference_mode():
-            for first in range(0, len(places), self.batch_size):
-                batch_places = places[first : first + self.batch_size]
-                pieces = np.stack([fit_length(streams[k][:, start : start + size], size) for k, start in batch_places])
-                batch = torch.from_numpy(pieces).to(self.device)
-                started = clock(self.device)
-                latents = self.codec.encode(batch)
-                encoded = clock(self.device)
-                output = self.codec.decode(latents, batch.shape[-1], steps=self.steps, generator=generator)
-                finished = clock(self.device)
-                for (k, start), chunk in zip(batch_places, self._checked_audio(output, batch), strict=True):
-                    window = _fades(size, overlap, at_start=start != starts[0], at_end=start != starts[-1])
-                    whole[k, :, start : start + size] += chunk * window
-                cost["encode_seconds"] += encoded - started
-                cost["decode_seconds"] += finished - encoded
-                values, bits = self.codec.transmitted(latents)
-                cost["latent_values"] += values
-                cost["latent_bytes"] += -(-bits // 8)
-        cost["peak_memory_mb"] = meter.peak_mb()
-        return whole, cost
+            batch = torch.from_numpy(pieces).to(self.device)
+            started = clock(self.device)
+            latents = self.codec.encode(batch)
+            encoded = clock(self.device)
+            output = self._decode(latents, batch.shape[-1], parts, slices)
+            finished = clock(self.device)
+            audio = self._checked_shape(output, batch)
+            sizes = [self.codec.transmitted(latents[places]) for places in slices]
+        peak = meter.peak_mb()
+        for part, places, (values, bits) in zip(parts, slices, sizes, strict=True):
+            work, share = part.work, len(part.places) / len(pieces)
+            if not np.isfinite(audio[places]).all():
+                work.problem = "the codec gave NaN or infinite samples"
+                continue
+            work.add(part.places, audio[places])
+            work.cost["encode_seconds"] += share * (encoded - started)
+            work.cost["decode_seconds"] += share * (finished - encoded)
+            work.cost["latent_values"] += values
+            work.cost["latent_bytes"] += -(-bits // 8)
+            work.cost["peak_memory_mb"] = max(work.cost["peak_memory_mb"], peak)
 
-    def _checked_audio(self, output: torch.Tensor, batch: torch.Tensor) -> Audio:
+    def _decode(self, latents: Tensor, samples: int, parts: Sequence[Part], slices: Sequence[slice]) -> Tensor:
+        """Decode a batch, with noise of each clip's own."""
+        import torch
+
+        generators = [self._generator(part) for part in parts]
+        if len(parts) == 1:
+            return self.codec.decode(latents, samples, steps=self.steps, generator=generators[0])
+        if self.codec.generator_per_item:
+            each = [generator for generator, part in zip(generators, parts, strict=True) for _ in part.places]
+            return self.codec.decode(latents, samples, steps=self.steps, generator=each)  # type: ignore[arg-type]
+        return torch.cat(
+            [
+                self.codec.decode(latents[places], samples, steps=self.steps, generator=generator)
+                for places, generator in zip(slices, generators, strict=True)
+            ]
+        )
+
+    def _generator(self, part: Part) -> Generator:
+        """Return the source of a part's noise."""
+        import torch
+
+        work, index = part.work, part.index if self.packs else 0
+        if self.packs or work.generator is None:
+            work.generator = torch.Generator(self.device).manual_seed(_seed_for(self.seed, work.clip_id, index))
+        return work.generator
+
+    def _checked_shape(self, output: Tensor, batch: Tensor) -> Audio:
         if output.ndim != 3 or output.shape[:2] != batch.shape[:2]:
             raise BadClip(f"the codec gave shape {tuple(output.shape)} for audio of shape {tuple(batch.shape)}")
         if output.shape[-1] < batch.shape[-1]:
             raise BadClip(f"the codec gave only {output.shape[-1]} of {batch.shape[-1]} samples")
         audio: Audio = output[..., : batch.shape[-1]].float().cpu().numpy()
-        if not np.isfinite(audio).all():
-            raise BadClip("the codec gave NaN or infinite samples")
         return audio
 
-
-def _seed_for(seed: int, clip_id: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"{seed}:{clip_id}".encode()).digest()[:8], "big") >> 1
-
-
-def _to_streams(audio: Audio, width: int) -> list[Audio]:
-    """Group channels by `width`, one or two, as views; a single last channel is repeated to fill its group."""
-    groups = [audio[first : first + width] for first in range(0, len(audio), width)]
-    return [np.broadcast_to(group, (width, audio.shape[1])) for group in groups]
+    def _memory_advice(self) -> str:
+        # Only one part of a clip, with batch_size streams and chunks, was in memory.
+        smaller = "set chunk_seconds or a smaller batch_size in the card"
+        return f"out of memory: {smaller}" + (", or use --precision bfloat16" if self.codec.number_types else "")
 
 
-def _from_streams(streams: Audio, channels: int) -> Audio:
-    """Map (streams, width, samples) to (channels, samples): the inverse of `_to_streams`."""
-    count, width, samples = streams.shape
-    spare = count * width - channels
-    if spare == 0:
-        return streams.reshape(channels, samples)
-    last = streams[-1, width - spare - 1 :].mean(axis=0, keepdims=True)
-    return np.concatenate([streams.reshape(-1, samples)[: channels - 1], last]) if channels > 1 else last
+def _seed_for(seed: int, clip_id: str, part: int) -> int:
+    name = f"{seed}:{clip_id}" + (f"\0{part}" if part else "")
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
 
 
-def _fades(size: int, overlap: int, *, at_start: bool, at_end: bool) -> Audio:
-    """Compute the weights (size,) of a chunk: linear ramps over each overlap, so that the sum of all chunks is one."""
-    ramp = (np.arange(overlap, dtype=np.float32) + 0.5) / max(overlap, 1)
-    window: Audio = np.ones(size, np.float32)
-    if at_start:
-        window[:overlap] = ramp
-    if at_end:
-        window[size - overlap :] = ramp[::-1]
-    return window
+def _length(part: Part) -> int:
+    return part.work.size
+
+
+def _size(part: Part) -> int:
+    return len(part.places)

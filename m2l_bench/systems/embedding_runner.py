@@ -41,17 +41,14 @@ class EmbeddingRunner:
         self.identity = identity
         self.device = device
         self.former_identity = former_identity
+        self.batch_size = embedding.batch_size
+        """Clips of equal length that are embedded at once."""
         embedding.to(device)
 
     @property
     def dim(self) -> int:
         """Numbers in a vector."""
         return self.embedding.dim
-
-    @property
-    def batch_size(self) -> int:
-        """Clips of equal length that are embedded at once."""
-        return self.embedding.batch_size
 
     def store(self, parent: Path, name: str) -> Path:
         """Name the folder below `parent` for this embedding's vectors; a folder of version 0.1 is renamed to it.

@@ -117,6 +117,7 @@ def load_system(
         chunk_seconds=card.chunk_seconds,
         overlap_seconds=card.overlap_seconds,
         batch_size=card.batch_size,
+        gpu_batch_size=card.gpu_batch_size,
         weights_sha256=loaded.weights_sha256,
     )
 

@@ -229,5 +229,7 @@ def _notes(probes: Probes, tasks: dict[str, StoredTaskCard]) -> list[str]:
             if failed:
                 examples = first_of([f"{id!r}: {reason}" for id, reason in failed.items()], separator="; ")
                 notes.append(f"{task}, {label}: {len(failed)} clips without features ({examples})")
+            number_type = run.manifest.card.options.get("dtype", "float32")
+            notes += [f"{task}, {label}: features computed in {number_type}"] if number_type != "float32" else []
             notes += [f"{task}, {label}: {note}" for note in run.results.notes]
     return notes

@@ -66,6 +66,7 @@ def table_of(measured: MeasuredRuns, reference: str = ORIGINALS, beside: Beside 
         titles[run.name] = run.title
         rate = rates_of(run).figures[KILOBITS]
         records.append(_record(run.name, run.manifest.card.paper_row, rate, run, paper, columns))
+        notes += [f"{run.name}: computed in {run.precision}"] if run.precision else []
         notes += _clip_notes(run.name, run.rows, columns)
     notes += _distance_notes(runs)
     measured_rows = {run.manifest.card.paper_row for run in runs}

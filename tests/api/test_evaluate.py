@@ -67,7 +67,7 @@ def test_the_temporary_folder_lives_as_long_as_the_results(folder: Path) -> None
     results = mb.evaluate(noisy, mb.load_task("folder", data=folder), metrics=METRICS, jobs=1, limit=1)
     run = results.runs[0].folder
     assert run.is_dir() and results.systems == ["noisy"]
-    results._temporary.cleanup()  # type: ignore[union-attr]
+    results.temporary.cleanup()
     assert not run.exists()
 
 

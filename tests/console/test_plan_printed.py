@@ -1,6 +1,7 @@
 """What `reconstruct` says before it begins: one line for each command that a newcomer may need."""
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -39,7 +40,7 @@ def test_what_is_missing_is_one_line() -> None:
     task = cards.task("bundled")
     plan = make_plan(task, systems, None, Settings(), skip_unavailable=True, embeddings=cards.embeddings)
     print_plan(Console(file=printed, width=80), plan)
-    print_outcomes(Console(file=printed, width=80), [], plan, Settings())
+    print_outcomes(Console(file=printed, width=80), [], plan, Path("runs"))
     head, runs, *rest = printed.getvalue().splitlines()
     assert head.endswith("30 clips")
     assert runs.removeprefix("  runs: ").split(", ") == [card.name for card in plan.available]

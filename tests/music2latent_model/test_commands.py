@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 import torch
 from safetensors import safe_open
@@ -64,6 +65,26 @@ def test_folders_go_on_and_tell_what_failed(cli_here: Cli, tmp_path: Path, check
     decoded = cli_here("decode", "latents", "-o", "back")
     assert decoded.returncode == 0, decoded.stderr
     assert sorted(decoded.stdout.split()) == ["back/a.flac", "back/sub/b.flac"]
+
+
+def test_short_files_of_equal_length_are_encoded_together(
+    cli_here: Cli, tmp_path: Path, checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        seconds = 0.5 if number == 1 else 0.3
+        write(tmp_path / "album" / f"{number}.wav", music(seconds, channels=1 + number % 2, seed=number))
+    (tmp_path / "album" / "2.wav").write_bytes(b"RIFF")
+    encode = partial(cli_here, "encode", "album", "--weights", checkpoint_folder)
+    alone = encode("-o", "alone", "--device", "cpu")
+    monkeypatch.setattr("m2l_bench.jobs.folder_encoding.is_gpu", lambda device: True)
+    batches = []
+    forward = Music2Latent.encode
+    monkeypatch.setattr(Music2Latent, "encode", lambda *inputs: batches.append(len(inputs[1])) or forward(*inputs))
+    together = encode("-o", "together", "--device", "cpu")
+    assert alone.returncode == together.returncode == 3 and batches == [4, 2]
+    for number in (0, 1, 3, 4):
+        ours, expected = (load_file(tmp_path / folder / f"{number}.safetensors") for folder in ("together", "alone"))
+        torch.testing.assert_close(ours["latents"], expected["latents"], atol=1e-5, rtol=0)
 
 
 def test_killed_halfway_goes_on(tmp_path: Path, cli_here: Cli, checkpoint_folder: Path) -> None:

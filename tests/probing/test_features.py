@@ -78,6 +78,19 @@ def test_a_codec_hears_mono_on_all_its_channels_and_neighbours_of_equal_length_t
     np.testing.assert_allclose(features.matrix[3], expected, atol=1e-6)
 
 
+def test_on_a_gpu_clips_of_equal_length_wait_for_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clips = clips_in(tmp_path, (1.0, 0.5, 1.0, 0.5, 1.0, 0.5))
+    clips[2].path.write_bytes(b"not audio")
+    alone = run(EmbeddingRunner(CodecFeatures(StereoCodec(), 4), "alone"), clips, tmp_path / "cache")
+    monkeypatch.setattr("m2l_bench.probing.features.is_gpu", lambda device: True)
+    codec = StereoCodec()
+    runner = EmbeddingRunner(CodecFeatures(codec, 4), "together")
+    codec.batches.clear()
+    together = run(runner, clips, tmp_path / "cache")
+    assert codec.batches == [2, 3] and together.ids == alone.ids and together.failed == alone.failed
+    np.testing.assert_allclose(together.matrix, alone.matrix, atol=1e-6)
+
+
 def test_only_what_is_new_is_computed_and_a_file_is_known_by_its_content(tmp_path: Path) -> None:
     clips, counter = clips_in(tmp_path), tmp_path / "counter"
     runner = EmbeddingRunner(Toy(counter=str(counter)), "identity")

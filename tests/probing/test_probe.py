@@ -356,6 +356,7 @@ def test_an_object_with_features_is_probed_from_python(data: Path, cards_folder:
     scores = mb.probe({"bands": Spectrum()}, "toy-task", data=data, cards=[cards_folder])
     table = scores.table()
     assert list(table.index) == ["bands"] and table.loc["bands", "toy_task_micro_f1"] > 60
+    assert scores.significance().empty, "one model has no pair"
     with pytest.raises(UserError, match="bare: its encoder is not part of this package"):
         mb.probe({"bare": mb.load_codec("opus-24k").codec}, "toy-task", data=data, cards=[cards_folder])
     assert not list(cache.rglob("bands-*")), "nothing identifies the object, so its features are not kept"

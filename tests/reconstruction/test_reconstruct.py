@@ -227,7 +227,7 @@ def test_a_killed_run_goes_on(
     (tmp_path / "slow.py").write_text(SLOW_CODEC)
     (quick_cards / "slow.yaml").write_text("name: slow\ntitle: S\nkind: neural\nadapter: slow:Slow\n")
     options = ["--models", "slow", "--jobs", str(jobs)]
-    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
     folder = tmp_path / "runs" / "folder-originals" / "slow"
     messages = tmp_path / "stderr"  # a file: workers of a killed process keep a pipe open until they notice
     with messages.open("w") as stderr:

@@ -1,4 +1,6 @@
+import contextlib
 import tracemalloc
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,8 @@ from support.audio import music
 
 from m2l_bench.codecs.base import Codec
 from m2l_bench.errors import BadClip
+from m2l_bench.music2latent.noise import draw_noise
+from m2l_bench.systems.clip_work import ClipWork
 from m2l_bench.systems.codec_runner import CodecRunner
 
 
@@ -29,6 +33,18 @@ class Identity(Codec):
 
     def features(self, audio: torch.Tensor) -> torch.Tensor:
         return audio
+
+
+class PackedNoise(Identity):
+    """Takes a generator for each item; what it decodes is as loud as what it encoded."""
+
+    generator_per_item = True
+
+    def decode(self, latents: torch.Tensor, samples: int, *, generator: Any = None, **_: Any) -> torch.Tensor:
+        if latents.abs().max() > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        noise = draw_noise(latents.shape, generator, latents.device)
+        return torch.where(latents.abs().amax((1, 2), True) > 2, torch.nan, latents + noise)
 
 
 class Noise(Identity):
@@ -116,3 +132,52 @@ def test_a_codec_that_gives_nonsense_fails_its_clip(output: torch.Tensor, reason
     codec.decode = lambda *_, **__: output  # type: ignore[method-assign]
     with pytest.raises(BadClip, match=reason):
         CodecRunner(codec).reconstruct("a", music(0.1), 44_100)
+
+
+@pytest.mark.parametrize("codec", [PackedNoise, Noise])
+@pytest.mark.parametrize("group", [1, 3])
+def test_clips_share_batches_and_keep_their_noise(codec: type[Identity], group: int) -> None:
+    """Chunked and whole clips of two lengths, of mono and stereo; those in between are bad in three ways."""
+    seconds = {"a": 0.25, "b": 0.1, "c": 0.1, "nan": 0.1, "d": 0.1, "full": 0.1, "e": 0.25, "f": 0.05}
+    clips = {id: music(long, channels=1 + (id in "ce"), seed=len(id)) for id, long in seconds.items()}
+    clips["nan"] += 3
+    clips["full"] += 6
+    runner = CodecRunner(codec(), seed=1, chunk_seconds=0.1, overlap_seconds=0.02, batch_size=group)
+    unpacked = runner.reconstruct("b", clips["b"], 44_100).audio
+    runner.packs = True
+    np.testing.assert_array_equal(runner.reconstruct("b", clips["b"], 44_100).audio, unpacked)
+    alone = {}
+    for id, audio in clips.items():
+        with contextlib.suppress(BadClip):
+            alone[id] = runner.reconstruct(id, audio, 44_100)
+    assert alone.keys() == ({*clips} - {"nan", "full"} if codec is PackedNoise else {*clips})
+    runner.codec.seen.clear()  # type: ignore[attr-defined]
+    runner.largest_batch = 8
+    works = (runner.prepare(id, audio, 44_100) for id, audio in clips.items())
+    together = {work.clip_id: work for work in runner.reconstruct_all(works)}
+    assert together.keys() == clips.keys()
+    assert max(shape[0] for shape in runner.codec.seen) > 4  # type: ignore[attr-defined]
+    for id, expected in alone.items():
+        ours = together[id].reconstruction()
+        np.testing.assert_allclose(ours.audio, expected.audio, atol=1e-5)
+        assert ours.cost["latent_values"] == expected.cost["latent_values"]
+    if codec is PackedNoise:
+        assert together["nan"].problem == "the codec gave NaN or infinite samples"
+        assert together["full"].problem == "out of memory: set chunk_seconds or a smaller batch_size in the card"
+        assert runner.largest_batch < 8, "the next batches are smaller"
+
+
+def test_clips_wait_for_others_of_their_length_only() -> None:
+    """One clip of each length, and one that shares its length with the last: no more than four wait."""
+    codec, prepared = Identity(), []
+    runner = CodecRunner(codec)
+    runner.packs, runner.largest_batch = True, 2
+
+    def clips() -> Iterator[ClipWork]:
+        for samples in (100, 200, 300, 400, 500, 600, 200, 600):
+            prepared.append(samples)
+            yield runner.prepare(f"{len(prepared)}", music(samples / 44_100), 44_100)
+
+    first = next(finished := runner.reconstruct_all(clips()))
+    assert first.samples == 100 and prepared == [100, 200, 300, 400, 500]
+    assert [work.samples for work in finished] == [200, 300, 600, 600, 400, 500, 200]

@@ -112,10 +112,10 @@ def _executor(jobs: int) -> Any:
     # The reusable executor outlives one call, so that the next system finds its workers warm.
     from loky import get_reusable_executor
 
-    return get_reusable_executor(jobs, env=SINGLE_THREADED, initializer=_prepare_worker)
+    return get_reusable_executor(jobs, env=SINGLE_THREADED, initializer=prepare_worker)
 
 
-def _prepare_worker() -> None:
+def prepare_worker() -> None:
     """Leave Ctrl-C, which reaches every process of the terminal, to the main process; end when that has ended."""
     import signal
 
