@@ -75,6 +75,7 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = (), costs: Sequ
             _draw_point(axis, point, cost, name, system_looks[point["name"]])
             handles[point["title"]] = system_looks[point["name"]]
         axis.set_xscale("log")
+        axis.set_xlim(_limits(data.loc[data[metrics].notna().any(axis=1), cost].dropna()))
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter("{x:,g}")
         axis.xaxis.set_minor_formatter(NullFormatter())
@@ -85,6 +86,13 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = (), costs: Sequ
     legend(drawing, handles)
     footnote(drawing, _notes(runs, [title for title in data["title"] if title not in handles]))
     return drawing
+
+
+def _limits(costs: pd.Series) -> tuple[float, float]:
+    """Ends of an axis: a little beyond the points, and far enough apart for two labels where they are close or one."""
+    low, high = float(costs.min()), float(costs.max())
+    margin = max(1.2, 3 / (high / low) ** 0.5)
+    return low / margin, high * margin
 
 
 def _draw_point(axis: Axes, point: dict[Any, Any], cost: str, name: str, look: Look) -> None:

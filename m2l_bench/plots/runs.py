@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED, set_metric
 from m2l_bench.runs.distances import ORIGINALS
 from m2l_bench.runs.measured import MeasuredRun, in_dataset, newest_runs
 from m2l_bench.runs.probe import MANIFEST, ProbeRun, newest_probes
-from m2l_bench.tables.reconstruction import COLUMNS, why_empty
+from m2l_bench.tables.reconstruction import COLUMNS, table_position, why_empty
+from m2l_bench.text import counted
 
 
 def load_runs(
@@ -34,7 +37,7 @@ def load_runs(
         if name not in names:
             raise UserError(f"{source}: no run of '{name}'; there are {', '.join(sorted(run.name for run in runs))}")
     if not models:
-        return sorted(runs, key=lambda run: (run.manifest.card.title, run.manifest.key.steps or 0, run.name))
+        return sorted(runs, key=table_position)
     return [run for name in models for run in runs if name in (run.name, system_name(run))]
 
 
@@ -92,12 +95,23 @@ def has_metric(run: MeasuredRun, name: str) -> bool:
     return name in run.distances and run.distances[name].value is not None
 
 
+def median_clip(runs: Sequence[MeasuredRun], ids: Sequence[str]) -> str:
+    """Find the id of the clip in the middle, by the mean score over systems in the first metric that was measured."""
+    scores = next((values for name in PAIRED if any(values := [run.values(name) for run in runs])), [])
+    means = {}
+    for id in ids:
+        finite = [values[id] for values in scores if id in values and np.isfinite(values[id])]
+        means[id] = float(np.mean(finite)) if finite else -np.inf
+    ranked = sorted(ids, key=lambda id: means[id])
+    return ranked[len(ranked) // 2]
+
+
 def unequal_clips(runs: Sequence[MeasuredRun]) -> list[str]:
     """Write a footnote if the systems were scored on different numbers of clips; otherwise return an empty list."""
     counts = {run.title: len(run.measured) for run in runs}
     most = max(counts.values())
     fewer = [f"{title} on {count}" for title, count in counts.items() if count < most]
-    return [f"scored on {most} clips, {', '.join(fewer)}"] if fewer else []
+    return [f"scored on {counted(most, 'clip')}, {', '.join(fewer)}"] if fewer else []
 
 
 def _find_folders(paths: Sequence[Path], manifest: str) -> list[Path]:

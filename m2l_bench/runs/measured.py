@@ -14,6 +14,7 @@ from m2l_bench.metrics.bootstrap import bootstrap_interval
 from m2l_bench.runs.distances import ORIGINALS, read_distances
 from m2l_bench.runs.reconstruction import find_runs, read_manifest, read_rows
 from m2l_bench.runs.schema import Manifest, Row, StoredDistance
+from m2l_bench.text import counted
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class MeasuredRun:
     def title(self) -> str:
         """Title of the system, with settings that differ from its card."""
         key, card = self.manifest.key, self.manifest.card
-        extra = [f"{key.steps} steps"] if key.steps not in (None, card.steps) else []
+        extra = [counted(key.steps, "step")] if key.steps and key.steps != card.steps else []
         extra += [f"seed {key.seed}"] if key.seed else []
         return card.title + (f" ({', '.join(extra)})" if extra else "")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,13 @@ def table_of(measured: MeasuredRuns, reference: str = ORIGINALS) -> Table:
     return Table(data.reset_index(drop=True), titles, [_column(name) for name in columns], notes, caption)
 
 
+def table_position(run: MeasuredRun) -> tuple[int, str]:
+    """Position of a run in tables, figures and pages: the paper's systems in its order, then the others by name."""
+    order = list(_paper().index)
+    row = run.manifest.card.paper_row
+    return order.index(row) if row in order else len(order), run.name
+
+
 def in_table_order(runs: list[MeasuredRun], table: Table) -> list[MeasuredRun]:
     """Select the runs that the table shows, in its order."""
     position = {name: i for i, name in enumerate(table.data["system"])}
@@ -91,6 +99,7 @@ def _column(name: str) -> Column:
     return Column(name, f"{definition.title}{unit} {'↑' if definition.higher_is_better else '↓'}", definition.decimals)
 
 
+@cache
 def _paper() -> pd.DataFrame:
     return pd.read_csv(shipped("results/paper") / "table2.csv", index_col="model")
 
