@@ -29,6 +29,7 @@ class Look:
 KNOWN = {
     "music2latent": Look(BLUE, "o"),
     "music2latent-small": Look(SKY, "o"),
+    "music2latent-mini": Look(BLUE, "D"),
     "musika": Look(ORANGE, "^"),
     "latmusic": Look(PINK, "D"),
     "mousaiv2": Look(GREEN, "v"),

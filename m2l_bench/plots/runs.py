@@ -72,8 +72,7 @@ def choose_metrics(runs: Sequence[MeasuredRun], names: Sequence[str], paired: bo
     Raises:
         UserError: there is no such metric, or it was measured on no run.
     """
-    every = dict.fromkeys([*COLUMNS, *sorted({name for run in runs for name in run.requested_metrics})])
-    possible = [name for name in every if name in PAIRED or not paired]
+    possible = _possible_metrics(runs, paired)
     measured = [name for name in possible if any(has_metric(run, name) for run in runs)]
     for name in names:
         if name not in PAIRED and (paired or set_metric(name) is None):
@@ -88,6 +87,16 @@ def choose_metrics(runs: Sequence[MeasuredRun], names: Sequence[str], paired: bo
     return list(names) or measured
 
 
+def measured_metrics(runs: Sequence[MeasuredRun]) -> list[str]:
+    """Name all metrics that were measured on a run, in the order of the tables."""
+    return [name for name in _possible_metrics(runs, False) if any(has_metric(run, name) for run in runs)]
+
+
+def _possible_metrics(runs: Sequence[MeasuredRun], paired: bool) -> list[str]:
+    every = dict.fromkeys([*COLUMNS, *sorted({name for run in runs for name in run.requested_metrics})])
+    return [name for name in every if name in PAIRED or not paired]
+
+
 def has_metric(run: MeasuredRun, name: str) -> bool:
     """Whether the metric was measured on the run."""
     if name in PAIRED:
@@ -96,8 +105,8 @@ def has_metric(run: MeasuredRun, name: str) -> bool:
 
 
 def median_clip(runs: Sequence[MeasuredRun], ids: Sequence[str]) -> str:
-    """Find the id of the clip in the middle, by the mean score over systems in the first metric that was measured."""
-    scores = next((values for name in PAIRED if any(values := [run.values(name) for run in runs])), [])
+    """Find the id of the clip in the middle, by the mean score over systems: ViSQOL's, where it was measured."""
+    scores = next((values for name in reversed(PAIRED) if any(values := [run.values(name) for run in runs])), [])
     means = {}
     for id in ids:
         finite = [values[id] for values in scores if id in values and np.isfinite(values[id])]

@@ -156,6 +156,14 @@ def to_svg(figure: Figure) -> str:
     return buffer.getvalue()
 
 
+@styled
+def to_png(figure: Figure, dots_per_inch: float) -> bytes:
+    """Write the figure as a PNG file's content."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dots_per_inch)
+    return buffer.getvalue()
+
+
 def _undated(suffix: str) -> dict[str, Any]:
     """Metadata without a date, so that equal figures are equal files."""
     return {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(suffix, {})
