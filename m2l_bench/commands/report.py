@@ -21,7 +21,8 @@ def report(
     """Write a report of all runs as one HTML file: tables beside the paper's numbers, which differences are
     significant, figures, and where each number comes from.
 
-    The file needs no network and no other file: send it as it is.
+    The file needs no network and no other file: send it as it is. If a listening page is in a folder beside it or in
+    RUNS, the report links to its clips.
 
     Examples:
 
@@ -35,7 +36,7 @@ def report(
     from m2l_bench.runs.files import write_atomically
 
     _, stderr = consoles()
-    page = to_html(gather(runs, task, reference, ProgressBars(stderr)), title)
+    page = to_html(gather(runs, task, reference, ProgressBars(stderr), out.parent), title)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out, page.encode())

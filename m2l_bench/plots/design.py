@@ -49,10 +49,11 @@ DIFFERENCE_DB = 20.0
 
 
 def css() -> str:
-    """Write the design as custom properties, such as `var(--ink)` and `var(--small)`."""
+    """Write the design as custom properties, such as `var(--ink)` and `var(--small)`; paper is always light."""
     sizes = {name: f"{size:g}rem" for name, size in TYPE.items()}
     body = f"{_properties(LIGHT | sizes)} color-scheme: light dark; font: 1rem/1.5 {FONTS};"
-    return f":root {{ {body} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {_properties(DARK)} }} }}\n"
+    dark = f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {_properties(DARK)} }} }}"
+    return f":root {{ {body} }}\n{dark}\n"
 
 
 def _properties(values: dict[str, str]) -> str:

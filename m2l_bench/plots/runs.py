@@ -104,15 +104,19 @@ def has_metric(run: MeasuredRun, name: str) -> bool:
     return name in run.distances and run.distances[name].value is not None
 
 
-def median_clip(runs: Sequence[MeasuredRun], ids: Sequence[str]) -> str:
-    """Find the id of the clip in the middle, by the mean score over systems: ViSQOL's, where it was measured."""
+def ranked_clips(runs: Sequence[MeasuredRun], ids: Sequence[str]) -> list[str]:
+    """Sort clips by the mean score over systems, the lowest first: by ViSQOL, where it was measured."""
     scores = next((values for name in reversed(PAIRED) if any(values := [run.values(name) for run in runs])), [])
     means = {}
     for id in ids:
         finite = [values[id] for values in scores if id in values and np.isfinite(values[id])]
         means[id] = float(np.mean(finite)) if finite else -np.inf
-    ranked = sorted(ids, key=lambda id: means[id])
-    return ranked[len(ranked) // 2]
+    return sorted(ids, key=lambda id: means[id])
+
+
+def median_clip(runs: Sequence[MeasuredRun], ids: Sequence[str]) -> str:
+    """Find the clip in the middle of `ranked_clips`."""
+    return ranked_clips(runs, ids)[len(ids) // 2]
 
 
 def unequal_clips(runs: Sequence[MeasuredRun]) -> list[str]:
