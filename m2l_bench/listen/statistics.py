@@ -48,7 +48,7 @@ def binomial_p(correct: int, trials: int) -> float:
 
     It is the one-sided binomial test with probability 1/2, in whole numbers: both give the same float.
     """
-    return sum(math.comb(trials, count) for count in range(correct, trials + 1)) / 2**trials
+    return sum(math.comb(trials, count) for count in range(correct, trials + 1)) / (1 << trials)
 
 
 def abx_results(trials: Sequence[AbxTrial]) -> list[AbxResult]:

@@ -29,12 +29,14 @@ def headline(table: Table, runs: Sequence[MeasuredRun], differences: pd.DataFram
     for column in table.columns:
         rows = table.data[table.data["system"].isin(systems) & table.data[column.name].notna()]
         if len(rows) > 1:
-            higher = metric(column.name).higher_is_better
-            best = str(rows.sort_values(column.name, ascending=not higher, kind="stable")["system"].iloc[0])
-            value = float(rows.set_index("system").loc[best, column.name])
-            others = [name for name in rows["system"] if name != best]
+            sign = 1 if metric(column.name).higher_is_better else -1
+            values = dict(zip(rows["system"], rows[column.name].to_numpy(float).tolist(), strict=True))
+            best = max(values, key=lambda name: sign * values[name])
+            others = [name for name in values if name != best]
             compared = differences[differences["metric"] == column.name]
-            part = f"{_title(column)} ({_value(value, column)}; {_certainty(best, others, compared, table.titles)})"
+            part = (
+                f"{_title(column)} ({_value(values[best], column)}; {_certainty(best, others, compared, table.titles)})"
+            )
             parts.setdefault(best, []).append(part)
     sentences = [f"{table.titles[best]} is best by {_joined(metrics)}" for best, metrics in parts.items()]
     ending = ". Anchors do not count." if len(systems) < len(runs) else "."

@@ -46,9 +46,10 @@ def table_of(measured: MeasuredRuns, reference: str = ORIGINALS) -> Table:
     dataset, runs, notes = measured.dataset, measured.runs, list(measured.notes)
     paper = _paper()
     columns = [*COLUMNS, *sorted({name for run in runs for name in run.requested_metrics} - set(COLUMNS))]
-    records, titles = [], {}
+    records, titles, positions = [], {}, []
     for run in runs:
         titles[run.name] = run.title
+        positions.append(table_position(run))
         records.append(_record(run.name, run.manifest.card.paper_row, run, paper, columns))
         notes += _clip_notes(run.name, run.rows, columns)
     notes += _distance_notes(runs)
@@ -59,10 +60,9 @@ def table_of(measured: MeasuredRuns, reference: str = ORIGINALS) -> Table:
     for card in unmeasured:
         records.append(_record(card.name, card.paper_row, None, paper, columns))
         titles[card.name] = card.title
-    data = pd.DataFrame(records)
-    order = {name: i for i, name in enumerate(paper.index)}
-    rank = [order.get(row, len(order)) for row in data.pop("paper_row")]
-    data = data.assign(rank=rank).sort_values(["rank", "system"], kind="stable").drop(columns="rank")
+        positions.append(_position(card.paper_row, card.name))
+    order = sorted(range(len(records)), key=positions.__getitem__)
+    data = pd.DataFrame([records[i] for i in order]).drop(columns="paper_row")
     counts = {int(n) for n in data["clips"] if n}
     if len(counts) > 1:
         notes.append("systems were scored on different numbers of clips: see the column clips")
@@ -79,11 +79,18 @@ def table_of(measured: MeasuredRuns, reference: str = ORIGINALS) -> Table:
     return Table(data.reset_index(drop=True), titles, [_column(name) for name in columns], notes, caption)
 
 
-def table_position(run: MeasuredRun) -> tuple[int, str]:
-    """Position of a run in tables, figures and pages: the paper's systems in its order, then the others by name."""
+def table_position(run: MeasuredRun) -> tuple[int, str, int, int]:
+    """Position of a run in tables, figures and pages: the paper's systems in its order, then the others by name.
+
+    Runs of one system are in the order of their denoising steps and seeds.
+    """
+    key = run.manifest.key
+    return _position(run.manifest.card.paper_row, key.system, key.steps or 0, key.seed or 0)
+
+
+def _position(paper_row: str, system: str, steps: int = 0, seed: int = 0) -> tuple[int, str, int, int]:
     order = list(_paper().index)
-    row = run.manifest.card.paper_row
-    return order.index(row) if row in order else len(order), run.name
+    return order.index(paper_row) if paper_row in order else len(order), system, steps, seed
 
 
 def in_table_order(runs: list[MeasuredRun], table: Table) -> list[MeasuredRun]:
