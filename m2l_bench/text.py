@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 
 def one_line(error: BaseException) -> str:
     """Put an error's text on a single line; the name of its type where it has no text."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a number with its noun: "1 clip", "2,000 clips"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def p_text(p: float) -> str:
+    """Write a p value with three decimals, halves upwards as browsers round: "0.038", "< 0.001"; empty for NaN."""
+    if p != p:
+        return ""
+    return "< 0.001" if p < 0.001 else str(Decimal(p).quantize(Decimal("0.001"), ROUND_HALF_UP))
 
 
 def first_of(items: Sequence[str], most: int = 3, separator: str = ", ") -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from m2l_bench.audio import Audio, encode
 from m2l_bench.errors import UserError
+from m2l_bench.plots.runs import median_clip
 from m2l_bench.runs.audio import originals, read_original, read_reconstruction
-from m2l_bench.runs.measured import MeasuredRun, median_clip
+from m2l_bench.runs.measured import MeasuredRun
 
 SECONDS = 10
 """Length of what is played: the audio is part of the page."""
@@ -28,7 +29,7 @@ def players(runs: Sequence[MeasuredRun], clip: str | None, data: Path | None, ca
     common = sorted(set.intersection(*(set(by_id) for by_id in rows))) if rows else []
     if not common or (clip is not None and clip not in common):
         return ""
-    id = clip or median_clip(runs[0], common)
+    id = clip or median_clip(runs, common)
     try:
         original, rate = read_original(originals(runs[0], data, cards)[id], rows[0][id])
     except (UserError, KeyError):

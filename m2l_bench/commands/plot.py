@@ -36,8 +36,8 @@ def distribution(
 ) -> None:
     """Draw every clip's score for each system, with a line that joins the scores of a clip.
 
-    Points are clips and boxes quartiles; beside each box is the mean with its 95 % bootstrap interval. Systems are
-    sorted by their means, or in the order of --models.
+    Points are clips and boxes quartiles; beside each box is the mean with its 95 % bootstrap interval. Systems are in
+    the order of the tables, or of --models.
 
     Examples:
 
@@ -49,7 +49,7 @@ def distribution(
     from m2l_bench.plots.runs import load_runs
 
     systems = load_runs(_paths(runs), task, _names(models))
-    _write(distribution.figure(systems, _names(metrics), ordered=bool(models)), out)
+    _write(distribution.figure(systems, _names(metrics)), out)
 
 
 def pareto(

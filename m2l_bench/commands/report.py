@@ -23,7 +23,8 @@ def report(
 
     It has tables, which differences are significant, figures, and where each number comes from.
 
-    The file needs no network and no other file: send it as it is.
+    The file needs no network and no other file: send it as it is. If a listening page is in a folder beside it or in
+    RUNS, the report links to its clips.
 
     Examples:
 
@@ -37,7 +38,7 @@ def report(
     from m2l_bench.runs.files import write_atomically
 
     _, stderr = consoles()
-    page = to_html(gather(runs, task, reference, ProgressBars(stderr), beside.value), title)
+    page = to_html(gather(runs, task, reference, ProgressBars(stderr), beside.value, out.parent), title)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out, page.encode())

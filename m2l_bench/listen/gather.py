@@ -16,9 +16,9 @@ from m2l_bench.runs.audio import originals
 from m2l_bench.runs.measured import MeasuredRun, measured_runs
 from m2l_bench.runs.reconstruction import find_runs
 from m2l_bench.runs.schema import Row
+from m2l_bench.tables.reconstruction import table_position
+from m2l_bench.text import counted
 
-KINDS = ("neural", "classical", "anchor")
-"""The order of systems on the page."""
 ORIGINAL_AGAIN = "hidden-reference"
 """Adapter that only repeats the original; the page uses the original itself, which it hides in blind tests."""
 
@@ -73,7 +73,7 @@ def gather(
         runs, dataset = runs.resolve().parent, runs.resolve().name
     newest = measured_runs(runs, dataset)
     systems = [run for run in newest.runs if run.manifest.card.adapter != ORIGINAL_AGAIN]
-    systems.sort(key=lambda run: (KINDS.index(run.manifest.card.kind), run.title))
+    systems.sort(key=table_position)
     notes = list(newest.notes)
     without_audio = [run.name for run in systems if not any(row.audio for row in run.measured)]
     systems = [run for run in systems if run.name not in without_audio]
@@ -91,7 +91,7 @@ def gather(
     clips_by_id = originals(systems[0], data, cards)
     removed = rows_by_id.keys() - clips_by_id.keys()
     if removed:
-        notes.append(f"left out: {len(removed)} clips that are no longer in the dataset, such as {min(removed)!r}")
+        notes.append(f"left out: {counted(len(removed), 'clip')} no longer in the dataset, such as {min(removed)!r}")
     clips: list[ListeningClip] = []
     for clip in clips_by_id.values():
         if len(clips) == limit:
@@ -131,7 +131,7 @@ def _find_reconstructions(clip: Clip, systems: list[MeasuredRun], rows: dict[str
         return {}, ""
     if not clip.path.is_file():
         return {}, f"{clip.id!r}: left out: its original {clip.path} is gone"
-    if any(rows[name].source_sha256 != file_checksum(clip.path) for name in paths):
+    if {rows[name].source_sha256 for name in paths} != {file_checksum(clip.path)}:
         return {}, f"{clip.id!r}: left out: its original {clip.path} is not the file that was measured"
     return paths, ""
 

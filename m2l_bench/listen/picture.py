@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2l_bench.audio import Audio, to_mono
+from m2l_bench.plots.design import DIFFERENCE_DB, DIFFERENCES, LEVELS
 
 WIDTH, HEIGHT = 720, 96
 LOWEST_HZ, HIGHEST_HZ = 30.0, 20_000.0
@@ -17,30 +18,52 @@ WINDOW_SECONDS = 0.045
 RANGE_DB = 65.0
 """Range of the colours below the piece's own loudness, because the page plays pieces at matched loudness."""
 QUALITY = 60
-MAGMA = "000004 180f3d 440f76 721f81 9e2f7f cd4071 f1605d fd9668 feca8d fcfdbf"
-"""Ten evenly spaced colours of matplotlib's colour map of this name; brighter is louder, also when printed in grey."""
+
+Levels = NDArray[np.float64]
+"""(HEIGHT, WIDTH) in dB above the lowest level with a colour, the highest frequency first; 0 is silence."""
 
 
-def spectrogram(audio: Audio, rate: int, lufs: float | None) -> bytes:
-    """Draw a WebP picture of audio (channels, samples): time to the right, mel frequency upwards, level as colour.
+def levels(audio: Audio, rate: int, lufs: float | None) -> Levels:
+    """Compute levels of audio (channels, samples) over time and mel frequency.
 
     Args:
-        lufs: loudness of the piece, which sets the range of the colours; None gives a black picture.
+        lufs: loudness of the piece, which sets the lowest level; None gives silence.
     """
+    mel_levels = _mel_levels(to_mono(audio)[0], rate)
+    return np.zeros_like(mel_levels) if lufs is None else np.clip(mel_levels - lufs + RANGE_DB, 0, RANGE_DB)
+
+
+def spectrogram(levels: Levels) -> bytes:
+    """Draw a WebP picture of levels: brighter is louder, also when printed in grey."""
+    return _webp(levels / RANGE_DB, LEVELS)
+
+
+def difference(levels: Levels, original: Levels) -> bytes:
+    """Draw a WebP picture of what is louder (orange) or softer (purple) than in the original."""
+    return _webp((levels - original) / DIFFERENCE_DB / 2 + 0.5, DIFFERENCES)
+
+
+def scale(colours: str) -> str:
+    """Write a colour map as a gradient for a browser, from its lowest to its highest colour."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    return f"linear-gradient(to right, {', '.join(to_hex(colormaps[colours](step / 8)) for step in range(9))})"
+
+
+def _webp(values: NDArray[np.float64], colours: str) -> bytes:
+    """Draw values from 0 to 1 with a colour map of matplotlib."""
+    from matplotlib import colormaps
     from PIL import Image
 
-    levels = _mel_levels(to_mono(audio)[0], rate)
-    brightness = np.zeros_like(levels) if lufs is None else np.clip((levels - lufs) / RANGE_DB + 1, 0, 1)
-    anchors = np.array([list(bytes.fromhex(colour)) for colour in MAGMA.split()], float)
-    steps = np.linspace(0, 1, len(anchors))
-    pixels = np.stack([np.interp(brightness, steps, anchors[:, channel]) for channel in range(3)], axis=-1)
+    pixels = colormaps[colours](np.clip(values, 0, 1), bytes=True)[..., :3]
     buffer = io.BytesIO()
-    Image.fromarray(pixels.round().astype(np.uint8)).save(buffer, "WEBP", quality=QUALITY)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "WEBP", quality=QUALITY)
     return buffer.getvalue()
 
 
 def _mel_levels(mono: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
-    """Compute levels (HEIGHT, WIDTH) in dB, the highest frequency first; a full-scale sine has 0 dB."""
+    """Compute levels (HEIGHT, WIDTH) in dB of a full-scale sine, the highest frequency first."""
     from librosa.filters import mel
 
     size = 2 ** round(np.log2(max(64, WINDOW_SECONDS * rate)))
@@ -54,5 +77,5 @@ def _mel_levels(mono: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
             "ignore", UserWarning
         )  # bands above half the sample rate, or narrower than a bin, are empty
         bands = mel(sr=rate, n_fft=size, n_mels=HEIGHT, fmin=LOWEST_HZ, fmax=HIGHEST_HZ, norm=None)
-    levels: NDArray[np.float64] = 10 * np.log10(power @ bands.T.astype(np.float64) + 1e-12)
-    return levels.T[::-1]
+    mel_levels: NDArray[np.float64] = 10 * np.log10(power @ bands.T.astype(np.float64) + 1e-12)
+    return mel_levels.T[::-1]

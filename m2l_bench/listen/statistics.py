@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from m2l_bench.listen.answers import HIDDEN_REFERENCE, AbxTrial, Rating
+from m2l_bench.text import counted
 
 RECOGNISED = 90.0
 """Lowest score that recognises the hidden reference (ITU-R BS.1534-3, post-screening of assessors)."""
@@ -42,10 +43,16 @@ class MushraResult:
     high: float
 
 
+def binomial_p(correct: int, trials: int) -> float:
+    """Compute the probability of at least this many correct answers by guessing, as page/statistics.js does.
+
+    It is the one-sided binomial test with probability 1/2, in whole numbers: both give the same float.
+    """
+    return sum(math.comb(trials, count) for count in range(correct, trials + 1)) / (1 << trials)
+
+
 def abx_results(trials: Sequence[AbxTrial]) -> list[AbxResult]:
     """Count correct answers, one result per pair and listener, and one for all listeners where there are several."""
-    from scipy.stats import binomtest
-
     results = []
     for pair in dict.fromkeys(trial.pair for trial in trials):
         pair_trials = [trial for trial in trials if trial.pair == pair]
@@ -55,8 +62,7 @@ def abx_results(trials: Sequence[AbxTrial]) -> list[AbxResult]:
             groups.append((EVERYBODY, pair_trials))
         for listener, group in groups:
             correct = sum(trial.correct for trial in group)
-            p = float(binomtest(correct, len(group), 0.5, alternative="greater").pvalue)
-            results.append(AbxResult(pair, listener, correct, len(group), p))
+            results.append(AbxResult(pair, listener, correct, len(group), binomial_p(correct, len(group))))
     return results
 
 
@@ -65,8 +71,8 @@ def unfinished(trials: Sequence[AbxTrial]) -> list[str]:
     done = Counter(trial.session for trial in trials)
     last_trial = {trial.session: trial for trial in trials}
     return [
-        f"{trial.listener or 'a listener'}: stopped after {done[session]} of {trial.planned} trials: p is too small if "
-        "the result was the reason"
+        f"{trial.listener or 'a listener'}: stopped after {done[session]} of {counted(trial.planned, 'trial')}: p is "
+        "too small if the result was the reason"
         for session, trial in last_trial.items()
         if done[session] < trial.planned
     ]
@@ -80,7 +86,8 @@ def excluded_listeners(ratings: Sequence[Rating]) -> dict[str, str]:
             scores.setdefault(rating.listener, []).append(rating.score)
     missed = {listener: sum(score < RECOGNISED for score in own) for listener, own in scores.items()}
     return {
-        listener: f"rated the hidden reference below {RECOGNISED:g} on {missed[listener]} of {len(own)} items"
+        listener: f"rated the hidden reference below {RECOGNISED:g} on {missed[listener]} of "
+        + counted(len(own), "item")
         for listener, own in scores.items()
         if missed[listener] > LARGEST_SHARE * len(own)
     }

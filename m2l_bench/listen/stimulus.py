@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from m2l_bench.listen.gather import ListeningClip
 from m2l_bench.listen.loudness import Level
 from m2l_bench.runs.files import write_atomically
 
-VERSION = 1
+VERSION = 2
 """Version of these files' content; a new version writes all of them again."""
 AUDIO, PICTURES = "audio", "pictures"
 ID = r"[0-9a-f]{20}"
@@ -36,6 +36,8 @@ class Stimulus:
 
     id: str
     level: Level
+    difference: str = ""
+    """Id of the picture of its difference from the original; empty for the original itself."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,14 @@ class ClipStimuli:
     """Pieces by system."""
 
     @property
-    def ids(self) -> set[str]:
+    def audio(self) -> set[str]:
+        """Ids of its audio files."""
         return {piece.id for piece in (self.original, *self.reconstructions.values())}
+
+    @property
+    def pictures(self) -> set[str]:
+        """Ids of its pictures."""
+        return self.audio | {piece.difference for piece in self.reconstructions.values()}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> ClipStimuli:
@@ -63,7 +71,7 @@ class ClipStimuli:
 
 
 def _stimulus(content: dict[str, Any]) -> Stimulus:
-    return Stimulus(content["id"], Level(**content["level"]))
+    return Stimulus(content["id"], Level(**content["level"]), content["difference"])
 
 
 def fingerprint(clip: ListeningClip, longest_seconds: float) -> str:
@@ -74,8 +82,7 @@ def fingerprint(clip: ListeningClip, longest_seconds: float) -> str:
     except OSError:
         return ""
     files = {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
-    content = (VERSION, longest_seconds, source.start_seconds, source.duration_seconds, files)
-    return hashlib.sha256(repr(content).encode()).hexdigest()[:20]
+    return _id(longest_seconds, source.start_seconds, source.duration_seconds, files)
 
 
 def prepare(clip: ListeningClip, page: Path, longest_seconds: float) -> ClipStimuli:
@@ -94,26 +101,38 @@ def prepare(clip: ListeningClip, page: Path, longest_seconds: float) -> ClipStim
     seconds = min(longest_seconds, source.duration_seconds or longest_seconds)
     original, rate = audio_files.read(source.path, source.start_seconds, seconds)
     samples = original.shape[1]
+    original_piece, original_levels = _write_piece(original, rate, page)
     reconstructions = {}
     for name, path in clip.reconstructions.items():
         audio, _ = audio_files.read(path, 0.0, seconds)
-        reconstructions[name] = _write_piece(audio_files.fit_length(audio, samples), rate, page)
-    return ClipStimuli(samples / rate, _write_piece(original, rate, page), reconstructions)
+        piece, levels = _write_piece(audio_files.fit_length(audio, samples), rate, page)
+        id = _id(original_piece.id, piece.id)
+        image = page / PICTURES / f"{id}.webp"
+        if not image.is_file():
+            write_atomically(image, picture.difference(levels, original_levels))
+        reconstructions[name] = replace(piece, difference=id)
+    return ClipStimuli(samples / rate, original_piece, reconstructions)
 
 
-def _write_piece(audio: Audio, rate: int, page: Path) -> Stimulus:
+def _write_piece(audio: Audio, rate: int, page: Path) -> tuple[Stimulus, picture.Levels]:
     audio = np.clip(audio if audio.shape[0] <= 2 else audio_files.to_mono(audio), -1.0, 1.0)
     # The id depends on the 16-bit samples: an original and an exact copy of it, read from FLAC, are one piece.
     content = (audio * 32768).round().astype(np.int16)
-    id = hashlib.sha256(f"{VERSION} {rate} {audio.shape}".encode() + content.tobytes()).hexdigest()[:20]
+    id = _id(rate, audio.shape, hashlib.sha256(content.tobytes()).digest())
     script, image = page / AUDIO / f"{id}.js", page / PICTURES / f"{id}.webp"
-    level = _written_level(script) if image.is_file() else None
-    if level is None:
-        level = loudness.measure(audio, rate)
-        write_atomically(image, picture.spectrogram(audio, rate, level.lufs))
+    written = _written_level(script) if image.is_file() else None
+    level = written or loudness.measure(audio, rate)
+    levels = picture.levels(audio, rate, level.lufs)
+    if written is None:
+        write_atomically(image, picture.spectrogram(levels))
         text = base64.b64encode(audio_files.flac_bytes(audio, rate)).decode()
         write_atomically(script, f'{_first_line(level)}\nreceiveAudio("{id}", "{text}");\n'.encode())
-    return Stimulus(id, level)
+    return Stimulus(id, level), levels
+
+
+def _id(*content: object) -> str:
+    """Make the name of a file from what is in it."""
+    return hashlib.sha256(repr((VERSION, *content)).encode()).hexdigest()[:20]
 
 
 def _first_line(level: Level) -> str:

@@ -20,6 +20,7 @@ from m2l_bench.listen.statistics import (
     mushra_results,
     unfinished,
 )
+from m2l_bench.text import p_text
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def print_summary(console: Console, summary: Summary) -> None:
     """Print one table per test, and the listeners who were excluded."""
     if summary.abx:
         rows = [
-            [" / ".join(result.pair), result.listener, f"{result.correct}/{result.trials}", f"{result.p:.3g}"]
+            [" / ".join(result.pair), result.listener, f"{result.correct}/{result.trials}", p_text(result.p)]
             for result in summary.abx
         ]
         title = "ABX: number of right answers; p: probability of as many or more by guessing"

@@ -1,8 +1,9 @@
 """The page's folder: its files, the order in which they are written, and the removal of old ones.
 
-    index.html, page.css, *.js    the page, the same for every collection
+    index.html, *.css, *.js       the page, the same for every collection
     data.js                       clips, systems, metrics, gains
-    audio/, pictures/             one file per piece of audio, loaded when the page needs it
+    overview.png                  the picture that a preview of a link to the page shows
+    audio/, pictures/             files of the pieces of audio, loaded when the page needs them
     .finished.jsonl               clips whose pieces are written, one line each
 
 A line is added to `.finished.jsonl` when a clip is finished: after a run that was interrupted, even killed, the next
@@ -22,11 +23,23 @@ from typing import Any
 
 from m2l_bench.engine import default_jobs, map_unordered
 from m2l_bench.errors import BadClip, UserError
+from m2l_bench.listen import picture
 from m2l_bench.listen.gather import Collection, ListeningClip
 from m2l_bench.listen.loudness import matching_gains
 from m2l_bench.listen.stimulus import AUDIO, ID, PICTURES, ClipStimuli, Stimulus, fingerprint, prepare
+from m2l_bench.metrics import metric
+from m2l_bench.metrics.base import PairedMetric, SetMetric
+from m2l_bench.plots import design, overview, style
+from m2l_bench.plots.design import DIFFERENCES, LEVELS
+from m2l_bench.plots.explanations import explanation
+from m2l_bench.plots.looks import looks
+from m2l_bench.plots.marks import svg_path
+from m2l_bench.plots.runs import measured_metrics, median_clip
 from m2l_bench.progress import Progress, Quiet
 from m2l_bench.runs.files import explain_write_errors, write_atomically
+from m2l_bench.runs.measured import MeasuredRun
+from m2l_bench.tables.rates import KILOBITS, rates_of
+from m2l_bench.text import counted
 
 FINISHED = ".finished.jsonl"
 TEMPLATES = Path(__file__).resolve().parent / "page"
@@ -81,12 +94,13 @@ def write_page(
                 advance()
         if not stimuli:
             raise UserError(f"none of the clips can be read: {next(iter(left_out.values()))}")
-        _write_static(out, title)
+        _write_static(out, title, collection)
         clips = [
             _clip_data(clip, stimuli[clip.clip.id], collection) for clip in collection.clips if clip.clip.id in stimuli
         ]
         write_atomically(out / "data.js", _script(_page_data(collection, title, clips)))
-        _remove_unused(out, {id for clip in stimuli.values() for id in clip.ids})
+        _remove_unused(out / AUDIO, {id for clip in stimuli.values() for id in clip.audio})
+        _remove_unused(out / PICTURES, {id for clip in stimuli.values() for id in clip.pictures})
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     return Page(out / "index.html", len(clips), size / 1e6, left_out)
 
@@ -105,7 +119,7 @@ def _finished_before(out: Path, fingerprints: dict[str, str]) -> dict[str, ClipS
         lines = (out / FINISHED).read_bytes().splitlines()
     except OSError:
         return {}
-    there = {path.stem for path in (out / AUDIO).iterdir()} & {path.stem for path in (out / PICTURES).iterdir()}
+    audio, pictures = ({path.stem for path in (out / folder).iterdir()} for folder in (AUDIO, PICTURES))
     finished = {}
     for line in lines:
         try:
@@ -114,7 +128,7 @@ def _finished_before(out: Path, fingerprints: dict[str, str]) -> dict[str, ClipS
             same = content["fingerprint"] == fingerprints.get(id)
         except (ValueError, KeyError, TypeError):  # the incomplete last line of a killed run
             continue
-        if same and clip.ids <= there:
+        if same and clip.audio <= audio and clip.pictures <= pictures:
             finished[id] = clip
     return finished
 
@@ -139,44 +153,72 @@ def _make_folder(out: Path) -> None:
         raise UserError(f"{out}: cannot write there ({error.strerror or error})") from error
 
 
-def _remove_unused(out: Path, ids: set[str]) -> None:
-    """Remove pieces of an earlier page that are not in `ids`, and files that a killed run left half written."""
-    for path in [*(out / AUDIO).iterdir(), *(out / PICTURES).iterdir()]:
+def _remove_unused(folder: Path, ids: set[str]) -> None:
+    """Remove files of an earlier page that are not in `ids`, and files that a killed run left half written."""
+    for path in folder.iterdir():
         if re.fullmatch(rf"{ID}|\.{ID}\.\d+\.part", path.stem) and path.stem not in ids:
             path.unlink()
 
 
-def _write_static(out: Path, title: str) -> None:
+def _write_static(out: Path, title: str, collection: Collection) -> None:
+    description = (
+        f"{counted(len(collection.systems), 'system')}, {counted(len(collection.clips), 'clip')}: hear them beside the "
+        "originals"
+    )
     for path in TEMPLATES.iterdir():
         if path.name == "page.html":
-            page = path.read_text(encoding="utf-8").replace("{{title}}", html.escape(title))
+            page = path.read_text(encoding="utf-8")
+            for name, text in (("title", title), ("description", description)):
+                page = page.replace("{{" + name + "}}", html.escape(text))
             write_atomically(out / "index.html", page.encode())
         elif path.suffix in (".css", ".js"):
             write_atomically(out / path.name, path.read_bytes())
+    write_atomically(out / "design.css", design.css().encode())
+    preview = overview.figure(collection.systems, title, description)
+    write_atomically(out / "overview.png", style.to_png(preview, dots_per_inch=200))
 
 
 def _page_data(collection: Collection, title: str, clips: list[dict[str, Any]]) -> dict[str, Any]:
-    cards = [(run, run.manifest.card) for run in collection.systems]
+    systems = collection.systems
+    names = measured_metrics(systems)
+    system_looks = looks(run.name for run in systems)
     return {
         "title": title,
         "dataset": collection.dataset,
         "systems": [
-            {"name": run.name, "title": run.title}
-            | card.model_dump(include={"kind", "description", "citation", "source"})
-            for run, card in cards
+            {"name": run.name, "title": run.title, "clips": len(run.measured)}
+            | {"colour": system_looks[run.name].colour, "mark": svg_path(system_looks[run.name])}
+            | {"kilobits": _finite(rates_of(run).figures[KILOBITS]), "figures": [_figure(run, name) for name in names]}
+            | run.manifest.card.model_dump(include={"kind", "description", "citation", "source"})
+            for run in systems
         ],
-        "metrics": [
-            {
-                "name": metric.name,
-                "title": metric.title,
-                "unit": metric.unit,
-                "decimals": metric.decimals,
-                "higherIsBetter": metric.higher_is_better,
-            }
-            for metric in collection.metrics
-        ],
+        "figures": [_metric_data(metric(name)) for name in names],
+        "metrics": [_metric_data(one) for one in collection.metrics],
+        "median": median_clip(systems, [clip["id"] for clip in clips]),
+        "scales": {"levels": picture.scale(LEVELS), "difference": picture.scale(DIFFERENCES)},
         "clips": clips,
     }
+
+
+def _metric_data(metric: PairedMetric | SetMetric) -> dict[str, Any]:
+    return {
+        "name": metric.name,
+        "title": metric.title,
+        "unit": metric.unit,
+        "decimals": metric.decimals,
+        "higherIsBetter": metric.higher_is_better,
+        "explanation": explanation(metric.name),
+    }
+
+
+def _figure(run: MeasuredRun, name: str) -> list[float | None] | None:
+    """Mean over all clips, low and high end of its interval; None where it was not measured."""
+    value, low, high = run.figure(name)
+    return None if math.isnan(value) else [value, _finite(low), _finite(high)]
+
+
+def _finite(value: float) -> float | None:
+    return round(value, 4) if math.isfinite(value) else None
 
 
 def _clip_data(clip: ListeningClip, stimuli: ClipStimuli, collection: Collection) -> dict[str, Any]:
@@ -197,7 +239,8 @@ def _clip_data(clip: ListeningClip, stimuli: ClipStimuli, collection: Collection
 
 
 def _piece(stimulus: Stimulus, gain: float | None) -> dict[str, Any]:
-    return {"audio": stimulus.id, "gain": None if gain is None else round(gain, 2)}
+    piece = {"audio": stimulus.id, "gain": None if gain is None else round(gain, 2)}
+    return piece | ({"difference": stimulus.difference} if stimulus.difference else {})
 
 
 def _values(clip: ListeningClip, system: str, collection: Collection) -> list[float | None]:

@@ -13,5 +13,6 @@ PNG, and `style.to_svg` returns it as text for a page.
 | `training` | loss and held-out scores of training runs |
 | `confusion` | which classes a probe confuses |
 
-`looks` gives a system the same colour and marker in all figures.
+`design` holds colours and sizes that figures share with the listening page and the report; `looks` gives a system the
+same colour and marker in all of them, and `marks` draws the marker for a browser.
 """

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from m2l_bench.plots.looks import Look, looks
 from m2l_bench.plots.runs import choose_metrics, has_metric, unequal_clips
-from m2l_bench.plots.style import QUIET, error_bars, footnote, metric_label, panels, styled
+from m2l_bench.plots.style import POINTS, QUIET, error_bars, footnote, metric_label, panels, styled
 from m2l_bench.runs.measured import MeasuredRun
 
 MOST_LINES = 200
@@ -27,24 +27,22 @@ MEAN_OFFSET = 0.34
 
 
 @styled
-def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = (), ordered: bool = False) -> Figure:
+def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = ()) -> Figure:
     """Draw one panel per metric: points are clips, boxes quartiles, markers means with their 95 % bootstrap interval.
 
     Args:
-        runs: runs over one dataset; see `runs.load_runs`.
+        runs: runs over one dataset, drawn in this order; see `runs.load_runs`.
         metrics: names of paired metrics; default: all that were measured.
-        ordered: keep the order of the runs; by default they are sorted by the mean of the first metric.
 
     Raises:
         UserError: there is no such metric, or no run has it.
     """
     metrics = choose_metrics(runs, metrics, paired=True)
-    order = runs if ordered else sorted(runs, key=lambda run: _mean(run, metrics[0]))
     system_looks = looks(run.name for run in runs)
     drawing, axes = panels(len(metrics), height=3.0, columns=2)
     notes = unequal_clips(runs)
     for axis, name in zip(axes, metrics, strict=True):
-        panel_runs = [run for run in order if has_metric(run, name)]
+        panel_runs = [run for run in runs if has_metric(run, name)]
         _draw_lines(axis, panel_runs, name)
         for position, run in enumerate(panel_runs):
             _draw_system(axis, position, run, name, system_looks[run.name])
@@ -57,11 +55,6 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = (), ordered: bo
         notes += [f"{name}: not measured on {', '.join(absent)}"] if absent else []
     footnote(drawing, notes)
     return drawing
-
-
-def _mean(run: MeasuredRun, name: str) -> float:
-    values = list(run.values(name).values())
-    return float(np.mean(values)) if values else -np.inf
 
 
 def _finite_values(run: MeasuredRun, name: str) -> dict[str, float]:
@@ -85,7 +78,7 @@ def _draw_system(axis: Axes, position: int, run: MeasuredRun, name: str, look: L
     exact = len(run.values(name)) - len(values)
     if exact:
         top = axis.get_xaxis_transform()
-        axis.text(position, 0.98, f"∞\n{exact} exact", transform=top, ha="center", va="top", fontsize=6)
+        axis.text(position, 0.98, f"∞\n{exact} exact", transform=top, ha="center", va="top", fontsize=POINTS["tiny"])
     if not len(values):
         return
     if len(values) > MOST_LINES:

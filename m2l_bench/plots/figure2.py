@@ -12,9 +12,10 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from m2l_bench.errors import UserError
 from m2l_bench.plots.looks import Look, looks
 from m2l_bench.plots.runs import choose_metrics, system_name, unequal_clips
-from m2l_bench.plots.style import QUIET, footnote, legend, metric_label, panels, styled
+from m2l_bench.plots.style import POINTS, QUIET, footnote, legend, metric_label, panels, styled
 from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.tables.reconstruction import published
+from m2l_bench.text import counted
 
 PAPER = "dashed: the paper's Table 2, on all of MusicCaps; its Figure 2 states no numbers"
 
@@ -33,8 +34,14 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = ()) -> Figure:
     if not swept:
         names = ", ".join(run.name for run in runs)
         raise UserError(f"{names}: no denoising steps; `m2l-bench sweep` makes runs at several numbers of them")
-    metrics = choose_metrics(swept, metrics)
+    counts = sorted({run.manifest.key.steps or 1 for run in swept})
     systems = sorted({system_name(run) for run in swept})
+    if len(counts) == 1:
+        raise UserError(
+            f"{', '.join(run.name for run in swept)}: only measured with {counted(counts[0], 'step')}: first run "
+            f"`m2l-bench sweep --models {','.join(systems)} --steps 1,2,4,8`"
+        )
+    metrics = choose_metrics(swept, metrics)
     system_looks = looks(systems)
     titles = {system_name(run): run.manifest.card.title for run in swept}
     drawing, axes = panels(len(metrics), height=2.1, extra=0.4)
@@ -44,7 +51,6 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = ()) -> Figure:
             system_runs = [run for run in swept if system_name(run) == system]
             _draw_line(axis, system_runs, name, system_looks[system])
             notes += [PAPER] if _draw_published(axis, system_runs[0], name, system_looks[system]) else []
-        counts = sorted({run.manifest.key.steps or 1 for run in swept})
         axis.set_xscale("log", base=2)
         axis.xaxis.set_major_locator(FixedLocator(counts))
         axis.xaxis.set_major_formatter("{x:g}")
@@ -72,13 +78,13 @@ def _draw_published(axis: Axes, run: MeasuredRun, name: str, look: Look) -> bool
     steps = run.manifest.card.steps or 1
     axis.axhline(value, color=look.colour, linestyle="--", linewidth=0.8, alpha=0.8)
     axis.annotate(
-        f"paper, {steps} step{'s' if steps > 1 else ''}",
+        f"paper, {counted(steps, 'step')}",
         (1, value),
         xycoords=("axes fraction", "data"),
         xytext=(-2, 2),
         textcoords="offset points",
         ha="right",
-        fontsize=6,
+        fontsize=POINTS["tiny"],
         color=QUIET,
     )
     return True

@@ -29,6 +29,7 @@ class Look:
 KNOWN = {
     "music2latent": Look(BLUE, "o"),
     "music2latent-small": Look(SKY, "o"),
+    "music2latent-mini": Look(BLUE, "D"),
     "musika": Look(ORANGE, "^"),
     "latmusic": Look(PINK, "D"),
     "mousaiv2": Look(GREEN, "v"),
@@ -57,7 +58,8 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     """Give each system of a figure a look, all different.
 
     A system that is not listed in `KNOWN` gets a free look that depends on its name. It takes the next one only where
-    another such system of the same figure, earlier in the alphabet, already has that colour.
+    another such system of the same figure, earlier in the alphabet, already has that colour. A listed system with
+    other settings (`music2latent@steps4`) keeps its colour and gets a free marker.
     """
     free = [Look(colour, marker) for marker in FREE_MARKERS for colour in FREE_COLOURS]
     listed: dict[str, Look] = {}
@@ -65,6 +67,12 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     for name in sorted(names):
         if name in KNOWN:
             listed[name] = KNOWN[name]
+            continue
+        base = KNOWN.get(name.partition("@")[0])
+        if base:
+            used = {look.marker for look in (*KNOWN.values(), *listed.values()) if look.colour == base.colour}
+            markers = (*FREE_MARKERS, *(look.marker for look in KNOWN.values()))
+            listed[name] = Look(base.colour, next((marker for marker in markers if marker not in used), base.marker))
             continue
         first = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % len(free)
         candidates = free[first:] + free[:first]

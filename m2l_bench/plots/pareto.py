@@ -66,15 +66,16 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = (), costs: Sequ
         raise UserError(f"{', '.join(data['name'])}: no rate and no speed is known of any of these systems")
     system_looks = looks(data["name"])
     drawing, axes = panels(len(metrics) * len(costs), height=2.0, columns=len(costs), share=True, extra=1.0)
-    handles: dict[str, Look] = {}
+    drawn: set[str] = set()
     for position, axis in enumerate(axes):
         name, cost = metrics[position // len(costs)], costs[position % len(costs)]
         points = data.dropna(subset=[name, cost])
         _draw_front(axis, points, cost, name)
         for point in points.to_dict("records"):
             _draw_point(axis, point, cost, name, system_looks[point["name"]])
-            handles[point["title"]] = system_looks[point["name"]]
+            drawn.add(point["name"])
         axis.set_xscale("log")
+        axis.set_xlim(_limits(data.loc[data[metrics].notna().any(axis=1), cost].dropna()))
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter("{x:,g}")
         axis.xaxis.set_minor_formatter(NullFormatter())
@@ -82,9 +83,16 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = (), costs: Sequ
             axis.set_xlabel(COSTS[cost])
         if position % len(costs) == 0:
             axis.set_ylabel(metric_label(name))
-    legend(drawing, handles)
-    footnote(drawing, _notes(runs, [title for title in data["title"] if title not in handles]))
+    legend(drawing, {run.title: system_looks[run.name] for run in runs if run.name in drawn})
+    footnote(drawing, _notes(runs, [run.title for run in runs if run.name not in drawn]))
     return drawing
+
+
+def _limits(costs: pd.Series) -> tuple[float, float]:
+    """Ends of an axis: a little beyond the points, and far enough apart for two labels where they are close or one."""
+    low, high = float(costs.min()), float(costs.max())
+    margin = max(1.2, 3 / (high / low) ** 0.5)
+    return low / margin, high * margin
 
 
 def _draw_point(axis: Axes, point: dict[Any, Any], cost: str, name: str, look: Look) -> None:

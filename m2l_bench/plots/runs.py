@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED, set_metric
 from m2l_bench.runs.distances import ORIGINALS
 from m2l_bench.runs.measured import MeasuredRun, newest_runs
 from m2l_bench.runs.probe import MANIFEST, ProbeRun, newest_probes
-from m2l_bench.tables.reconstruction import COLUMNS, why_empty
+from m2l_bench.tables.reconstruction import COLUMNS, table_position, why_empty
+from m2l_bench.text import counted
 
 
 def load_runs(
@@ -34,7 +37,7 @@ def load_runs(
         if name not in names:
             raise UserError(f"{source}: no run of '{name}'; there are {', '.join(sorted(run.name for run in runs))}")
     if not models:
-        return sorted(runs, key=lambda run: (run.manifest.card.title, run.manifest.key.steps or 0, run.name))
+        return sorted(runs, key=table_position)
     return [run for name in models for run in runs if name in (run.name, system_name(run))]
 
 
@@ -69,8 +72,7 @@ def choose_metrics(runs: Sequence[MeasuredRun], names: Sequence[str], paired: bo
     Raises:
         UserError: there is no such metric, or it was measured on no run.
     """
-    every = dict.fromkeys([*COLUMNS, *sorted({name for run in runs for name in run.requested_metrics})])
-    possible = [name for name in every if name in PAIRED or not paired]
+    possible = _possible_metrics(runs, paired)
     measured = [name for name in possible if any(has_metric(run, name) for run in runs)]
     for name in names:
         if name not in PAIRED and (paired or set_metric(name) is None):
@@ -85,6 +87,16 @@ def choose_metrics(runs: Sequence[MeasuredRun], names: Sequence[str], paired: bo
     return list(names) or measured
 
 
+def measured_metrics(runs: Sequence[MeasuredRun]) -> list[str]:
+    """Name all metrics that were measured on a run, in the order of the tables."""
+    return [name for name in _possible_metrics(runs, False) if any(has_metric(run, name) for run in runs)]
+
+
+def _possible_metrics(runs: Sequence[MeasuredRun], paired: bool) -> list[str]:
+    every = dict.fromkeys([*COLUMNS, *sorted({name for run in runs for name in run.requested_metrics})])
+    return [name for name in every if name in PAIRED or not paired]
+
+
 def has_metric(run: MeasuredRun, name: str) -> bool:
     """Whether the metric was measured on the run."""
     if name in PAIRED:
@@ -92,12 +104,27 @@ def has_metric(run: MeasuredRun, name: str) -> bool:
     return name in run.distances and run.distances[name].value is not None
 
 
+def ranked_clips(runs: Sequence[MeasuredRun], ids: Sequence[str]) -> list[str]:
+    """Sort clips by the mean score over systems, the lowest first: by ViSQOL, where it was measured."""
+    scores = next((values for name in reversed(PAIRED) if any(values := [run.values(name) for run in runs])), [])
+    means = {}
+    for id in ids:
+        finite = [values[id] for values in scores if id in values and np.isfinite(values[id])]
+        means[id] = float(np.mean(finite)) if finite else -np.inf
+    return sorted(ids, key=lambda id: means[id])
+
+
+def median_clip(runs: Sequence[MeasuredRun], ids: Sequence[str]) -> str:
+    """Find the clip in the middle of `ranked_clips`."""
+    return ranked_clips(runs, ids)[len(ids) // 2]
+
+
 def unequal_clips(runs: Sequence[MeasuredRun]) -> list[str]:
     """Write a footnote if the systems were scored on different numbers of clips; otherwise return an empty list."""
     counts = {run.title: len(run.measured) for run in runs}
     most = max(counts.values())
     fewer = [f"{title} on {count}" for title, count in counts.items() if count < most]
-    return [f"scored on {most} clips, {', '.join(fewer)}"] if fewer else []
+    return [f"scored on {counted(most, 'clip')}, {', '.join(fewer)}"] if fewer else []
 
 
 def _find_folders(paths: Sequence[Path], manifest: str) -> list[Path]:

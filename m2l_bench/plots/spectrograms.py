@@ -23,24 +23,23 @@ from m2l_bench.audio import Audio, to_mono
 from m2l_bench.datasets.base import Clip
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED
-from m2l_bench.plots.style import PAGE_INCHES, QUIET, styled
+from m2l_bench.plots.design import DIFFERENCE_DB, DIFFERENCES, LEVELS
+from m2l_bench.plots.runs import median_clip
+from m2l_bench.plots.style import PAGE_INCHES, POINTS, QUIET, styled
 from m2l_bench.runs.audio import originals, read_original, read_reconstruction
-from m2l_bench.runs.measured import MeasuredRun, median_clip
+from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.runs.schema import Row
 from m2l_bench.text import first_of
 
 WINDOW, HOP, BANDS = 4096, 1024, 128
 RANGE_DB = 80.0
 """Range of the colours: levels this far (dB) below the loudest band of a clip's original look like silence."""
-ERROR_DB = 20.0
-"""Largest level difference (dB) with a colour of its own."""
 SILENCE = 1e-12
 """Power used as the loudest band of a silent clip."""
 FREQUENCIES_KHZ = (0.5, 1, 2, 4, 8, 16)
 MOST_SYSTEMS = 7
 LETTERS = 80
 """Number of letters that the titles of a row have room for, all together."""
-LEVELS, ERRORS = "magma", "PuOr_r"
 
 Levels = NDArray[np.float64]
 """(bands, frames) in dB."""
@@ -71,7 +70,7 @@ def figure(runs: Sequence[MeasuredRun], clips: Sequence[str] = (), data: Path | 
             )
     if not common:
         raise UserError(f"{', '.join(run.name for run in runs)}: no clip that all of them were measured on")
-    ids = list(clips) or [median_clip(runs[0], common)]
+    ids = list(clips) or [median_clip(runs, common)]
     drawing = Figure(figsize=(PAGE_INCHES, 2.7 * len(ids)))
     for part, id in zip(drawing.subfigures(len(ids), 1, squeeze=False).flat, ids, strict=True):
         _draw_clip(part, clips_by_id[id], [(run, rows_by_id[id]) for run, rows_by_id in zip(runs, rows, strict=True)])
@@ -88,15 +87,20 @@ def _draw_clip(part: SubFigure, clip: Clip, runs_and_rows: Sequence[tuple[Measur
     axes[0, 0].set_title("Original")
     axes[1, 0].axis("off")
     name = axes[1, 0].text(0.9, 0.5, textwrap.fill(clip.id, 20), transform=axes[1, 0].transAxes)
-    name.set(ha="right", va="center", fontsize=6, in_layout=False)
+    name.set(ha="right", va="center", fontsize=POINTS["tiny"], in_layout=False)
     for (run, row), (above, below) in zip(runs_and_rows, axes.T[1:], strict=True):
         level, _ = levels(read_reconstruction(run, row, rate), rate, loudest)
         _draw_levels(above, level, rate, LEVELS, -RANGE_DB, 0.0)
         above.set_title(textwrap.fill(run.title, LETTERS // (1 + count), break_long_words=False))
         frames = min(level.shape[1], reference.shape[1])
-        error = _draw_levels(below, level[:, :frames] - reference[:, :frames], rate, ERRORS, -ERROR_DB, ERROR_DB)
-        below.set_title(_scores(row), fontsize=6 if count < 6 else 5, color=QUIET)
-        below.set_xlabel("Time (s)")
+        error = _draw_levels(
+            below, level[:, :frames] - reference[:, :frames], rate, DIFFERENCES, -DIFFERENCE_DB, DIFFERENCE_DB
+        )
+        below.set_title(_scores(row), fontsize=POINTS["tiny"] if count < 6 else 5, color=QUIET)
+    for axis in (axes[0, 0], *axes[1, 1:]):
+        axis.set_xlabel("Time (s)")
+    for axis in axes.flat:
+        axis.tick_params(labelbottom=True)
     _label_frequencies(axes, rate)
     axes[0, 0].set_xlim(0, original.shape[1] / rate)
     part.colorbar(image, ax=list(axes[0]), label="Level (dB)", aspect=12, pad=0.01, ticks=MultipleLocator(20))

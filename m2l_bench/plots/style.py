@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import metric
+from m2l_bench.plots.design import LIGHT, TYPE
 from m2l_bench.plots.looks import Look
 
 COLUMN_INCHES = 3.35
@@ -27,25 +28,29 @@ PAGE_INCHES = 7.0
 SUFFIXES = (".pdf", ".svg", ".png")
 LETTERS_PER_INCH = 20
 """Letters per inch of a footnote, whose lines are as long as the figure is wide."""
-QUIET = "#666666"
+QUIET = LIGHT["soft"]
 """Colour of everything that is less important than the data: notes, lines between clips."""
+POINTS = {name: 8 * size for name, size in TYPE.items()}
+"""Sizes of type, in points."""
 
 SETTINGS: dict[Any, Any] = {
     "axes.axisbelow": True,
+    "axes.edgecolor": LIGHT["ink"],
     "axes.grid": True,
-    "axes.labelsize": 8,
+    "axes.labelcolor": LIGHT["ink"],
+    "axes.labelsize": POINTS["text"],
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "axes.titlesize": 8,
+    "axes.titlesize": POINTS["text"],
     "errorbar.capsize": 2,
     "figure.constrained_layout.use": True,
     "figure.dpi": 150,
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "sans-serif"],  # the first comes with matplotlib: the same on every machine
-    "font.size": 8,
-    "grid.alpha": 0.3,
+    "font.size": POINTS["text"],
+    "grid.color": LIGHT["line"],
     "grid.linewidth": 0.5,
-    "legend.fontsize": 7,
+    "legend.fontsize": POINTS["small"],
     "legend.frameon": False,
     "lines.linewidth": 1.2,
     "lines.markersize": 5,
@@ -53,9 +58,12 @@ SETTINGS: dict[Any, Any] = {
     "savefig.dpi": 300,
     "svg.fonttype": "none",
     "svg.hashsalt": "m2l-bench",  # equal figures are equal files
+    "text.color": LIGHT["ink"],
     "text.parse_math": False,  # a title with dollars is no formula
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
+    "xtick.color": LIGHT["ink"],
+    "xtick.labelsize": POINTS["small"],
+    "ytick.color": LIGHT["ink"],
+    "ytick.labelsize": POINTS["small"],
 }
 
 Parameters = ParamSpec("Parameters")
@@ -120,7 +128,7 @@ def footnote(figure: Figure, notes: list[str]) -> None:
     """Write notes for the reader in small letters below the figure, one per line."""
     if notes:
         lines = [textwrap.fill(note, int(figure.get_figwidth() * LETTERS_PER_INCH)) for note in notes]
-        figure.supxlabel("\n".join(lines), fontsize=6, color=QUIET)
+        figure.supxlabel("\n".join(lines), fontsize=POINTS["tiny"], color=QUIET)
 
 
 @styled
@@ -145,6 +153,14 @@ def to_svg(figure: Figure) -> str:
     """Write the figure as SVG text, for use inside a page."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata=_undated(".svg"))
+    return buffer.getvalue()
+
+
+@styled
+def to_png(figure: Figure, dots_per_inch: float) -> bytes:
+    """Write the figure as a PNG file's content."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dots_per_inch)
     return buffer.getvalue()
 
 

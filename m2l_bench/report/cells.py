@@ -72,6 +72,7 @@ class Sheet:
     head: tuple[str, ...]
     columns: list[Head]
     lines: list[Line]
+    """Rows of the systems that were measured; the CSV file has all."""
     notes: list[str]
     csv_name: str
     csv: str
@@ -95,11 +96,16 @@ def sheet(table: Table, csv_name: str) -> Sheet:
         )
         for record in records
     ]
+    shown = [line for line in lines if line.measured]
     heads = [
-        Head(column.header, published, any(line.cells[position].delta for line in lines))
-        for position, (column, published) in enumerate(columns)
+        Head(
+            column.header,
+            any(line.cells[position].paper for line in shown),
+            any(line.cells[position].delta for line in shown),
+        )
+        for position, (column, _) in enumerate(columns)
     ]
-    return Sheet(table.caption, table.head, heads, lines, table.notes, csv_name, to_csv(table))
+    return Sheet(table.caption, table.head, heads, shown, table.notes, csv_name, to_csv(table))
 
 
 def _cell(record: Mapping[str, Any], column: Column, published: bool, limits: tuple[float, float]) -> Cell:

@@ -9,11 +9,18 @@ from pathlib import Path
 import pandas as pd
 
 from m2l_bench.errors import UserError
+from m2l_bench.listen.pages import ListeningPage, find_pages
+from m2l_bench.metrics import metric
 from m2l_bench.metrics.classification import METRICS
+from m2l_bench.plots.explanations import explanation
+from m2l_bench.plots.looks import looks
+from m2l_bench.plots.marks import svg_path
+from m2l_bench.plots.runs import measured_metrics, median_clip, ranked_clips
 from m2l_bench.progress import Progress
 from m2l_bench.report import cells, figures, matrices, provenance
 from m2l_bench.report.cells import Sheet
 from m2l_bench.report.figures import Figure
+from m2l_bench.report.headline import headline
 from m2l_bench.report.matrices import Matrix
 from m2l_bench.report.provenance import Provenance
 from m2l_bench.runs.measured import MeasuredRun, measured_runs
@@ -30,6 +37,14 @@ NOT_COMPARED = (
 )
 
 
+@dataclass(frozen=True)
+class Mark:
+    """Colour and shape (`d` of an SVG path) of a system, the same as in the figures."""
+
+    colour: str
+    path: str
+
+
 @dataclass
 class Section:
     """A chapter of the report."""
@@ -38,6 +53,16 @@ class Section:
     kind: str
     """reconstruction, probes or training; decides which explanations the page has."""
     sheets: list[Sheet] = field(default_factory=list)
+    headline: str = ""
+    """Which system is best by which metric, and how sure that is."""
+    page: ListeningPage | None = None
+    """Page on which the clips can be heard."""
+    hear: list[tuple[str, str]] = field(default_factory=list)
+    """Clips of that page to begin with: description and id."""
+    marks: dict[str, Mark] = field(default_factory=dict)
+    """Marks of the systems by name."""
+    metrics: list[str] = field(default_factory=list)
+    """Names of the metrics of reconstructions."""
     matrices: list[Matrix] = field(default_factory=list)
     not_compared: list[str] = field(default_factory=list)
     """Metrics and systems without differences, with the reasons."""
@@ -53,12 +78,22 @@ class Report:
     sections: list[Section]
     newest: str
     """Time of the newest run, "2026-11-25 00:03 UTC"; empty if none is recorded."""
+    explanations: dict[str, str]
+    """A sentence or two about each metric, by its title."""
 
 
-def gather(out: Path, task: str | None, reference: str, progress: Progress, beside: Beside = "none") -> Report:
+def gather(
+    out: Path,
+    task: str | None,
+    reference: str,
+    progress: Progress,
+    beside: Beside = "none",
+    linked_from: Path | None = None,
+) -> Report:
     """Gather everything that the report of the runs below `out` shows.
 
     Args:
+        linked_from: folder of the report; it links to the listening pages there and in `out`. None: no links.
         task: use only runs of this dataset or probing task.
         reference, beside: see `tables.reconstruction.reconstruction_table`.
 
@@ -67,9 +102,9 @@ def gather(out: Path, task: str | None, reference: str, progress: Progress, besi
     """
     datasets = sorted({folder.parent.name for folder in find_runs(out)})
     probe_runs = [run for run in find_probes(out) if task in (None, run.key.task)]
-    sections = [
-        _reconstruction_section(out, name, reference, progress, beside) for name in datasets if task in (None, name)
-    ]
+    pages = find_pages([linked_from, out], linked_from) if linked_from else {}
+    shown = [name for name in datasets if task in (None, name)]
+    sections = [_reconstruction_section(out, name, reference, progress, beside, pages.get(name)) for name in shown]
     for in_paper, title in ((True, "Probes: the paper's tasks"), (False, "Probes: other tasks")):
         run_folders = {run.folder for run in probe_runs if probes.has_paper_columns(run) == in_paper}
         if run_folders:
@@ -81,10 +116,13 @@ def gather(out: Path, task: str | None, reference: str, progress: Progress, besi
         hint = f"there are {', '.join(names)}" if names else "`m2l-bench reconstruct` makes them"
         raise UserError(f"{out}: no runs {'there' if task is None else f'over {task!r}'}; {hint}")
     times = [time for section in sections for time in _times(section)]
-    return Report(sections, max(times, default=""))
+    metrics = dict.fromkeys(name for section in sections for name in section.metrics)
+    return Report(sections, max(times, default=""), {metric(name).title: explanation(name) for name in metrics})
 
 
-def _reconstruction_section(out: Path, dataset: str, reference: str, progress: Progress, beside: Beside) -> Section:
+def _reconstruction_section(
+    out: Path, dataset: str, reference: str, progress: Progress, beside: Beside, page: ListeningPage | None
+) -> Section:
     measured = measured_runs(out, dataset, reference=reference)
     table = table_of(measured, reference, beside)
     runs = in_table_order(measured.runs, table)
@@ -105,9 +143,22 @@ def _reconstruction_section(out: Path, dataset: str, reference: str, progress: P
         if not_compared and len(systems) > 1:
             section.not_compared.append(f"{column.header}, {', '.join(not_compared)}: {NOT_COMPARED}")
     section.differences_csv = frame_to_csv(differences, "%.6g")
-    section.figures = figures.reconstruction_figures([run for run in runs if run.measured], bool(swept))
+    measured_on = [run for run in runs if run.measured]
+    section.figures = figures.reconstruction_figures(measured_on, bool(swept))
+    section.headline = headline(table, measured_on, differences)
+    section.metrics = measured_metrics(measured_on)
+    section.marks = {name: Mark(look.colour, svg_path(look)) for name, look in looks(run.name for run in runs).items()}
+    if page:
+        section.page, section.hear = page, _clips_to_hear(measured_on, page)
     section.provenance = [provenance.reconstruction_provenance(dataset, runs)]
     return section
+
+
+def _clips_to_hear(runs: Sequence[MeasuredRun], page: ListeningPage) -> list[tuple[str, str]]:
+    """Choose the clips with the lowest, the median and the highest score."""
+    ranked = ranked_clips(runs, page.clips)
+    chosen = {"the hardest": ranked[0], "the median": median_clip(runs, page.clips), "the easiest": ranked[-1]}
+    return [(name, id) for position, (name, id) in enumerate(chosen.items()) if id not in [*chosen.values()][:position]]
 
 
 def _swept_runs(runs: Sequence[MeasuredRun]) -> set[Path]:

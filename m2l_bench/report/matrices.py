@@ -11,6 +11,7 @@ import pandas as pd
 
 from m2l_bench.report.cells import signed
 from m2l_bench.tables.formats import Column
+from m2l_bench.text import p_text
 
 
 @dataclass(frozen=True)
@@ -69,17 +70,12 @@ def matrix(differences: pd.DataFrame, column: Column, titles: Mapping[str, str],
     return Matrix(column.header, tested, names, [titles[name] for name in names], rows, pairs)
 
 
-def _p_text(p: float) -> str:
-    """Format a p value, such as "0.021" or "< 0.001"; empty for a pair without a test."""
-    return "" if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
 def _pair(record: Mapping[str, Any], decimals: int, titles: Mapping[str, str]) -> list[str]:
     first, second, better = (titles.get(record[key], record[key]) for key in ("first", "second", "better"))
     difference = signed(record["difference"], decimals)
     interval = _interval(record["low"], record["high"], decimals)
     clips = str(record["clips"])
-    return [first, second, clips, difference, interval, _p_text(record["p"]), _p_text(record["p_holm"]), better]
+    return [first, second, clips, difference, interval, p_text(record["p"]), p_text(record["p_holm"]), better]
 
 
 def _interval(low: float, high: float, decimals: int) -> str:

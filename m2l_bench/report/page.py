@@ -6,12 +6,14 @@ import base64
 import re
 from importlib.metadata import version
 
+from m2l_bench.plots import design
 from m2l_bench.report.gather import Report
 
 
 def to_html(report: Report, title: str) -> str:
     """Render the page. All text that comes from runs is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
 
     environment = Environment(
         loader=PackageLoader("m2l_bench.report", ""),
@@ -22,7 +24,7 @@ def to_html(report: Report, title: str) -> str:
     )
     environment.filters |= {"csv_uri": _csv_uri, "anchor": _anchor, "is_web_address": _is_web_address}
     template = environment.get_template("report.html.j2")
-    return template.render(report=report, title=title, version=version("m2l-bench"))
+    return template.render(report=report, title=title, version=version("m2l-bench"), design=Markup(design.css()))
 
 
 def _csv_uri(text: str) -> str:

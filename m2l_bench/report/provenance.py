@@ -16,6 +16,7 @@ from m2l_bench.metrics import metric
 from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.runs.probe import ProbeRun
 from m2l_bench.runs.schema import Origin, Row, StoredTaskCard
+from m2l_bench.text import counted
 
 NOT_RECORDED = "not recorded"
 
@@ -110,7 +111,7 @@ def _audio_format(row: Row) -> str:
 def _system_fact(run: MeasuredRun) -> SystemFact:
     key, sessions = run.manifest.key, run.manifest.sessions
     counts = Counter(row.status for row in run.rows)
-    settings = [f"seed {key.seed}"] + ([f"{key.steps} steps"] if key.steps else [])
+    settings = [f"seed {key.seed}"] + ([counted(key.steps, "step")] if key.steps else [])
     if _is_recorded(run.manifest.card):
         settings = ["reconstructions made elsewhere"]
     return _fact(
@@ -188,9 +189,10 @@ def _machines(origins: Sequence[Origin]) -> list[dict[str, str]]:
     counts: Counter[tuple[tuple[str, str], ...]] = Counter()
     for origin in origins:
         packages = ", ".join(f"{name} {version}" for name, version in origin.packages.items())
+        cores = counted(origin.cores, "core") if origin.cores else "? cores"
         counts[
             ("Processor", origin.processor or NOT_RECORDED),
-            ("Device", f"{origin.device or NOT_RECORDED}, {origin.cores or '?'} cores"),
+            ("Device", f"{origin.device or NOT_RECORDED}, {cores}"),
             ("System", origin.platform or NOT_RECORDED),
             ("Python", origin.python or NOT_RECORDED),
             ("Packages", packages or NOT_RECORDED),

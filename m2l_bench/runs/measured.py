@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from m2l_bench.runs.distances import ORIGINALS, read_distances
 from m2l_bench.runs.order import newest_first
 from m2l_bench.runs.reconstruction import find_runs, read_manifest, read_rows
 from m2l_bench.runs.schema import Manifest, Origin, Row, StoredDistance
+from m2l_bench.text import counted
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class MeasuredRun:
     def title(self) -> str:
         """Title of the system, with settings that differ from its card."""
         key, card = self.manifest.key, self.manifest.card
-        extra = [f"{key.steps} steps"] if key.steps not in (None, card.steps) else []
+        extra = [counted(key.steps, "step")] if key.steps and key.steps != card.steps else []
         extra += [f"seed {key.seed}"] if key.seed else []
         extra += [self.precision] if self.precision else []
         return card.title + (f" ({', '.join(extra)})" if extra else "")
@@ -58,15 +59,21 @@ class MeasuredRun:
         """Values of a paired metric by clip id, for the clips where it has one."""
         return {row.id: value for row in self.measured if (value := row.value(name)) is not None}
 
+    def mean(self, name: str) -> float:
+        """Value of a metric over all clips; NaN where not measured."""
+        if name in PAIRED:
+            values = list(self.values(name).values())
+            return float(np.mean(values)) if values else float("nan")
+        distance = self.distances.get(name)
+        return float("nan") if distance is None or distance.value is None else distance.value
+
     def figure(self, name: str) -> tuple[float, float, float]:
         """Value of a metric over all clips, and the low and high end of its 95 % interval; NaN where not measured."""
         if name in PAIRED:
-            values = np.array(list(self.values(name).values()), float)
-            return float(values.mean()) if len(values) else float("nan"), *bootstrap_interval(values)
+            return self.mean(name), *bootstrap_interval(np.array(list(self.values(name).values()), float))
         distance = self.distances.get(name)
-        figures = (distance.value, distance.low, distance.high) if distance else (None, None, None)
-        value, low, high = (float("nan") if figure is None else figure for figure in figures)
-        return value, low, high
+        low, high = (distance.low, distance.high) if distance else (None, None)
+        return self.mean(name), float("nan") if low is None else low, float("nan") if high is None else high
 
 
 @dataclass(frozen=True)
@@ -145,14 +152,3 @@ def newest_runs(
 def last_command(manifest: Manifest) -> Origin:
     """The last command on a run; one without a time if there was none."""
     return manifest.sessions[-1] if manifest.sessions else Origin(started="")
-
-
-def median_clip(run: MeasuredRun, ids: Iterable[str]) -> str:
-    """Find the clip with the median score, by the first metric that the run has.
-
-    Args:
-        ids: the clips to choose from, at least one.
-    """
-    scores = next((values for values in map(run.values, PAIRED) if values), {})
-    ranked = sorted(ids, key=lambda id: scores.get(id, -np.inf))
-    return ranked[len(ranked) // 2]

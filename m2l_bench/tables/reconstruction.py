@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ from m2l_bench.runs.schema import Row
 from m2l_bench.shipped import shipped
 from m2l_bench.tables.formats import Column, Table
 from m2l_bench.tables.rates import KILOBITS, rates_of
-from m2l_bench.text import first_of
+from m2l_bench.text import counted, first_of
 
 COLUMNS = ("si_sdr_db", "visqol", "fad", "fad_clap", "fad_musicnn")
 """Columns of every table, measured or not; distances with other embeddings follow where they were measured."""
@@ -62,7 +63,7 @@ def table_of(measured: MeasuredRuns, reference: str = ORIGINALS, beside: Beside 
     paper = _paper() if beside == "paper" else pd.DataFrame()
     columns = [*COLUMNS, *sorted({name for run in runs for name in run.requested_metrics} - set(COLUMNS))]
     records, titles = [], {}
-    for run in sorted(runs, key=_rank):
+    for run in sorted(runs, key=table_position):
         titles[run.name] = run.title
         rate = rates_of(run).figures[KILOBITS]
         records.append(_record(run.name, run.manifest.card.paper_row, rate, run, paper, columns))
@@ -106,13 +107,18 @@ def table_of(measured: MeasuredRuns, reference: str = ORIGINALS, beside: Beside 
     )
 
 
-def _rank(run: MeasuredRun) -> tuple[bool, float, str]:
-    """Sort systems by the first of `QUALITY` that they have, the best first; anchors, which only give a scale, last."""
+def table_position(run: MeasuredRun) -> tuple[bool, float, str, int, int]:
+    """Position of a run in tables, figures and pages: by the first of `QUALITY` that it has, the best first.
+
+    Anchors, which only give a scale, come last; equal systems are sorted by name, denoising steps and seed.
+    """
+    key, worse = run.manifest.key, np.inf
     for name in QUALITY:
-        value = run.figure(name)[0]
+        value = run.mean(name)
         if not np.isnan(value):
-            return run.manifest.card.kind == "anchor", -value if metric(name).higher_is_better else value, run.name
-    return run.manifest.card.kind == "anchor", np.inf, run.name
+            worse = -value if metric(name).higher_is_better else value
+            break
+    return run.manifest.card.kind == "anchor", worse, key.system, key.steps or 0, key.seed or 0
 
 
 def in_table_order(runs: list[MeasuredRun], table: Table) -> list[MeasuredRun]:
@@ -128,6 +134,7 @@ def _column(name: str) -> Column:
     return Column(name, f"{definition.title}{unit} {'↑' if definition.higher_is_better else '↓'}", definition.decimals)
 
 
+@cache
 def _paper() -> pd.DataFrame:
     return pd.read_csv(shipped("results/paper") / "table2.csv", index_col="model")
 
@@ -197,10 +204,12 @@ def _clip_notes(system: str, rows: list[Row], columns: list[str]) -> list[str]:
         if reason_by_id:
             count = len(reason_by_id)
             examples = first_of([f"{id!r}: {reason}" for id, reason in reason_by_id.items()], separator="; ")
-            notes.append(f"{system}: {_clips(count)} {status} ({examples})")
+            notes.append(f"{system}: {counted(count, 'clip')} {status} ({examples})")
     absent = [repr(row.id) for row in rows if row.absent]
     if absent:
-        notes.append(f"{system}: {_clips(len(absent))} no longer in the dataset, not counted ({first_of(absent)})")
+        notes.append(
+            f"{system}: {counted(len(absent), 'clip')} no longer in the dataset, not counted ({first_of(absent)})"
+        )
     short = {row.id: row for row in rows if row.measured and _is_cut(row)}
     if short:
         examples = first_of([f"{id!r}: {_lengths(row)}" for id, row in short.items()], separator="; ")
@@ -214,10 +223,6 @@ def _clip_notes(system: str, rows: list[Row], columns: list[str]) -> list[str]:
         reasons = Counter(note for row in rows if (note := row.note(column)))
         notes += [f"{system}: no {name} on {count} of its clips: {reason}" for reason, count in reasons.items()]
     return notes
-
-
-def _clips(count: int) -> str:
-    return f"{count} clip{'' if count == 1 else 's'}"
 
 
 def _is_cut(row: Row) -> bool:

@@ -84,7 +84,7 @@ def test_the_command_prints_both(tmp_path: Path, cli: Cli) -> None:
     mushra(tmp_path / "n.csv", "Keen", [100, 95], [20, 30])
     result = cli("listen", "--results", "a.csv", "m.csv", "n.csv")
     assert result.returncode == 0, result.stderr
-    assert "8/8" in result.stdout and "0.00391" in result.stdout
+    assert "8/8" in result.stdout and "0.004" in result.stdout
     assert "excluded: [red]Deaf: rated the hidden reference below 90 on 2 of 2 items" in result.stdout
     assert "25.0" in result.stdout
     assert "8 of 9 trials" in result.stderr

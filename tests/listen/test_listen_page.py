@@ -20,11 +20,13 @@ from support.command_line import M2L_BENCH, Cli
 from support.pages import RATE, SCRIPT, flac_of, make_page, make_runs, noise
 
 from m2l_bench.errors import UserError
+from m2l_bench.listen import gather as gathering
 from m2l_bench.listen import writer
 from m2l_bench.listen.gather import gather
-from m2l_bench.listen.picture import HEIGHT, WIDTH, spectrogram
+from m2l_bench.listen.picture import HEIGHT, WIDTH, difference, levels, spectrogram
 from m2l_bench.listen.stimulus import prepare
 from m2l_bench.listen.writer import FINISHED, write_page
+from m2l_bench.music2latent.hashes import file_checksum
 
 
 def data_of(page: Path) -> dict:
@@ -73,7 +75,7 @@ def test_nothing_is_loaded_from_elsewhere(folder: Path) -> None:
 def test_a_second_run_writes_only_what_changed(tmp_path: Path) -> None:
     collection, page = make_page(tmp_path, {"one": noise(1, 1), "two": noise(1, 2)})
     before = {path: path.stat().st_mtime_ns for path in page.path.parent.glob("*/*")}
-    assert len(before) == 2 * 2 * 3, "audio and picture of original and two systems; the hidden reference is no piece"
+    assert len(before) == 2 * (2 * 3 + 2), "audio and pictures of original and two systems, and two differences"
     write_page(collection, page.path.parent, "Another title", 30.0, jobs=1)
     assert {path: path.stat().st_mtime_ns for path in page.path.parent.glob("*/*")} == before
     shorter = write_page(collection, page.path.parent, "Shorter", 0.5, jobs=1)
@@ -107,7 +109,7 @@ def test_a_killed_listen_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (counted.total, counted.done, counted.steps) == (len(clips), len(safe), len(read))
     assert [clip["id"] for clip in data_of(page)["clips"]] == list(clips)
     after = {path: path.stat().st_mtime_ns for path in page.glob("*/*")}
-    assert len(after) == 2 * 3 * len(clips), "nothing half written is left"
+    assert len(after) == (2 * 3 + 2) * len(clips), "nothing half written is left"
     assert all(after[path] == time for path, time in before.items())
     # What has changed is read again: a piece that is gone, another file, another length.
     (page / "audio" / f"{data_of(page)['clips'][1]['original']['audio']}.js").unlink()
@@ -165,7 +167,7 @@ def test_a_changed_original_is_left_out(tmp_path: Path) -> None:
         gather(runs)
     assert [clip.clip.id for clip in gather(runs, data=tmp_path / "elsewhere").clips] == ["one"]
     write(tmp_path / "others" / "three.wav", noise(1), RATE)
-    with pytest.raises(UserError, match="2 clips that are no longer in the dataset, such as 'one'"):
+    with pytest.raises(UserError, match="2 clips no longer in the dataset, such as 'one'"):
         gather(runs, data=tmp_path / "others")
 
 
@@ -195,9 +197,31 @@ def test_a_spectrogram_shows_a_tone_where_it_is() -> None:
     tone = np.where(time < 1, np.sin(2 * np.pi * 1000 * time), np.sin(2 * np.pi * 10_000 * time)).astype(np.float32)[
         None
     ]
-    picture = np.asarray(Image.open(io.BytesIO(spectrogram(tone, RATE, -3.0))).convert("L"), float)
+    tone_levels = levels(tone, RATE, -3.0)
+    picture = np.asarray(Image.open(io.BytesIO(spectrogram(tone_levels))).convert("L"), float)
     assert picture.shape == (HEIGHT, WIDTH)
     # 1 and 10 kHz lie at 25 and 83 % of the mel axis, as timeline.js labels them.
     assert picture[:, WIDTH // 4].argmax() == pytest.approx(HEIGHT * 0.75, abs=2)
     assert picture[:, 3 * WIDTH // 4].argmax() == pytest.approx(HEIGHT * 0.17, abs=2)
-    assert np.asarray(Image.open(io.BytesIO(spectrogram(0 * tone, RATE, None)))).max() < 10
+    silence = levels(0 * tone, RATE, None)
+    assert np.asarray(Image.open(io.BytesIO(spectrogram(silence)))).max() < 10
+    red, _, blue = np.asarray(Image.open(io.BytesIO(difference(tone_levels, silence))), float).transpose(2, 0, 1)
+    place = round(HEIGHT * 0.75), WIDTH // 4
+    assert red[place] > blue[place] + 50, "what is too loud is orange"
+    red, _, blue = np.asarray(Image.open(io.BytesIO(difference(silence, tone_levels))), float).transpose(2, 0, 1)
+    assert blue[place] > red[place] + 20, "what is too soft is purple"
+
+
+def test_a_link_to_the_page_has_a_preview(folder: Path) -> None:
+    html = (folder / "page" / "index.html").read_text()
+    assert '<meta property="og:image" content="overview.png">' in html
+    assert '<meta property="og:description" content="2 systems, 2 clips: hear them beside the originals">' in html
+    with Image.open(folder / "page" / "overview.png") as image:
+        assert image.size == (1200, 630)
+
+
+def test_an_original_is_hashed_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[Path] = []
+    monkeypatch.setattr(gathering, "file_checksum", lambda path: hashed.append(path) or file_checksum(path))
+    clips = gather(folder / "runs").clips
+    assert hashed == [clip.clip.path for clip in clips]

@@ -37,7 +37,8 @@ def test_every_command_draws(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     cost = {"latent_values": 10, "latent_bytes": 40, "encode_seconds": 0.1, "decode_seconds": 0.1}
-    make_run("mine", scores, steps=2, cost=cost)
+    for steps in (1, 2):
+        make_run("mine", scores, steps=steps, cost=cost)
     make_probe("mine", [[1, 0], [0, 1]], "ab")
     (tmp_path / "log.jsonl").write_text('{"iteration": 1, "loss": 2.0}\n')
     for name, runs in (("figure2", []), ("pareto", ["runs"]), ("confusion", []), ("training", ["."])):

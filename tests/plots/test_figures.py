@@ -47,23 +47,23 @@ class TestDistribution:
         self, tmp_path: Path, make_run: MakeRun, scores: Scores
     ) -> None:
         better = {name: {id: value + 1 for id, value in values.items()} for name, values in scores.items()}
-        make_run("musika", better)
-        make_run("dac", scores)
+        make_run("musika", better, card={"paper_row": "Musika"})
+        make_run("dac", scores, card={"paper_row": "DAC"})
         drawn = distribution.figure(load_runs([tmp_path / "runs"]))
         assert len(drawn.axes) == 2
         for axis, name in zip(drawn.axes, scores, strict=True):
-            assert [tick.get_text() for tick in axis.get_xticklabels()] == ["Dac", "Musika"]  # by their means
-            for (_, *shown), measured in zip(bars(axis), (scores[name], better[name]), strict=True):
+            assert [tick.get_text() for tick in axis.get_xticklabels()] == ["Musika", "Dac"]  # the paper's order
+            for (_, *shown), measured in zip(bars(axis), (better[name], scores[name]), strict=True):
                 values = np.array([measured[id] for id in sorted(measured)])
                 assert shown == pytest.approx([values.mean(), *bootstrap_interval(values)])
             lines = {tuple(line.get_ydata()) for line in axis.lines if len(line.get_xdata()) == 2}
-            assert {(scores[name][id], better[name][id]) for id in scores[name]} <= lines
+            assert {(better[name][id], scores[name][id]) for id in scores[name]} <= lines
             colours = {to_hex(line.get_color()).upper() for line in axis.lines}
             assert {KNOWN["dac"].colour, KNOWN["musika"].colour} <= colours
         assert "SI-SDR (dB)\nhigher is better →" in texts(drawn)
 
-        turned = distribution.figure(load_runs([tmp_path / "runs"], models=["musika", "dac"]), ordered=True)
-        assert [tick.get_text() for tick in turned.axes[0].get_xticklabels()] == ["Musika", "Dac"]
+        turned = distribution.figure(load_runs([tmp_path / "runs"], models=["dac", "musika"]))
+        assert [tick.get_text() for tick in turned.axes[0].get_xticklabels()] == ["Dac", "Musika"]
 
     def test_exact_copies_and_missing_metrics_are_said(self, tmp_path: Path, make_run: MakeRun, scores: Scores) -> None:
         make_run("copy", {"si_sdr_db": dict.fromkeys(scores["si_sdr_db"], float("inf"))})
@@ -121,6 +121,15 @@ class TestPareto:
         with pytest.raises(UserError, match="fad: on mine no value, or none against this reference"):
             pareto.figure(load_runs([tmp_path / "runs"]), ["fad"])
 
+    def test_one_point_has_an_axis_with_labels(self, tmp_path: Path, make_run: MakeRun, scores: Scores) -> None:
+        make_run("mine", scores, cost={"latent_values": 689, "latent_bytes": 2756})
+        drawn = pareto.figure(load_runs([tmp_path / "runs"]))
+        drawn.draw_without_rendering()
+        for axis in drawn.axes:
+            low, high = axis.get_xlim()
+            inside = [tick for tick in axis.xaxis.get_majorticklocs() if low <= tick <= high]
+            assert len(inside) >= 2 and 4 < high / low < 20
+
     def test_nothing_known_of_any(self, tmp_path: Path, make_run: MakeRun, scores: Scores) -> None:
         make_run("anchor", scores, card={"kind": "anchor"})
         with pytest.raises(UserError, match="anchor: no rate and no speed is known"):
@@ -151,6 +160,9 @@ class TestFigure2:
         self, tmp_path: Path, make_run: MakeRun, scores: Scores
     ) -> None:
         make_run("mine", scores, steps=1)
+        with pytest.raises(UserError, match="with 1 step: first run `m2l-bench sweep --models mine --steps 1,2,4,8`"):
+            figure2.figure(load_runs([tmp_path / "runs"]))
+        make_run("mine", scores, steps=2)
         drawn = figure2.figure(load_runs([tmp_path / "runs"]))
         assert "paper" not in texts(drawn) and [len(axis.lines) for axis in drawn.axes] == [1, 1]
 
@@ -205,6 +217,9 @@ class TestConfusion:
         assert {"Mine", "true", "predicted", "80"} <= set(texts(drawn).splitlines())
 
     def test_tags_have_none(self, tmp_path: Path, make_probe: MakeProbe) -> None:
-        make_probe("mine", None)
-        with pytest.raises(UserError, match="several tags each, so it has no confusion matrix: choose another --task"):
+        make_probe("tags", None)
+        with pytest.raises(UserError, match="toy: clips have several tags each, so there is no confusion matrix"):
             confusion.figure(load_probes([tmp_path / "runs"]))
+        make_probe("mine", [[1, 0], [0, 1]], "ab")
+        drawn = confusion.figure(load_probes([tmp_path / "runs"]))
+        assert "Mine" in texts(drawn) and "Toy task: several tags a clip, so no confusion matrix" in texts(drawn)

@@ -18,7 +18,9 @@ from support.runs import MakeRun
 from m2l_bench.cards import load_cards
 from m2l_bench.errors import UserError
 from m2l_bench.plots import distribution
-from m2l_bench.plots.looks import KNOWN, looks
+from m2l_bench.plots.design import DARK, LIGHT
+from m2l_bench.plots.looks import KNOWN, Look, looks
+from m2l_bench.plots.marks import svg_path
 from m2l_bench.plots.runs import load_runs
 from m2l_bench.plots.style import COLUMN_INCHES, save, to_svg
 
@@ -86,6 +88,35 @@ def test_all_looks_differ_and_stay() -> None:
     assert all(looks([name])[name] == everyone[name] for name in KNOWN)
     assert looks(["mine-1", "dac"])["mine-1"] == looks(["mine-1", "musika", "opus-12k"])["mine-1"]
     assert len({look.colour for name, look in everyone.items() if name not in KNOWN}) == 8
+    steps = looks(["opus-12k", "opus-24k", *(f"opus-12k@steps{i}" for i in range(6))])
+    assert len(set(steps.values())) == 8 and len({look.colour for look in steps.values()}) == 1
+
+
+def test_marks_of_a_page_are_those_of_the_figures() -> None:
+    assert svg_path(Look("#000000", "s")) == "M-10,10L10,10L10,-10L-10,-10Z"
+    assert svg_path(Look("#000000", "^")) == "M0,-10L-10,10L10,10Z", "its tip is up, where a page counts downwards"
+    assert len({svg_path(look) for look in KNOWN.values()}) == len({look.marker for look in KNOWN.values()})
+
+
+def test_colours_have_contrast() -> None:
+    """WCAG 2.2 AA: text 4.5 to 1 against its ground, light and dark."""
+    grounds = ("paper", "raised", "shade", "tint")
+    pairs = [(text, ground) for text in ("ink", "soft") for ground in grounds]
+    pairs += [(text, ground) for text in ("accent", "bad") for ground in ("paper", "raised")]
+    pairs += [("on-accent", "accent"), ("better-ink", "better"), ("worse-ink", "worse")]
+    for colours in (LIGHT, DARK):
+        for text, ground in pairs:
+            assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+
+
+def contrast(one: str, other: str) -> float:
+    def luminance(colour: str) -> float:
+        channels = np.array(to_rgb(colour))
+        linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
 
 
 def test_no_two_shipped_systems_look_the_same() -> None:

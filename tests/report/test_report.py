@@ -18,6 +18,7 @@ from m2l_bench.cards import ProbeSettings
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.classification import Truth
 from m2l_bench.metrics.probe_scores import mean_confusion, measure
+from m2l_bench.plots.looks import KNOWN
 from m2l_bench.progress import Quiet
 from m2l_bench.report.gather import gather
 from m2l_bench.report.page import to_html
@@ -152,7 +153,8 @@ def test_its_numbers_are_those_of_the_tables(runs: Path, page: Page, tmp_path: P
     for name, where in (("table2", "reconstruction-of-songs-table-1"), ("mini/table1", "probes-other-tasks-table-1")):
         shown = [column.name for column, _ in table_formats.shown_columns(written.tables[name])]
         rows = csv.DictReader(io.StringIO((tmp_path / f"{name}.csv").read_text()))
-        assert page.rows[where] == [(row["system"], [row[name] for name in shown if row[name]]) for row in rows]
+        figures = [(row["system"], [row[name] for name in shown if row[name]]) for row in rows]
+        assert page.rows[where] == [(system, values) for system, values in figures if values]
     for name in ("table2.csv", "significance.csv"):
         downloads = [tag["href"] for kind, tag in page.tags if kind == "a" and tag.get("download") == name]
         assert base64.b64decode((downloads[0] or "").partition("base64,")[2]).decode() == (tmp_path / name).read_text()
@@ -162,8 +164,56 @@ def test_the_papers_figures_and_the_differences_from_them(runs: Path, page: Page
     value = tables.reconstruction_table(runs).data.set_index("system").loc["dac", "si_sdr_db"]
     assert f"9.48 {value - 9.48:+.2f}" in page.text
     assert "DAC & friends" in page.text
-    assert "musika" in page.text and "-25.81" in page.text, "what was not measured keeps the paper's figure"
+    assert "musika" in page.text and "-25.81" not in page.text, "what was not measured has a note, and no empty row"
     assert "fad: not measured: its weights are not on this machine: m2l-bench weights get vggish" in page.text
+
+
+def test_the_headline_says_what_is_best_and_how_sure_that_is(runs: Path, page: Page) -> None:
+    mean = measured_runs(runs).runs[0].figure("si_sdr_db")
+    assert f"DAC & friends is best by SI-SDR ({mean[0]:.2f} dB; significantly better than all 2 others)." in page.text
+
+
+def test_a_headline_is_as_sure_as_the_test(tmp_path: Path) -> None:
+    figures = np.random.default_rng(1).normal(5, 3, 12)
+    for name, shift in (("good", 0.0), ("similar", -0.01), ("bad", -3.0)):
+        make_run(tmp_path, name, figures + shift + np.random.default_rng(len(name)).normal(0, 0.2, 12))
+    assert "significantly better than 1 of 2, undecided against" in Page(page_of(tmp_path)).text
+    make_run(tmp_path / "few", "good", figures[:3])
+    make_run(tmp_path / "few", "bad", figures[:3] - 1)
+    assert (
+        f"Good is best by SI-SDR ({figures[:3].mean():.2f} dB; 3 clips cannot make that certain)."
+        in Page(page_of(tmp_path / "few")).text
+    )
+
+
+def test_it_links_to_the_clips_of_a_page_beside_it(runs: Path, tmp_path: Path) -> None:
+    clips = [{"id": id} for id in ("song00", "song01 & more", "song02")]
+    data = {"dataset": "songs", "clips": clips, "systems": [{"name": "dac"}]}
+    (tmp_path / "a page").mkdir()
+    (tmp_path / "a page" / "data.js").write_text(f"const DATA = {json.dumps(data)};\n")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "data.js").write_text("const DATA = {};\n")
+    html = to_html(gather(runs, "songs", ORIGINALS, Quiet(), tmp_path), "Report")
+    assert "index.html" not in html, "it may be a page of something else"
+    for folder in ("a page", "other"):
+        (tmp_path / folder / ".finished.jsonl").touch()
+    links = [
+        tag["href"]
+        for kind, tag in Page(to_html(gather(runs, "songs", ORIGINALS, Quiet(), tmp_path), "")).tags
+        if kind == "a"
+    ]
+    for fragment in ("", "#clip=song00", "#clip=song01+%26+more", "#system=dac"):
+        assert f"a%20page/index.html{fragment}" in links
+
+
+def test_systems_have_their_colours(page: Page) -> None:
+    marks = [tag["fill"] for kind, tag in page.tags if kind == "path"]
+    assert KNOWN["dac"].colour in marks and len(set(marks)) >= 2
+
+
+def test_where_the_numbers_come_from_is_folded(html: str) -> None:
+    for text in html.split("Where the numbers come from")[:-1]:
+        assert text.rpartition("<details")[2].startswith(' class="provenance">')
 
 
 def test_differences_have_two_sides(runs: Path, page: Page) -> None:

@@ -40,7 +40,8 @@ function askAbx(root, player, trial, trials, signal) {
     const heading = element("h1", { tabindex: "-1" }, `Trial ${trial} of ${trials}`);
     root.replaceChildren(element("main", { class: "test" },
       heading,
-      element("p", {}, "X is A or B. Listen to all three, switching while they play (keys A, B, X and space), then answer."),
+      element("p", {}, "X is A or B. Listen to all three, switching while they play, then answer.",
+        element("span", { class: "keys-only" }, " Keys: A, B, X and space.")),
       transport(player, over), picks,
       element("div", { class: "answers" }, ...answers),
       element("button", { type: "button", class: "quiet", onclick: done(null) }, "Stop here")));

@@ -2,11 +2,11 @@
 /* The part of the address after # holds what the page shows, so that a link leads there. */
 
 const Address = {
-  /** What a page without a state in its address shows: the worst clips of the first system. */
+  /** What a page without a state in its address shows: the median clip, in the list the worst of the first system (but an anchor) first. */
   plain() {
     return {
-      view: "compare", clip: "", system: ORIGINAL, sort: DATA.metrics.at(-1)?.name ?? "set", of: DATA.systems[0].name,
-      order: "worst", find: "", least: "", most: "",
+      view: "compare", clip: "", system: ORIGINAL, sort: DATA.metrics.at(-1)?.name ?? "set", of: (DATA.systems.find((system) => system.kind !== "anchor") ?? DATA.systems[0]).name,
+      order: "worst", find: "", least: "", most: "", picture: "levels",
     };
   },
 
@@ -20,6 +20,7 @@ const Address = {
     if (!systems.has(state.of)) state.of = plain.of;
     if (!["set", "name", ...DATA.metrics.map((metric) => metric.name)].includes(state.sort)) state.sort = plain.sort;
     if (state.order !== "best") state.order = "worst";
+    if (state.picture !== "difference") state.picture = "levels";
     for (const limit of ["least", "most"]) if (Number.isNaN(Number(state[limit]))) state[limit] = "";
     return state;
   },

@@ -23,20 +23,28 @@ function blindView(app, root, signal) {
   const count = element("input", { type: "number", min: 1, max: clips.length, value: Math.min(MUSHRA_CLIPS, clips.length), required: true });
   const anchors = DATA.systems.some((system) => system.kind === "anchor");
   const forAbx = element("fieldset", {}, element("legend", {}, "ABX: can you tell X?"),
+    element("p", { class: "hint" }, "You hear A, B and X, which is one of the two, and say which one. Each trial draws X anew.",
+      element("br"), "At the end a binomial test says how likely so many right answers are by guessing."),
     labelled("A", a), labelled("B", b), labelled("Trials", trials));
   const forMushra = element("fieldset", {}, element("legend", {}, "MUSHRA: how good is each?"),
+    element("p", { class: "hint" }, "You rate nameless versions of a clip against the original, from 0 (bad) to 100 (excellent).",
+      element("br"), "One of them is the original itself: those who do not recognise it are not counted."),
     element("div", { class: "boxes" }, ...boxes.map((box, index) =>
       element("label", { class: "switch" }, box, DATA.systems[index].title))),
     labelled("Clips", count),
     anchors ? null : element("p", { class: "hint" },
       "BS.1534 requires low-pass anchors at 3.5 and 7 kHz, which this page does not have. Their runs are lowpass-3.5k and lowpass-7k."));
+  const repeat = element("details", {}, element("summary", {}, "Repeat an earlier order"), labelled("Seed", seed));
+  seed.addEventListener("invalid", () => (repeat.open = true));
   const problem = element("p", { class: "problem", role: "alert" });
   const form = element("form", { onsubmit: start },
     element("fieldset", {}, element("legend", {}, "Test"), kind("abx", "ABX"), kind("mushra", "MUSHRA")),
     forAbx, forMushra,
     element("fieldset", {}, element("legend", {}, "Session"),
-      labelled("Listener", listener), labelled("Seed", seed)),
-    element("p", { class: "hint" }, `Clips are drawn from the ${clips.length} in the list. Use headphones in a quiet room. ` +
+      labelled("Your name", listener),
+      repeat),
+    element("p", { class: "hint" }, element("span", { class: "required" }, "*"), " has to be filled in."),
+    element("p", { class: "hint" }, `The test draws from the ${counted(clips.length, "clip")} in the list. Use headphones in a quiet room. ` +
       "Loudness is matched. Answers stay in this browser until you download them."),
     problem,
     element("button", { class: "primary" }, "Start"));
@@ -157,9 +165,9 @@ function abxSummary(rows) {
   const right = rows.reduce((sum, row) => sum + row.correct, 0);
   const p = binomialP(right, rows.length);
   return [
-    element("p", { class: "verdict" }, `${right} of ${rows.length} right, p = ${p < 0.001 ? p.toExponential(1) : p.toFixed(3)}`),
+    element("p", { class: "verdict" }, `${right} of ${rows.length} right, p ${p < 0.001 ? "" : "= "}${pText(p)}`),
     element("p", {}, `${titleOf(rows[0].a)} (A) against ${titleOf(rows[0].b)} (B). p is the chance of that many or more by guessing.`),
-    rows.length < rows[0].trials ? element("p", {}, `Stopped before the ${rows[0].trials} trials were over: p does not hold then.`) : null,
+    rows.length < rows[0].trials ? element("p", {}, `Stopped before ${counted(rows[0].trials, "trial")} were over: p does not hold then.`) : null,
   ];
 }
 

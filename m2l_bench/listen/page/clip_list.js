@@ -20,11 +20,16 @@ function clipList(app) {
   const count = element("p", { class: "count", role: "status" });
   const list = element("ol", { class: "clips", onscroll: draw, onfocusin: draw });
   const whole = element("nav", { class: "browse", "aria-label": "Clips" },
+    element("a", { class: "skip", href: "#clip-name", onclick: skip }, "Skip the list"),
     element("details", { open: matchMedia("(min-width: 60rem)").matches },
       element("summary", {}, "Find and sort"),
       element("div", { class: "filters" }, labelled("Find", find), labelled("Sort by", sort), byMetric)),
     count, list);
   new ResizeObserver(draw).observe(list);
+  function skip(event) {
+    event.preventDefault(); // the address holds the state
+    document.getElementById("clip-name").focus();
+  }
 
   const captions = DATA.clips.some((clip) => clip.caption);
   const rows = new Map(); // place in the list -> row in the document
@@ -66,7 +71,7 @@ function clipList(app) {
     for (const [control, end] of [[least, ends[0]], [most, ends[1]]]) control.placeholder = Number(end.toFixed(2));
     byMetric.hidden = !DATA.metrics.some((metric) => metric.name === app.state.sort);
     const all = DATA.clips.length;
-    count.textContent = listed.length === all ? `${all} clips` : `${listed.length} of ${all} clips`;
+    count.textContent = listed.length === all ? counted(all, "clip") : `${listed.length} of ${counted(all, "clip")}`;
     list.style.setProperty("--rows", listed.length);
     list.replaceChildren();
     rows.clear();

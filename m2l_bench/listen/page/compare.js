@@ -1,5 +1,5 @@
 "use strict";
-/* The open view: list, clip, keys. */
+/* The open view: overview, list, clip, keys. */
 
 const SEEK_SECONDS = 1;
 
@@ -7,6 +7,7 @@ const SEEK_SECONDS = 1;
 function compareView(app, root, signal) {
   const keys = [ORIGINAL, ...DATA.systems.map((system) => system.name)];
   app.keys = new Map(keys.slice(0, 10).map((key, number) => [key, String(number)]));
+  const systems = overview(app, signal);
   const list = clipList(app);
   const place = element("div", { class: "place" });
   const help = helpDialog();
@@ -15,9 +16,9 @@ function compareView(app, root, signal) {
     element("header", { class: "top" },
       element("h1", {}, DATA.title),
       element("nav", { "aria-label": "Views" },
-        element("button", { type: "button", onclick: () => help.dialog.showModal() }, "Keys and systems"),
+        element("button", { type: "button", onclick: () => help.dialog.showModal() }, "About this page"),
         blind)),
-    element("div", { class: "columns" }, place, list.element),
+    element("div", { class: "columns" }, systems.element, list.element, place),
     help.dialog);
 
   let shown = null;
@@ -30,16 +31,19 @@ function compareView(app, root, signal) {
     blind.href = Address.of({ ...app.state, view: "blind" });
     const audible = app.clip.made[app.state.system] ? app.state.system : ORIGINAL;
     if (app.clip !== shown) {
+      const chosen = shown !== null;
       shown = app.clip;
       leaveClip.abort();
       leaveClip = new AbortController();
       app.player.show(pieces(shown), shown.seconds, shown.headroom, audible);
       clip = clipView(app, leaveClip.signal);
       place.replaceChildren(clip.element);
+      if (chosen && getComputedStyle(place.parentElement).display === "block") place.scrollIntoView(); // a phone
     } else if (audible !== app.player.selected) {
       app.player.select(audible);
     }
-    clip.showSteps();
+    clip.showState();
+    systems.show();
   }
   const move = (by) => () => {
     const next = app.listed[app.listed.indexOf(app.clip) + by];
@@ -87,11 +91,12 @@ function helpDialog() {
   ];
   const dialog = element("dialog", { "aria-labelledby": "help-title" },
     element("form", { method: "dialog" },
-      element("h2", { id: "help-title" }, "Keys"),
-      element("dl", { class: "keys" }, ...keys.flatMap(([key, text]) => [
-        element("dt", {}, element("kbd", {}, key)), element("dd", {}, text)])),
-      element("label", { class: "switch" }, on, "Single keys are on"),
-      element("h2", {}, "Systems"),
+      element("div", { class: "keys-only" },
+        element("h2", {}, "Keys"),
+        element("dl", { class: "keys" }, ...keys.flatMap(([key, text]) => [
+          element("dt", {}, element("kbd", {}, key)), element("dd", {}, text)])),
+        element("label", { class: "switch" }, on, "Single keys are on")),
+      element("h2", { id: "help-title" }, "Systems"),
       element("dl", { class: "systems" }, ...DATA.systems.flatMap(describe)),
       element("h2", {}, "What is heard"),
       element("p", {}, "Each piece is the reconstruction that was measured, as lossless FLAC, cut to the original's length. " +
@@ -104,7 +109,7 @@ function helpDialog() {
 function describe(system) {
   const address = /^https?:\/\//.test(system.source) ? system.source : null;
   return [
-    element("dt", {}, system.title),
+    element("dt", {}, mark(system.name), " ", system.title),
     element("dd", {}, [system.description, system.citation].filter(Boolean).join(" "), " ",
       address ? element("a", { href: address, rel: "noopener" }, address) : null),
   ];

@@ -13,11 +13,31 @@ function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** Makes a form control with its label. */
+/** Makes the mark of a system: its colour and shape, as in the figures. The original has none. */
+function mark(system) {
+  const { colour, mark } = DATA.systems.find(({ name }) => name === system) ?? {};
+  const shape = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  for (const [name, value] of [["class", "mark"], ["viewBox", "-11 -11 22 22"], ["aria-hidden", "true"]]) shape.setAttribute(name, value);
+  if (mark) {
+    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    path.setAttribute("d", mark);
+    path.setAttribute("fill", colour);
+    shape.append(path);
+  }
+  return shape;
+}
+
+/** Writes a number with its noun: 1 clip, 2 clips. */
+function counted(count, noun) {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** Makes a form control with its label, which marks what has to be filled in. */
 function labelled(text, control, attributes = {}) {
   labelled.count = (labelled.count ?? 0) + 1;
   control.id = `field-${labelled.count}`;
-  return element("div", { class: "field", ...attributes }, element("label", { for: control.id }, text), control);
+  const star = control.required ? element("span", { class: "required", "aria-hidden": "true" }, " *") : null;
+  return element("div", { class: "field", ...attributes }, element("label", { for: control.id }, text, star), control);
 }
 
 /** Makes a list to choose from; `options` are [value, text]. */

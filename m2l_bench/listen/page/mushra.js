@@ -67,14 +67,17 @@ function askMushra(root, player, trial, trials, keys, signal) {
         type: "range", min: 0, max: 100, step: 1, value: 50, class: "unrated", "aria-label": `Score of ${key}`,
         oninput: rate, onclick: rate, // a click that does not move the slider is an answer too
       });
-      picks.querySelector(`[data-key="${key}"]`).append(slider, output);
+      picks.querySelector(`[data-key="${key}"]`).append(element("div", { class: "ruler" }, slider), output);
     }
     picks.classList.add("rated");
-    picks.prepend(element("div", { class: "scale", "aria-hidden": "true" }, ...SCALE.map((word) => element("span", {}, word))));
+    picks.prepend(element("div", { class: "scale", "aria-hidden": "true" }, element("div", {},
+      ...SCALE.map((word, index) => element("span", { class: "word", style: `--at: ${20 * index + 10}` }, word)),
+      ...[0, 20, 40, 60, 80, 100].map((score) => element("span", { class: "tick", style: `--at: ${score}` }, String(score))))));
     const heading = element("h1", { tabindex: "-1" }, `Clip ${trial} of ${trials}`);
     root.replaceChildren(element("main", { class: "test" },
       heading,
-      element("p", {}, "Rate how good each sounds against the reference (keys 0 to 9 and space). One of them is the reference itself, which deserves 100."),
+      element("p", {}, "Rate how good each sounds against the reference. One of them is the reference itself, which deserves 100.",
+        element("span", { class: "keys-only" }, " Keys: 0 to 9 and space.")),
       transport(player, over), picks, waiting, next,
       element("button", { type: "button", class: "quiet", onclick: done(null) }, "Stop here")));
     check();
