@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from m2l_bench.embeddings.base import Embedding
     from m2l_bench.systems.loading import load_codec
 
+__version__ = "0.2.0"
+
 __all__ = ["Codec", "Embedding", "Reconstructor", "load_codec"]
 
 MODULES = {
