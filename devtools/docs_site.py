@@ -69,7 +69,8 @@ def commands_page() -> str:
     from m2l_bench.cli import app
 
     command = typer.main.get_command(app)
-    text = get_docs_for_click(obj=command, ctx=command.make_context("m2l-bench", [], resilient_parsing=True), name="m2l-bench")
+    context: Any = command.make_context("m2l-bench", [], resilient_parsing=True)
+    text = get_docs_for_click(obj=command, ctx=context, name="m2l-bench")
     return re.sub(r"\A# `m2l-bench`", "# Commands", text)
 
 

@@ -11,7 +11,6 @@ import signal
 from types import FrameType
 
 from m2l_bench.errors import BadClip, Undefined, UserError
-from m2l_bench.extras import explain_missing_package
 from m2l_bench.text import one_line
 
 _requested = False
@@ -40,7 +39,7 @@ def reason_of(error: Exception) -> str:
         return one_line(error)
     if isinstance(error, MemoryError):
         return "out of memory"
-    return explain_missing_package(error) or f"{type(error).__name__}: {one_line(error)}"
+    return f"{type(error).__name__}: {one_line(error)}"
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

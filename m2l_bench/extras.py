@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 EXTRAS = {
     "jinja2": "plot",
-    "lightning_fabric": "train",
     "matplotlib": "plot",
     "mir_eval": "probe",
-    "scikit-learn": "probe",
     "sklearn": "probe",
+    "lightning_fabric": "train",
     "tensorboard": "train",
 }
-"""Extra by the name under which a package is imported or listed."""
+"""Extra by the name under which a package is imported."""
+
+
+def require(extra: str) -> None:
+    """Check that the packages of an extra are installed, before any work that needs them at its end.
+
+    Raises:
+        ModuleNotFoundError: one is missing; `explain_missing_package` has the words for it.
+    """
+    for package in EXTRAS:
+        if EXTRAS[package] == extra and find_spec(package) is None:
+            raise ModuleNotFoundError(name=package)
 
 
 def explain_missing_package(error: Exception) -> str:

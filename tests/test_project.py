@@ -28,11 +28,13 @@ def test_extras_install_what_messages_say() -> None:
 
 @pytest.mark.parametrize(
     ("package", "command", "extra"),
-    [("matplotlib", "plot distribution -o a.pdf", "plot"), ("jinja2", "report", "plot")],
+    [
+        ("matplotlib", "plot distribution -o a.pdf", "plot"),
+        ("jinja2", "report", "plot"),
+        ("mir_eval", "probe --task beatport", "probe"),
+    ],
 )
-def test_a_missing_package_is_one_line_that_installs_it(
-    package: str, command: str, extra: str, tmp_path: Path
-) -> None:
+def test_a_missing_package_is_one_line_that_installs_it(package: str, command: str, extra: str, tmp_path: Path) -> None:
     code = f"import sys\nsys.modules[{package!r}] = None\nfrom m2l_bench.cli import main\nmain()"
     result = subprocess.run(
         [sys.executable, "-c", code, *command.split()], cwd=tmp_path, capture_output=True, text=True

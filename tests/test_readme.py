@@ -34,7 +34,7 @@ def test_the_ten_line_system_runs(tmp_path: Path, cli: Cli) -> None:
 
 
 def commands(page: Path) -> list[list[str]]:
-    """Words of each command in a page's shell blocks, without comments, `VARIABLE=value` before it, and redirections."""
+    """Words of each command in the shell blocks of a page, without comments and without `VARIABLE=value` before it."""
     blocks = re.findall(r"^ *```sh\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     parts = [part for line in lines for part in re.split("&&|;", re.sub(r"(^|\s)#.*", "", line))]
@@ -56,7 +56,9 @@ def problem(words: list[str]) -> str:
     if program in ("pip", "python", "python3") and (
         extras := re.findall(r"(?:m2l-bench|\.)\[([a-z,-]+)\]", " ".join(words))
     ):
-        section = (ROOT / "pyproject.toml").read_text().partition("[project.optional-dependencies]\n")[2].partition("\n[")[0]
+        section = (
+            (ROOT / "pyproject.toml").read_text().partition("[project.optional-dependencies]\n")[2].partition("\n[")[0]
+        )
         absent = {*extras[0].split(",")} - {*re.findall("^([a-z-]+) = ", section, re.MULTILINE)}
         return f"no extra {absent}" if absent else ""
     scripts = [word for word in words if word.startswith(("scripts/", "benchmarks/", "devtools/"))]

@@ -10,6 +10,7 @@ import typer
 
 from m2l_bench.commands.common import SOME_FAILED, CardsOption, DeviceOption, JsonOption, WeightsDirOption, consoles
 from m2l_bench.errors import UserError
+from m2l_bench.extras import require
 
 
 class Classifier(str, Enum):
@@ -53,6 +54,7 @@ def probe(
 
         m2l-bench probe --task mini-beatport --train-fraction 0.01,0.1,1
     """
+    require("probe")
     from m2l_bench.cards import load_cards
     from m2l_bench.console.probes import print_outcomes, print_plan, probe_json
     from m2l_bench.console.reconstruction import print_table
