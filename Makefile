@@ -3,6 +3,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 VENV_UPSTREAM ?= .venv-upstream
 VENV_LOWEST ?= .venv-lowest
+LOWEST_TESTS := $(addprefix tests/,audio distances metrics plots report runs systems tables test_audio.py test_cards.py)
 PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test test-gpu test-lowest test-upstream lint docs clean
