@@ -2,15 +2,23 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 VENV_UPSTREAM ?= .venv-upstream
+VENV_LOWEST ?= .venv-lowest
+LOWEST_TESTS := $(addprefix tests/,audio distances metrics plots report runs systems tables test_audio.py test_cards.py)
 PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo results test test-gpu test-upstream lint clean
+.PHONY: demo demo-full results test test-gpu test-lowest test-upstream lint docs clean
 
-# One command from a fresh clone to a reconstruction table, a page to hear what is behind it, and a report.
+# One command from a fresh clone to a table of six clips, a page to hear what is behind it, and a report: two minutes.
 demo: $(VENV)/.installed
+	$(BIN)/m2l-bench reconstruct --task demo --models all
+	$(BIN)/m2l-bench listen runs/demo -o runs/page
+	$(BIN)/m2l-bench report runs --task demo -o runs/report.html
+
+# The same over all thirty bundled clips.
+demo-full: $(VENV)/.installed
 	$(BIN)/m2l-bench reconstruct --models all
 	$(BIN)/m2l-bench listen runs/bundled -o runs/page
-	$(BIN)/m2l-bench report runs -o report.html
+	$(BIN)/m2l-bench report runs --task bundled -o runs/report.html
 
 # The tables in this repository, from the runs that are here.
 results: $(VENV)/.installed
@@ -27,6 +35,14 @@ test-gpu: $(VENV)/.installed-test
 test-upstream: $(VENV_UPSTREAM)/.installed
 	OMP_NUM_THREADS=2 $(VENV_UPSTREAM)/bin/pytest tests_upstream
 
+# The quick tests with the lowest versions that pyproject.toml allows, in an environment of its own.
+test-lowest: $(VENV_LOWEST)/.installed
+	OMP_NUM_THREADS=1 $(VENV_LOWEST)/bin/pytest -m "not slow and not gpu" $(LOWEST_TESTS)
+
+# The documentation as a site: open build/site/index.html.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -36,7 +52,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/$(PIP_INSTALL) -c constraints.txt -e .
+	$(BIN)/$(PIP_INSTALL) -c constraints.txt -e ".[plot]"
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
@@ -52,6 +68,19 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/$(PIP_INSTALL) --no-deps --upgrade --target $(VENV)/official-0.1.7 music2latent==0.1.7
 	touch $@
 
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/$(PIP_INSTALL) -c constraints.txt -e ".[docs]"
+	touch $@
+
+$(VENV_LOWEST)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV_LOWEST)
+	$(VENV_LOWEST)/bin/$(PIP_INSTALL) uv
+	$(VENV_LOWEST)/bin/uv pip compile --quiet --python $(VENV_LOWEST)/bin/python --resolution lowest-direct \
+		--extra plot --extra probe pyproject.toml -o $(VENV_LOWEST)/lowest.txt
+	$(VENV_LOWEST)/bin/$(PIP_INSTALL) -r $(VENV_LOWEST)/lowest.txt hypothesis pytest torchmetrics
+	$(VENV_LOWEST)/bin/$(PIP_INSTALL) --no-deps -e .
+	touch $@
+
 $(VENV_UPSTREAM)/.installed: pyproject.toml constraints-upstream.txt
 	$(PYTHON) -m venv $(VENV_UPSTREAM)
 	$(VENV_UPSTREAM)/bin/$(PIP_INSTALL) -c constraints-upstream.txt -e ".[upstream,embeddings]" pytest
@@ -60,4 +89,4 @@ $(VENV_UPSTREAM)/.installed: pyproject.toml constraints-upstream.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV_UPSTREAM) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV_LOWEST) $(VENV_UPSTREAM) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from m2l_bench.errors import UserError
     from m2l_bench.systems.loading import load_codec
 
+__version__ = "0.2.0"
+
 __all__ = [
     "Codec",
     "Embedding",
@@ -34,6 +36,7 @@ __all__ = [
     "Results",
     "Task",
     "UserError",
+    "__version__",
     "evaluate",
     "frechet_distance",
     "load_codec",

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from m2l_bench import __version__
 from m2l_bench.boundary import interrupted, is_out_of_memory, listen_for_interrupts
 from m2l_bench.commands import (
     data,
@@ -31,6 +32,7 @@ from m2l_bench.commands import (
 from m2l_bench.commands.common import SMALLER, State, consoles
 from m2l_bench.environment import accept_any_terminal
 from m2l_bench.errors import UserError
+from m2l_bench.extras import explain_missing_package
 from m2l_bench.text import one_line
 
 INTERRUPTED = 130
@@ -82,9 +84,7 @@ app.add_typer(weights_app, name="weights")
 
 def _show_version(value: bool) -> None:
     if value:
-        from importlib.metadata import version
-
-        print(f"m2l-bench {version('m2l-bench')}")
+        print(f"m2l-bench {__version__}")
         raise typer.Exit
 
 
@@ -132,9 +132,9 @@ def main() -> None:
         if is_out_of_memory(error):
             _print_error(f"error: out of memory: {SMALLER.get(State.command, 'use smaller inputs')}")
             sys.exit(1)
-        _print_error(
-            f"error: {type(error).__name__}: {one_line(error)} (probably a bug: m2l-bench --debug ... shows where)"
-        )
+        missing = explain_missing_package(error)
+        bug = f"{type(error).__name__}: {one_line(error)} (probably a bug: m2l-bench --debug ... shows where)"
+        _print_error(f"error: {missing or bug}")
         sys.exit(1)
 
 

@@ -19,6 +19,7 @@ from m2l_bench.commands.common import (
     consoles,
 )
 from m2l_bench.errors import UserError
+from m2l_bench.extras import require
 
 
 class Classifier(str, Enum):
@@ -63,6 +64,7 @@ def probe(
 
         m2l-bench probe --task mini-beatport --train-fraction 0.01,0.1,1
     """
+    require("probe")
     from m2l_bench.api.probe import probe as probe_models
     from m2l_bench.console.probes import ProbeProgress, print_outcomes, probe_json
     from m2l_bench.console.reconstruction import print_table

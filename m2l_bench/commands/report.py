@@ -9,6 +9,7 @@ import typer
 
 from m2l_bench.commands.common import Beside, BesideOption, ReferenceOption, consoles
 from m2l_bench.errors import UserError
+from m2l_bench.extras import require
 
 
 def report(
@@ -32,6 +33,7 @@ def report(
 
         m2l-bench report runs --task musiccaps -o musiccaps.html --title "Our codec"
     """
+    require("plot")
     from m2l_bench.console.terminal import ProgressBars
     from m2l_bench.report.gather import gather
     from m2l_bench.report.page import to_html

@@ -20,6 +20,7 @@ from m2l_bench.datasets import folder as folder_dataset
 from m2l_bench.datasets.base import Clip
 from m2l_bench.environment import LOG
 from m2l_bench.errors import BadClip, Undefined, UserError
+from m2l_bench.extras import require
 from m2l_bench.metrics.si_sdr import si_sdr
 from m2l_bench.metrics.spectral import log_spectral_distance
 from m2l_bench.progress import Progress
@@ -209,14 +210,12 @@ def _fabric(options: TrainOptions) -> Fabric:
     """Set up one process on one device, or the processes that torchrun or SLURM started.
 
     Raises:
-        UserError: a package is missing, or the device or the precision cannot be used.
+        UserError: the device or the precision cannot be used.
+        ModuleNotFoundError: a package is missing.
     """
-    try:
-        from lightning_fabric import Fabric
-        from torch.utils import tensorboard  # noqa: F401  (asked for late otherwise)
-    except ImportError as error:
-        raise UserError(f"training needs more packages ({error}): pip install 'm2l-bench[train]'") from error
+    require("train")
     import torch
+    from lightning_fabric import Fabric
 
     if "," in options.device:
         raise UserError(f"--device {options.device}: training on several devices needs `torchrun`; name one device")
