@@ -20,9 +20,9 @@ demo-full: $(VENV)/.installed
 	$(BIN)/m2l-bench listen runs/bundled -o runs/page
 	$(BIN)/m2l-bench report runs --task bundled -o runs/report.html
 
-# The tables in this repository, from the runs that are here.
+# The tables in `results/`, from the runs over the bundled clips that are here.
 results: $(VENV)/.installed
-	$(BIN)/m2l-bench tables runs --results results --beside paper
+	$(BIN)/m2l-bench tables runs --task bundled --results results
 
 test: $(VENV)/.installed-test lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
