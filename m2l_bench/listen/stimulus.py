@@ -11,7 +11,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -109,12 +111,13 @@ def prepare(clip: ListeningClip, page: Path, longest_seconds: float) -> ClipStim
         id = _id(original_piece.id, piece.id)
         image = page / PICTURES / f"{id}.webp"
         if not image.is_file():
-            write_atomically(image, picture.difference(levels, original_levels))
+            write_atomically(image, picture.difference(levels(), original_levels()))
         reconstructions[name] = replace(piece, difference=id)
     return ClipStimuli(samples / rate, original_piece, reconstructions)
 
 
-def _write_piece(audio: Audio, rate: int, page: Path) -> tuple[Stimulus, picture.Levels]:
+def _write_piece(audio: Audio, rate: int, page: Path) -> tuple[Stimulus, Callable[[], picture.Levels]]:
+    """Write a piece that is not on the page yet, and return it with a function that computes its levels once."""
     audio = np.clip(audio if audio.shape[0] <= 2 else audio_files.to_mono(audio), -1.0, 1.0)
     # The id depends on the 16-bit samples: an original and an exact copy of it, read from FLAC, are one piece.
     content = (audio * 32768).round().astype(np.int16)
@@ -122,9 +125,9 @@ def _write_piece(audio: Audio, rate: int, page: Path) -> tuple[Stimulus, picture
     script, image = page / AUDIO / f"{id}.js", page / PICTURES / f"{id}.webp"
     written = _written_level(script) if image.is_file() else None
     level = written or loudness.measure(audio, rate)
-    levels = picture.levels(audio, rate, level.lufs)
+    levels = cache(lambda: picture.levels(audio, rate, level.lufs))
     if written is None:
-        write_atomically(image, picture.spectrogram(levels))
+        write_atomically(image, picture.spectrogram(levels()))
         text = base64.b64encode(audio_files.flac_bytes(audio, rate)).decode()
         write_atomically(script, f'{_first_line(level)}\nreceiveAudio("{id}", "{text}");\n'.encode())
     return Stimulus(id, level), levels
