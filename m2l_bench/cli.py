@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from typing import Annotated
 
 import typer
@@ -29,7 +30,7 @@ from m2l_bench.commands import (
     weights,
 )
 from m2l_bench.commands.common import State, consoles
-from m2l_bench.environment import accept_any_terminal
+from m2l_bench.environment import LOG, accept_any_terminal
 from m2l_bench.errors import UserError
 from m2l_bench.text import one_line
 
@@ -107,6 +108,7 @@ def main() -> None:
     """Run the command line. An error that the user can fix is printed as one line, a traceback only with --debug."""
     listen_for_interrupts()
     accept_any_terminal()
+    threading.excepthook = _report_thread
     try:
         app()
     except KeyboardInterrupt:
@@ -132,6 +134,14 @@ def main() -> None:
             f"error: {type(error).__name__}: {one_line(error)} (probably a bug: m2l-bench --debug ... shows where)"
         )
         sys.exit(1)
+
+
+def _report_thread(failure: threading.ExceptHookArgs) -> None:
+    """Report in one line that a thread failed; whatever waits for its work fails too, and says what to do."""
+    if State.debug:
+        threading.__excepthook__(failure)
+    elif failure.exc_value is not None:
+        LOG.warning("%s: %s", failure.exc_type.__name__, one_line(failure.exc_value))
 
 
 def _print_error(message: str) -> None:
