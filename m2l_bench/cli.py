@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from typing import Annotated
 
 import typer
@@ -30,7 +31,7 @@ from m2l_bench.commands import (
     weights,
 )
 from m2l_bench.commands.common import SMALLER, State, consoles
-from m2l_bench.environment import accept_any_terminal
+from m2l_bench.environment import LOG, accept_any_terminal
 from m2l_bench.errors import UserError
 from m2l_bench.extras import explain_missing_package
 from m2l_bench.text import one_line
@@ -108,6 +109,7 @@ def main() -> None:
     """Run the command line. An error that the user can fix is printed as one line, a traceback only with --debug."""
     listen_for_interrupts()
     accept_any_terminal()
+    threading.excepthook = _report_thread
     try:
         app()
     except KeyboardInterrupt:
@@ -136,6 +138,14 @@ def main() -> None:
         bug = f"{type(error).__name__}: {one_line(error)} (probably a bug: m2l-bench --debug ... shows where)"
         _print_error(f"error: {missing or bug}")
         sys.exit(1)
+
+
+def _report_thread(failure: threading.ExceptHookArgs) -> None:
+    """Report in one line that a thread failed; whatever waits for its work fails too, and says what to do."""
+    if State.debug:
+        threading.__excepthook__(failure)
+    elif failure.exc_value is not None:
+        LOG.warning("%s: %s", failure.exc_type.__name__, one_line(failure.exc_value))
 
 
 def _print_error(message: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,35 +33,55 @@ class Log:
         if self.folder is not None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self.board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.iteration + 1)
             path = self.folder / "log.jsonl"
             rows = [row for row in _whole_rows(path) if row["iteration"] <= self.iteration]
             self.validated = max((row["iteration"] for row in rows if "loss" not in row), default=None)
-            write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
-            self.file = path.open("a", encoding="utf-8")
+            with self._explained():
+                self.board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.iteration + 1)
+                write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+                self.file = path.open("a", encoding="utf-8")
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.folder is not None:
-            self.board.close()
-            self.file.close()
+            with self._explained():
+                self.board.close()
+                self.file.close()
 
     def write(self, iteration: int, figures: dict[str, float], seconds: float) -> None:
+        """Write figures; they are on the disk when this method returns.
+
+        Raises:
+            OSError: they cannot be written.
+        """
         if self.folder is None:
             return
         known = {name: value for name, value in figures.items() if math.isfinite(value)}
-        self.file.write(json.dumps({"iteration": iteration, "seconds": round(seconds, 2), **known}) + "\n")
-        self.file.flush()
-        for name, value in known.items():
-            self.board.add_scalar(name, value, iteration)
-        self.board.flush()
+        with self._explained():
+            self.file.write(json.dumps({"iteration": iteration, "seconds": round(seconds, 2), **known}) + "\n")
+            self.file.flush()
+            for name, value in known.items():
+                self.board.add_scalar(name, value, iteration)
+            self.board.flush()
         if "loss" not in figures:
             self.validated = iteration
 
     def write_audio(self, iteration: int, examples: dict[str, np.ndarray], sample_rate: int) -> None:
         if self.folder is not None:
-            for name, samples in examples.items():
-                self.board.add_audio(name, samples, iteration, sample_rate)
+            with self._explained():
+                for name, samples in examples.items():
+                    self.board.add_audio(name, samples, iteration, sample_rate)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or error
+            raise OSError(
+                f"{self.folder}: the log cannot be written ({reason}). The last checkpoint is safe: fix it and run the "
+                "same command again"
+            ) from error
 
 
 def _whole_rows(path: Path) -> list[dict[str, Any]]:
