@@ -78,6 +78,6 @@ def python_page() -> str:
     """Write the reference of the Python API: the public names of the package, Music2Latent, and the figures."""
     import m2l_bench
 
-    names = [f"{m2l_bench.MODULES[name]}.{name}" for name in sorted(m2l_bench.MODULES)]
+    names = [f"m2l_bench.{m2l_bench.MODULES[name]}.{name}" for name in sorted(m2l_bench.MODULES)]
     names += ["m2l_bench.music2latent.Music2Latent", "m2l_bench.metrics.PairedMetric"]
     return "# Python\n\n" + "\n\n".join(f"::: {name}" for name in names) + "\n"

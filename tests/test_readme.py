@@ -27,8 +27,8 @@ def test_the_ten_line_system_runs(tmp_path: Path, cli: Cli) -> None:
     (tmp_path / "my_codec.py").write_text(code)
     (tmp_path / "my_cards").mkdir()
     (tmp_path / "my_cards" / "eight-bit.yaml").write_text(card)
-    (command,) = re.findall(r"PYTHONPATH=\. m2l-bench (.*eight-bit.*)\n", README)
-    result = cli(*command.replace("--limit 3", "--limit 1").split(), PYTHONPATH=".")
+    (command,) = re.findall(r"\nm2l-bench (.*eight-bit.*)\n", README)
+    result = cli(*command.replace("--limit 3", "--limit 1").split())
     assert result.returncode == 0, result.stderr
     assert "Eight bits a sample" in result.stdout
 
