@@ -23,7 +23,7 @@ from m2l_bench.music2latent.chunks import chunk_starts, join
 from m2l_bench.music2latent.config import Config
 from m2l_bench.music2latent.consistency import sample, sampling_levels
 from m2l_bench.music2latent.inference import inference_form
-from m2l_bench.music2latent.inputs import check_latents, check_noise, to_waveforms
+from m2l_bench.music2latent.inputs import check_latents, check_noise, resample, to_waveforms
 from m2l_bench.music2latent.names import locate
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.noise import Generators, draw_noise
@@ -114,12 +114,13 @@ class Music2Latent:
         """Samples of silence before the audio, for all windows that overlap at its first sample."""
         return self.config.window - self.config.hop
 
-    def encode(self, audio: Any, strict: bool = False) -> Tensor:
+    def encode(self, audio: Any, strict: bool = False, sample_rate: int | None = None) -> Tensor:
         """Encode audio.
 
         Args:
             audio: (samples,) or (batch, samples), numpy or torch, see `inputs.to_waveforms`; channels are a batch.
             strict: frame as the authors' package does: drop the tail that fills no latent, cut chunks of 60 s.
+            sample_rate: of the audio, in Hz, which is resampled; default: the model's, 44.1 kHz.
 
         Returns:
             (batch, 64, frames), float32, on the CPU.
@@ -127,18 +128,18 @@ class Music2Latent:
         Raises:
             ValueError: unusable audio; the message says what was expected.
         """
-        waveforms = to_waveforms(audio)
+        waveforms = self._waveforms(audio, sample_rate)
         if strict:
             return self._strict_encode(waveforms, features=False) / self.latent_scale
         return torch.cat(list(self.encode_stream(_reader(waveforms), waveforms.shape[-1])), dim=-1)
 
-    def features(self, audio: Any, strict: bool = False) -> Tensor:
+    def features(self, audio: Any, strict: bool = False, sample_rate: int | None = None) -> Tensor:
         """Return the encoder's widest layer, before the bottleneck, which Section 5.5 probes.
 
         Returns:
             (batch, 8192, frames) for the full size, float32, on the CPU. Arguments and errors are those of `encode`.
         """
-        waveforms = to_waveforms(audio)
+        waveforms = self._waveforms(audio, sample_rate)
         if strict:
             return self._strict_encode(waveforms, features=True)
         network = self.networks.encoder.features
@@ -152,12 +153,14 @@ class Music2Latent:
         noise: Tensor | None = None,
         generator: Generators | None = None,
         strict: bool = False,
+        sample_rate: int | None = None,
     ) -> Tensor:
         """Decode latents.
 
         Args:
             latents: (64, frames) or (batch, 64, frames).
-            samples: length of the audio that was encoded; by default the largest that the latents give.
+            samples: length of the audio that was encoded, at its sample rate; by default the largest that the latents
+                give.
             steps: denoising steps.
             noise: standard normal, (batch, 2, 1024, 8 * frames), to start from; drawn from `generator` by default.
             generator: of the noise, drawn on the generator's own device; by default PyTorch's global one of the model's
@@ -165,6 +168,7 @@ class Music2Latent:
                 item of the batch.
             strict: frame as the authors' package does: `4096 * frames + 1536` samples, the first and last 1,536 of
                 them faded; `samples` must not be given.
+            sample_rate: of the result, in Hz; default: the model's, 44.1 kHz.
 
         Returns:
             (batch, samples), float32 in [-1, 1], on the CPU.
@@ -187,8 +191,17 @@ class Music2Latent:
                     lambda shape: self._draw(shape, generator),
                     self.batch_size,
                 )
-                return waveform(decoded, self.config).cpu()
-        return torch.cat(list(self.decode_stream(latents, samples, steps, noise, generator)), dim=-1)
+                strict_audio = waveform(decoded, self.config).cpu()
+            return resample(strict_audio, self.config.sample_rate, sample_rate or self.config.sample_rate)
+        own_rate = self.config.sample_rate
+        rate = own_rate if sample_rate is None else sample_rate
+        own_samples = samples if samples is None else -(-samples * own_rate // rate)
+        decoded = torch.cat(list(self.decode_stream(latents, own_samples, steps, noise, generator)), dim=-1)
+        return resample(decoded, own_rate, rate)[..., :samples]
+
+    def _waveforms(self, audio: Any, sample_rate: int | None) -> Tensor:
+        own_rate = self.config.sample_rate
+        return resample(to_waveforms(audio), own_rate if sample_rate is None else sample_rate, own_rate)
 
     def encode_stream(self, read: Read, samples: int) -> Iterator[Tensor]:
         """Encode audio that need not be in memory: give the latents in parts, (batch, 64, frames), as `encode` does."""

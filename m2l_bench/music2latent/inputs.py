@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 MOST_CHANNELS = 32
 """An array with more rows than this, and fewer columns than rows, counts as (samples, channels), the wrong way."""
@@ -50,6 +51,24 @@ def to_waveforms(audio: Any) -> Tensor:
     if peak > LARGEST_PEAK:
         raise ValueError(f"audio reaches {peak:g}: expected -1 to 1; divide 16-bit samples by 32768")
     return waveforms.clamp(-1, 1) if peak > 1 else waveforms
+
+
+def resample(waveforms: Tensor, rate: int, new_rate: int) -> Tensor:
+    """Resample (batch, samples) on the CPU from `rate` to `new_rate`, both in Hz; no sample becomes none.
+
+    Raises:
+        ValueError: a rate is not a positive whole number.
+    """
+    for value in (rate, new_rate):
+        if value < 1 or value != int(value):
+            raise ValueError(f"a sample rate of {value}: expected a positive whole number of Hz")
+    if rate == new_rate:
+        return waveforms
+    import soxr
+
+    samples = -(-waveforms.shape[-1] * new_rate // rate)
+    rows = [torch.from_numpy(soxr.resample(row, rate, new_rate, quality="HQ")) for row in waveforms.numpy()]
+    return torch.stack([pad(row, (0, samples - len(row))) for row in rows])
 
 
 def check_latents(latents: Any, width: int) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import soxr
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,6 +34,22 @@ def test_any_length_comes_back_exactly(model: Music2Latent, samples: int, channe
 def test_any_length_property(model: Music2Latent, samples: int) -> None:
     latents = model.encode(torch.zeros(samples))
     assert model.decode(latents, samples).shape == (1, samples)
+
+
+@settings(max_examples=15)
+@given(samples=st.integers(1, 40_000), rate=st.sampled_from([8_000, 22_050, 32_000, 48_000, 96_000]))
+def test_any_rate_comes_back_at_its_own_length(model: Music2Latent, samples: int, rate: int) -> None:
+    latents = model.encode(torch.zeros(2, samples), sample_rate=rate)
+    assert model.decode(latents, samples, sample_rate=rate).shape == (2, samples)
+
+
+def test_audio_of_another_rate_is_resampled(model: Music2Latent) -> None:
+    audio = music(1.0, rate=48_000)
+    at_own_rate = soxr.resample(audio[0], 48_000, 44_100, quality="HQ")
+    assert torch.equal(model.encode(audio, sample_rate=48_000), model.encode(at_own_rate))
+    assert torch.equal(model.features(audio, sample_rate=48_000), model.features(at_own_rate))
+    with pytest.raises(ValueError, match="a sample rate of 0: expected a positive whole number of Hz"):
+        model.encode(audio, sample_rate=0)
 
 
 @settings(max_examples=200)
