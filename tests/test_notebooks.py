@@ -15,7 +15,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 def test_they_are_there() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["denoising_steps", "latents", "tables", "your_own_codec"]
+    assert [path.stem for path in NOTEBOOKS] == ["a_function", "denoising_steps", "latents", "tables", "your_own_codec"]
     listed = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
     assert all(f"]({path.name})" in listed for path in NOTEBOOKS)
 
