@@ -96,7 +96,7 @@ class EmbeddingRunner:
                 yield to_mono(np.clip(block, -1.0, 1.0))
 
         resampled = (block[0] for block in resample_blocks(mono(), sample_rate, self.embedding.sample_rate))
-        frames = []
+        frames: list[Frames] = []
         for piece, left_out in _pieces(resampled, self.embedding.blocks):
             if not frames:  # shorter than a block, or long enough
                 self._check_length(samples / sample_rate)
