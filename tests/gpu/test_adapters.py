@@ -98,10 +98,16 @@ def no_files(configurations: dict[str, Any], fake_cuda: None, monkeypatch: pytes
     monkeypatch.setattr(codec_runner.MemoryMeter, "peak_mb", lambda meter: 0.0)
     monkeypatch.setattr(torch.random, "fork_rng", lambda devices: nullcontext())
     monkeypatch.setattr(torch, "manual_seed", lambda seed: None)
-    # It makes a tensor from a value that is on the device already, which fake tensors have none of.
+    # CoDiCodec computes shapes, and makes a tensor, from values, which fake tensors have none of.
     monkeypatch.setattr("codicodec.models.reverse_step", lambda x, noise, sigma: x + noise)
+    monkeypatch.setattr("codicodec.audio.overlap_and_add", overlap_and_add)
     monkeypatch.setattr(FakeTensor, "__format__", lambda tensor, form: "", raising=False)  # in bars of progress
     monkeypatch.setattr(Fakes, "reads_zeros", True)
+
+
+def overlap_and_add(frames: Tensor, step: int) -> Tensor:
+    """Samples of the right number from (..., frames, size)."""
+    return frames.new_zeros(*frames.shape[:-2], (frames.shape[-2] - 1) * step + frames.shape[-1])
 
 
 def smallest(weights: str, **options: Any) -> Music2Latent:
