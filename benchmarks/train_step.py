@@ -31,6 +31,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from m2l_bench.music2latent import PRESETS, Config
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.official import to_official
+from m2l_bench.music2latent.training.compilation import compile_blocks
 from m2l_bench.music2latent.training.corpus import Corpus, Crop, File, Index, Mixture, Shard
 from m2l_bench.music2latent.training.ema import Average
 from m2l_bench.music2latent.training.objective import Batch, Objective, prepare
@@ -68,7 +69,7 @@ def our_step(
     average, optimisers = Average(networks), make_optimisers(networks, recipe)
     objective = Objective(networks)
     if compile:
-        objective.compile()
+        compile_blocks(networks)
     crops = Batch.of(random_crops(batch, config))
     crops = crops.pinned() if device.type == "cuda" else crops
 

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
-from m2l_bench.music2latent import Checkpoint, Config, Music2Latent, autoencoder, fused_norm, kernels
+from m2l_bench.music2latent import Checkpoint, Config, Music2Latent, autoencoder, fused_norm, graphs, kernels
 from m2l_bench.music2latent.networks import Networks
 
 DEVICE = torch.device("cuda:1")
@@ -116,6 +116,8 @@ def fake_cuda(cuda_guard: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     monkeypatch.setattr(autoencoder, "to_waveforms", lambda audio: audio)
     monkeypatch.setattr(autoencoder, "check_latents", lambda latents, width: latents)
     monkeypatch.setattr(fused_norm, "available", lambda device: False)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", tuple)
+    monkeypatch.setattr(graphs, "record", lambda function, inputs, pool: function)
     with Fakes(allow_non_fake_inputs=True):
         yield
 

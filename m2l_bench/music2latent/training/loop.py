@@ -32,6 +32,7 @@ from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.private_apis import gradient_scaler, total_norm
 from m2l_bench.music2latent.training import state as states
 from m2l_bench.music2latent.training.clock import Clock
+from m2l_bench.music2latent.training.compilation import compile_blocks
 from m2l_bench.music2latent.training.corpus import Mixture
 from m2l_bench.music2latent.training.ema import Average
 from m2l_bench.music2latent.training.log import Log
@@ -161,10 +162,9 @@ class _Run:
             raise TrainingError(
                 "16-mixed cannot scale the gradients of two optimisers: use --precision bf16-mixed or --optimiser adam"
             )
-        objective = Objective(networks)
         if settings.compile:
-            objective.compile()
-        self.objective, *self.optimisers = fabric.setup(objective, *optimisers)
+            compile_blocks(networks)
+        self.objective, *self.optimisers = fabric.setup(Objective(networks), *optimisers)
         for optimiser, content in zip(self.optimisers, start.optimisers, strict=bool(start.optimisers)):
             optimiser.load_state_dict(content)
         if start.scaler and self.scaler is not None:
