@@ -4,8 +4,9 @@
     python benchmarks/gpu_check.py profile --device cuda --preset small --batch 32 --json profile.json
 
 `correct` holds a device against the CPU and against the authors' package where it is installed, and its CUDA graphs
-against the calls that they replay; it exits with 1 where results differ too much or a graph could not be recorded. `profile` takes a training step and a decoding apart: the kernels that take the most time, and the
-operations with their bytes and products beside what the device could do in that time (its roofline, measured).
+against the calls that they replay; it exits with 1 where results differ too much or a graph could not be recorded.
+`profile` takes a training step and a decoding apart: the kernels that take the most time, and the operations with their
+bytes and products beside what the device could do in that time (its roofline, measured).
 """
 
 from __future__ import annotations

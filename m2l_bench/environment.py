@@ -33,7 +33,7 @@ def user_cache() -> Path:
 
 
 def prepare() -> None:
-    """Let numba and PyTorch compile where neither their own folders nor the home can be written (clusters, containers)."""
+    """Let numba and PyTorch compile where the home cannot be written (containers, cluster modules)."""
     for name, folder in (("NUMBA_CACHE_DIR", "numba"), ("TORCHINDUCTOR_CACHE_DIR", "torch")):
         if name not in os.environ and not _is_writable(_usual_cache()):
             os.environ[name] = os.fspath(user_cache() / folder)

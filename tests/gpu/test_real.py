@@ -76,7 +76,7 @@ def test_a_gpu_gives_what_a_cpu_gives(
 def test_graphs_give_what_calls_give(checkpoint: Checkpoint, dtype: torch.dtype) -> None:
     plain, replayed = (Music2Latent(checkpoint, "cuda", dtype, batch_size=2) for _ in range(2))
     plain.replays = None
-    audio = music(0.5, channels=3)  # three chunks of batches of two and of one
+    audio = music(0.5, channels=3)  # several chunks, in batches of two and of one
     assert replayed.latents_for(audio.shape[1]) > 2 * CHUNK_LATENTS
     for _ in range(2):
         latents = plain.encode(audio)
