@@ -131,6 +131,15 @@ def matrix_flops(device: torch.device, dtype: torch.dtype) -> float:
     return float(2 * size**3 / min(times))
 
 
+def seconds_of(step: Step) -> float:
+    """Duration of one step, compilation included."""
+    started = time.perf_counter()
+    step()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
 def crops_a_second(minutes: float, batch: int, seconds: float) -> float:
     """Batches drawn from a packed corpus, as training draws them: one thread, without a model."""
     samples = round(minutes * 60 * OFFICIAL.sample_rate)
@@ -170,6 +179,7 @@ def main() -> None:
     }
     if arguments.official:
         steps["official"] = official_step(arguments.official.resolve(), arguments.batch, arguments.compile)
+    result["first_step_seconds"] = {name: seconds_of(step) for name, step in steps.items()}
     times = in_turn(steps, arguments.rounds)
     result["gflop_per_crop"] = flops_of_a_crop(config) / 1e9
     for name, dtype in (("bfloat16", torch.bfloat16), ("float32", torch.float32)):

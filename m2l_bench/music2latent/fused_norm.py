@@ -17,7 +17,7 @@ MOST_VALUES = 2**31 - 1
 """Largest number of values in a sample: places inside a sample are counted in 32 bits."""
 
 
-@torch.compiler.assume_constant_result
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def available(device: torch.device) -> bool:
     """Tell whether Triton is installed and supports this GPU."""
     return _available(device)
