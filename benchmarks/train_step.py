@@ -31,6 +31,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from m2l_bench.music2latent import PRESETS, Config
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.official import to_official
+from m2l_bench.music2latent.training.compilation import compile_blocks
 from m2l_bench.music2latent.training.corpus import Corpus, Crop, File, Index, Mixture, Shard
 from m2l_bench.music2latent.training.ema import Average
 from m2l_bench.music2latent.training.objective import Batch, Objective, prepare
@@ -68,7 +69,7 @@ def our_step(
     average, optimisers = Average(networks), make_optimisers(networks, recipe)
     objective = Objective(networks)
     if compile:
-        objective.compile()
+        compile_blocks(networks)
     crops = Batch.of(random_crops(batch, config))
     crops = crops.pinned() if device.type == "cuda" else crops
 
@@ -130,6 +131,15 @@ def matrix_flops(device: torch.device, dtype: torch.dtype) -> float:
     return float(2 * size**3 / min(times))
 
 
+def seconds_of(step: Step) -> float:
+    """Duration of one step, compilation included."""
+    started = time.perf_counter()
+    step()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
 def crops_a_second(minutes: float, batch: int, seconds: float) -> float:
     """Batches drawn from a packed corpus, as training draws them: one thread, without a model."""
     samples = round(minutes * 60 * OFFICIAL.sample_rate)
@@ -169,6 +179,7 @@ def main() -> None:
     }
     if arguments.official:
         steps["official"] = official_step(arguments.official.resolve(), arguments.batch, arguments.compile)
+    result["first_step_seconds"] = {name: seconds_of(step) for name, step in steps.items()}
     times = in_turn(steps, arguments.rounds)
     result["gflop_per_crop"] = flops_of_a_crop(config) / 1e9
     for name, dtype in (("bfloat16", torch.bfloat16), ("float32", torch.float32)):

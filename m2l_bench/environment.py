@@ -33,9 +33,10 @@ def user_cache() -> Path:
 
 
 def prepare() -> None:
-    """Let numba compile where neither its packages nor the home can be written (containers, cluster modules)."""
-    if "NUMBA_CACHE_DIR" not in os.environ and not _is_writable(_usual_cache()):
-        os.environ["NUMBA_CACHE_DIR"] = os.fspath(user_cache() / "numba")
+    """Let numba and PyTorch compile where the home cannot be written (containers, cluster modules)."""
+    for name, folder in (("NUMBA_CACHE_DIR", "numba"), ("TORCHINDUCTOR_CACHE_DIR", "torch")):
+        if name not in os.environ and not _is_writable(_usual_cache()):
+            os.environ[name] = os.fspath(user_cache() / folder)
 
 
 def accept_any_terminal() -> None:

@@ -7,6 +7,7 @@
 #   profile    a training step and a decoding: kernels, bytes and products against the roofline
 #   codec      benchmarks/codec.py: ours and the authors' package in turn
 #   train_step benchmarks/train_step.py: ours and the authors' trainer in turn
+#   compiled   the same, ours of this preset, with --compile: seconds to the first step, and speed
 #   train      training on CORPUS (packed) for the rest of the time, from WEIGHTS (a model, a run or a compact checkpoint)
 #   export     its weights in half precision
 #
@@ -19,12 +20,12 @@
 set -uo pipefail
 
 if [ -z "${RESULTS:-}" ] || [ $# -gt 2 ]; then
-    sed -n '2,21s/^# \{0,1\}//p' "$0"
+    sed -n '2,22s/^# \{0,1\}//p' "$0"
     exit 2
 fi
 CORPUS=${1:-} WEIGHTS=${2:-}
 PYTHON=${PYTHON:-python3} DEVICE=${DEVICE:-cuda} PRESET=${PRESET:-small} BATCH=${BATCH:-32} CLIP=${CLIP:-10} ROUNDS=${ROUNDS:-3}
-MINUTES=${MINUTES:-9} PARTS=${PARTS:-correct profile codec train_step train export} OFFICIAL=${OFFICIAL:-}
+MINUTES=${MINUTES:-9} PARTS=${PARTS:-correct profile codec train_step compiled train export} OFFICIAL=${OFFICIAL:-}
 TRAIN_OPTIONS=${TRAIN_OPTIONS:-}
 
 mkdir -p "$RESULTS"
@@ -32,7 +33,7 @@ RESULTS=$(cd "$RESULTS" && pwd)
 BENCHMARKS=$(cd "$(dirname "$0")/../benchmarks" && pwd)
 export PYTHONUNBUFFERED=1
 export PYTHONPATH="$(dirname "$BENCHMARKS")${PYTHONPATH:+:$PYTHONPATH}"
-export TORCHINDUCTOR_CACHE_DIR="${TORCHINDUCTOR_CACHE_DIR:-$RESULTS/compiled}"
+export TORCHINDUCTOR_CACHE_DIR="${TORCHINDUCTOR_CACHE_DIR:-$RESULTS/inductor}"
 printf 'part\tstatus\tseconds\n' >"$RESULTS/parts.tsv"
 failed=0
 
@@ -65,6 +66,8 @@ part codec 15 "$PYTHON" "$BENCHMARKS/codec.py" --device "$DEVICE" --batch "$BATC
     --json "$RESULTS/codec.json"
 part train_step 15 "$PYTHON" "$BENCHMARKS/train_step.py" --device "$DEVICE" --batch "$BATCH" --rounds "$ROUNDS" \
     ${OFFICIAL:+--official "$OFFICIAL"} --json "$RESULTS/train_step.json"
+part compiled 20 "$PYTHON" "$BENCHMARKS/train_step.py" --device "$DEVICE" --preset "$PRESET" --batch "$BATCH" --rounds "$ROUNDS" \
+    --compile --json "$RESULTS/compiled.json"
 if [ -n "$CORPUS" ]; then
     # A fourteenth of the time is kept for starting, the last checkpoint and the export.
     minutes=$(awk "BEGIN { left = $(left) / 60 - $MINUTES / 14; print (left > 0.02 ? left : 0.02) }")

@@ -8,7 +8,7 @@ not grow with length. `strict=True` frames as the authors' package does instead 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from m2l_bench.music2latent.checkpoint import Checkpoint
 from m2l_bench.music2latent.chunks import chunk_starts, join
 from m2l_bench.music2latent.config import Config
 from m2l_bench.music2latent.consistency import sample, sampling_levels
+from m2l_bench.music2latent.graphs import Replays
 from m2l_bench.music2latent.inference import inference_form
 from m2l_bench.music2latent.inputs import check_latents, check_noise, resample, to_waveforms
 from m2l_bench.music2latent.names import locate
@@ -99,6 +100,7 @@ class Music2Latent:
         self.device = torch.device(device)
         self.batch_size = self._batch_size or (1 if self.device.type == "cpu" else 8)
         self.networks: Networks = inference_form(self.checkpoint.networks, self.dtype).to(self.device)
+        self.replays = Replays() if self.device.type == "cuda" else None
         return self
 
     def latents_for(self, samples: int) -> int:
@@ -244,7 +246,9 @@ class Music2Latent:
                 last = first + size * self.config.samples_per_latent + self._lead
                 audio = read(max(first, 0), min(last, samples))
                 audio = torch.nn.functional.pad(audio, (max(0, -first), max(0, last - samples)))
-                yield self._batched(lambda part: network(spectrogram(part, self.config)).float(), audio)
+                yield self._batched(
+                    lambda part: network(spectrogram(part, self.config)).float(), audio, replayed_as=network
+                )
 
         yield from join(chunks(), starts, unit=1, margin=MARGIN_LATENTS)
 
@@ -270,6 +274,7 @@ class Music2Latent:
                     lambda part, *noise: waveform(self._denoised(part, list(noise), levels), self.config),
                     latents[..., start : start + size],
                     *drawn,
+                    replayed_as=tuple(levels),
                 )
                 # Too few windows overlap at what follows.
                 yield audio[..., : size * self.config.samples_per_latent]
@@ -288,12 +293,20 @@ class Music2Latent:
             fresh_noise=lambda: next(following),
         )
 
-    def _batched(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-        """Apply a function of (batch, ...) tensors, `batch_size` at a time on the device; the result is on the CPU."""
+    def _batched(self, function: Callable[..., Tensor], *inputs: Tensor, replayed_as: Hashable = None) -> Tensor:
+        """Apply a function of (batch, ...) tensors, `batch_size` at a time on the device; the result is on the CPU.
+
+        Args:
+            replayed_as: what sets the function apart from others, if a CUDA graph may replay it.
+        """
         results = []
         with torch.inference_mode(), reuse_freed_memory(), self._explained_memory():
             for parts in zip(*(tensor.split(self.batch_size) for tensor in inputs), strict=True):
-                results.append(function(*(part.to(self.device, non_blocking=True) for part in parts)))
+                moved = [part.to(self.device, non_blocking=True) for part in parts]
+                if self.replays is None or replayed_as is None:
+                    results.append(function(*moved))
+                else:
+                    results.append(self.replays(replayed_as, function, *moved))
             return torch.cat(results).cpu()  # the only time that the host waits for the device
 
     def _strict_encode(self, waveforms: Tensor, features: bool) -> Tensor:

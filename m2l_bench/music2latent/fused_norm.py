@@ -17,9 +17,14 @@ MOST_VALUES = 2**31 - 1
 """Largest number of values in a sample: places inside a sample are counted in 32 bits."""
 
 
-@cache
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def available(device: torch.device) -> bool:
     """Tell whether Triton is installed and supports this GPU."""
+    return _available(device)
+
+
+@cache
+def _available(device: torch.device) -> bool:
     return importlib.util.find_spec("triton") is not None and torch.cuda.get_device_capability(device) >= (7, 0)
 
 

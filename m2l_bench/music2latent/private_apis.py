@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch._dynamo.config
 import torch._weights_only_unpickler
 from torch import Tensor, nn
 
@@ -41,6 +42,11 @@ def foreach_add_(tensors: Sequence[Tensor], others: Sequence[Tensor], alpha: flo
 def total_norm(tensors: Sequence[Tensor]) -> Tensor:
     """The norm of all values of all tensors, on their device."""
     return torch.stack(torch._foreach_norm(list(tensors))).norm()
+
+
+def allow_graphs(count: int) -> None:
+    """Let `torch.compile` keep this many graphs of a function; by default it gives up after 8."""
+    torch._dynamo.config.cache_size_limit = count
 
 
 def gradient_scaler(fabric: Fabric) -> Any:

@@ -12,6 +12,7 @@ import torch
 from support.audio import music, write
 
 from m2l_bench.music2latent import Checkpoint, Music2Latent, fused_norm
+from m2l_bench.music2latent.autoencoder import CHUNK_LATENTS
 from m2l_bench.music2latent.blocks import Norm
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.training.corpus import Corpus, Mixture
@@ -69,6 +70,26 @@ def test_a_gpu_gives_what_a_cpu_gives(
     )
     assert ours.dtype == torch.float32
     assert relative(ours, exact) < tolerance
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_graphs_give_what_calls_give(checkpoint: Checkpoint, dtype: torch.dtype) -> None:
+    plain, replayed = (Music2Latent(checkpoint, "cuda", dtype, batch_size=2) for _ in range(2))
+    plain.replays = None
+    audio = music(0.5, channels=3)  # several chunks, in batches of two and of one
+    assert replayed.latents_for(audio.shape[1]) > 2 * CHUNK_LATENTS
+    for _ in range(2):
+        latents = plain.encode(audio)
+        torch.testing.assert_close(replayed.encode(audio), latents, rtol=0, atol=1e-5)
+        torch.testing.assert_close(replayed.features(audio), plain.features(audio), rtol=0, atol=1e-4)
+        for steps in (1, 2):
+            again, exact = (
+                model.decode(latents, steps=steps, generator=torch.Generator("cuda").manual_seed(steps))
+                for model in (replayed, plain)
+            )
+            torch.testing.assert_close(again, exact, rtol=0, atol=1e-4)
+    assert replayed.replays is not None and not replayed.replays.refused
+    assert None not in replayed.replays.graphs.values()
 
 
 @pytest.mark.parametrize("swish", [True, False])

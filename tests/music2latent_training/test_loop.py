@@ -16,6 +16,7 @@ from m2l_bench.music2latent import Music2Latent
 from m2l_bench.music2latent.training import loop
 from m2l_bench.music2latent.training import state as states
 from m2l_bench.music2latent.training.loop import MOST_SKIPPED, TrainingError, initial_state
+from m2l_bench.music2latent.training.prefetch import Share
 from m2l_bench.music2latent.training.settings import Settings, Status, Validation
 
 from .conftest import MINUSCULE, SHORT, equal, rows_of, run
@@ -178,7 +179,7 @@ def test_steps_that_are_not_waited_for_do_the_same(
 def spoil_uniform(monkeypatch: pytest.MonkeyPatch, iteration: int) -> None:
     """Make the spectrograms of one iteration NaN, each time that it is done."""
     prepare, spoiled = loop.prepare, {}
-    draw = loop._Run._draw
+    draw = Share.draw
 
     def drawn(self, number):
         batches = draw(self, number)
@@ -191,7 +192,7 @@ def spoil_uniform(monkeypatch: pytest.MonkeyPatch, iteration: int) -> None:
             inputs[0].fill_(torch.nan)
         return inputs
 
-    monkeypatch.setattr(loop._Run, "_draw", drawn)
+    monkeypatch.setattr(Share, "draw", drawn)
     monkeypatch.setattr(loop, "prepare", prepared)
 
 

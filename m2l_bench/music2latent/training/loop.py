@@ -30,12 +30,13 @@ from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.private_apis import gradient_scaler, total_norm
 from m2l_bench.music2latent.training import state as states
 from m2l_bench.music2latent.training.clock import Clock
+from m2l_bench.music2latent.training.compilation import compile_blocks
 from m2l_bench.music2latent.training.corpus import Mixture
 from m2l_bench.music2latent.training.ema import Average
 from m2l_bench.music2latent.training.log import Log
 from m2l_bench.music2latent.training.objective import Batch, Objective, prepare
 from m2l_bench.music2latent.training.optimisers import make_optimisers
-from m2l_bench.music2latent.training.prefetch import Prefetcher
+from m2l_bench.music2latent.training.prefetch import Prefetcher, Share
 from m2l_bench.music2latent.training.recipe import Recipe
 from m2l_bench.music2latent.training.schedules import Schedule
 from m2l_bench.music2latent.training.settings import Settings, Status, Validation
@@ -91,7 +92,6 @@ def waits_for_each_step(device: torch.device) -> bool:
 class _Run:
     def __init__(self, start: State, mixture: Mixture, settings: Settings, fabric: Fabric) -> None:
         self.config, self.recipe, self.seed = start.config, start.recipe, start.seed
-        self.mixture = mixture
         self.settings = settings
         self.fabric = fabric
         self.iteration, self.skipped = start.iteration, start.skipped
@@ -106,7 +106,8 @@ class _Run:
             )
         if self.times_its_end and settings.minutes is None:
             raise TrainingError("this recipe trains as long as there is time: pass --max-minutes or --iterations")
-        self.part = self.recipe.batch_size // parts
+        crops = self.recipe.batch_size // parts
+        self.share = Share(mixture, fabric.global_rank, fabric.world_size, settings.accumulate, crops, fabric.device)
         networks = Networks(self.config)
         networks.load_state_dict(start.weights)
         for module in networks.modules():
@@ -122,10 +123,9 @@ class _Run:
             raise TrainingError(
                 "16-mixed cannot scale the gradients of two optimisers: use --precision bf16-mixed or --optimiser adam"
             )
-        objective = Objective(networks)
         if settings.compile:
-            objective.compile()
-        self.objective, *self.optimisers = fabric.setup(objective, *optimisers)
+            compile_blocks(networks)
+        self.objective, *self.optimisers = fabric.setup(Objective(networks), *optimisers)
         for optimiser, content in zip(self.optimisers, start.optimisers, strict=bool(start.optimisers)):
             optimiser.load_state_dict(content)
         if start.scaler and self.scaler is not None:
@@ -150,7 +150,7 @@ class _Run:
             self.settings.out.mkdir(parents=True, exist_ok=True)
         stop = StopOnSignals(lambda: self.settings.on_message("ending after this step; the checkpoint follows"))
         log = Log(self.settings.out if self.fabric.is_global_zero else None, self.iteration)
-        with Prefetcher(self._draw, self.iteration) as batches, log, stop:
+        with Prefetcher(self.share.draw, self.iteration) as batches, log, stop:
             with self.clock.pause():
                 self._validate(log)  # of what it begins with, such as an untrained model, to compare with
             while True:
@@ -295,18 +295,6 @@ class _Run:
             self.schedule = self.schedule.decide(self.iteration, self.iteration + more, self.recipe)
             if not known:
                 self.settings.on_message(f"{self.iteration + more} iterations fit in {self.settings.minutes:g} minutes")
-
-    def _draw(self, iteration: int) -> list[Batch]:
-        """Draw this process's share of an iteration's crops, in parts."""
-        first = iteration * self.recipe.batch_size + self.fabric.global_rank * self.part * self.settings.accumulate
-        batches = [
-            Batch.of([self.mixture.crop(first + number * self.part + item) for item in range(self.part)])
-            for number in range(self.settings.accumulate)
-        ]
-        if self.fabric.device.type != "cuda":
-            return batches
-        with torch.cuda.device(self.fabric.device):  # this thread would set up the first GPU otherwise
-            return [batch.pinned() for batch in batches]
 
     def state(self) -> State:
         return State(

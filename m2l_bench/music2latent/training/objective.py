@@ -1,4 +1,4 @@
-"""The loss of a batch of crops: Eq. 11, as one module that can be compiled and distributed."""
+"""The loss of a batch of crops: Eq. 11, as one module that can be distributed."""
 
 from __future__ import annotations
 

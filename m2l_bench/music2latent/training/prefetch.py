@@ -1,15 +1,44 @@
-"""Batches drawn in another thread, a few iterations ahead."""
+"""The batches of one process, drawn in another thread, a few iterations ahead."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from types import TracebackType
 
+import torch
+
+from m2l_bench.music2latent.training.corpus import Mixture
 from m2l_bench.music2latent.training.objective import Batch
 
 ITERATIONS = 4
 """Iterations that are drawn ahead."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """One process's share of each iteration's crops."""
+
+    mixture: Mixture
+    process: int
+    """Its number, from 0."""
+    processes: int
+    batches: int
+    """Batches in an iteration, of this process."""
+    crops: int
+    """Crops in a batch."""
+    device: torch.device
+
+    def draw(self, iteration: int) -> list[Batch]:
+        """Draw the batches of an iteration, in memory from which the device copies by itself."""
+        first = (iteration * self.processes + self.process) * self.batches * self.crops
+        starts = range(first, first + self.batches * self.crops, self.crops)
+        batches = [Batch.of([self.mixture.crop(start + item) for item in range(self.crops)]) for start in starts]
+        if self.device.type != "cuda":
+            return batches
+        with torch.cuda.device(self.device):  # this thread would set up the first GPU otherwise
+            return [batch.pinned() for batch in batches]
 
 
 class Prefetcher:
