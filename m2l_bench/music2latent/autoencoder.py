@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -240,17 +241,18 @@ class Music2Latent:
         size = min(total, CHUNK_LATENTS)
         starts = chunk_starts(total, CHUNK_LATENTS, OVERLAP_LATENTS)
 
-        def chunks() -> Iterator[Tensor]:
+        def chunks() -> Iterator[tuple[Tensor, ...]]:
             for start in starts:
                 first = start * self.config.samples_per_latent - self._lead
                 last = first + size * self.config.samples_per_latent + self._lead
                 audio = read(max(first, 0), min(last, samples))
-                audio = torch.nn.functional.pad(audio, (max(0, -first), max(0, last - samples)))
-                yield self._batched(
-                    lambda part: network(spectrogram(part, self.config)).float(), audio, replayed_as=network
-                )
+                yield (torch.nn.functional.pad(audio, (max(0, -first), max(0, last - samples))),)
 
-        yield from join(chunks(), starts, unit=1, margin=MARGIN_LATENTS)
+        def encode(audio: Tensor) -> Tensor:
+            return network(spectrogram(audio, self.config)).float()
+
+        encoded = self._together(encode, chunks(), network)
+        yield from join(encoded, starts, unit=1, margin=MARGIN_LATENTS)
 
     def _decode_chunks(
         self, latents: Tensor, levels: list[float], noise: Tensor | None, generator: Generators | None
@@ -266,20 +268,17 @@ class Music2Latent:
             for step in range(len(levels))
         ]
 
-        def chunks() -> Iterator[Tensor]:
+        def chunks() -> Iterator[tuple[Tensor, ...]]:
             for start in starts:
                 frames = range(start * ratio, (start + size) * ratio)
-                drawn = [source.frames(frames) for source in noises]
-                audio = self._batched(
-                    lambda part, *noise: waveform(self._denoised(part, list(noise), levels), self.config),
-                    latents[..., start : start + size],
-                    *drawn,
-                    replayed_as=tuple(levels),
-                )
-                # Too few windows overlap at what follows.
-                yield audio[..., : size * self.config.samples_per_latent]
+                yield latents[..., start : start + size], *(source.frames(frames) for source in noises)
 
-        yield from join(chunks(), starts, unit=self.config.samples_per_latent, margin=MARGIN_LATENTS)
+        def decode(part: Tensor, *noise: Tensor) -> Tensor:
+            audio = waveform(self._denoised(part, list(noise), levels), self.config)
+            return audio[..., : size * self.config.samples_per_latent]  # too few windows overlap at what follows
+
+        decoded = self._together(decode, chunks(), tuple(levels))
+        yield from join(decoded, starts, unit=self.config.samples_per_latent, margin=MARGIN_LATENTS)
 
     def _denoised(self, latents: Tensor, noises: list[Tensor], levels: list[float]) -> Tensor:
         """Denoise latents, with one noise per level, into a spectrogram, (batch, 2, bins, frames)."""
@@ -292,6 +291,16 @@ class Music2Latent:
             self.config,
             fresh_noise=lambda: next(following),
         )
+
+    def _together(
+        self, function: Callable[..., Tensor], chunks: Iterator[tuple[Tensor, ...]], replayed_as: Hashable
+    ) -> Iterator[Tensor]:
+        """Apply a function to chunks (batch, ...), as many at once as a batch holds; gives one result per chunk."""
+        while first := next(chunks, None):
+            rows = len(first[0])
+            group = [first, *islice(chunks, max(1, self.batch_size // rows) - 1)]
+            inputs = [torch.cat(tensors) if len(group) > 1 else tensors[0] for tensors in zip(*group, strict=True)]
+            yield from self._batched(function, *inputs, replayed_as=replayed_as).split(rows)
 
     def _batched(self, function: Callable[..., Tensor], *inputs: Tensor, replayed_as: Hashable = None) -> Tensor:
         """Apply a function of (batch, ...) tensors, `batch_size` at a time on the device; the result is on the CPU.

@@ -87,6 +87,24 @@ def test_batches_do_not_mix(model: Music2Latent) -> None:
     assert relative(batched.encode(audio), torch.cat([model.encode(channel) for channel in audio])) < 1e-5
 
 
+@pytest.mark.parametrize("steps", [1, 2])
+def test_chunks_of_a_song_share_batches(model: Music2Latent, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    monkeypatch.setattr(autoencoder, "CHUNK_LATENTS", 20)
+    monkeypatch.setattr(autoencoder, "OVERLAP_LATENTS", 8)
+    monkeypatch.setattr(autoencoder, "MARGIN_LATENTS", 2)
+    audio, results, sizes = music(5, channels=2), [], []
+    for batch_size in (1, 4):
+        batched = Music2Latent(model.checkpoint, batch_size=batch_size)
+        unet = batched.networks.unet
+        unet.register_forward_hook(lambda _, inputs, output: sizes.append(len(output)))
+        latents = batched.encode(audio)
+        decoded = batched.decode(latents, steps=steps, generator=torch.Generator().manual_seed(0))
+        results.append((latents, decoded))
+    (latents, decoded), (latents_together, together) = results
+    assert relative(latents_together, latents) < 1e-5 and relative(together, decoded) < 1e-4
+    assert max(sizes) == 4, "two chunks of two channels"
+
+
 def test_latent_scale_is_undone(model: Music2Latent) -> None:
     scaled = Music2Latent(model.checkpoint, latent_scale=0.06)
     audio, seed = music(0.3), torch.Generator
