@@ -26,7 +26,7 @@ def test_the_command_stops_goes_on_and_writes_the_table(cli_here: Cli, tmp_path:
     done = cli_here(*command, "--json")
     assert done.returncode == 0, done.stderr
     assert [row["seeds"] for row in json.loads(done.stdout)["rows"]] == [1, 1, 1]
-    table = pd.read_csv(tmp_path / "results" / "table3.csv")
+    table = pd.read_csv(tmp_path / "runs" / "table3.csv")
     assert list(table["system"]) == [variant.name for variant in VARIANTS]
     assert table["parameters"].nunique() == 3
     assert table["log_spectral_distance_db"].notna().all()
