@@ -87,7 +87,9 @@ def test_steps_wait_for_nothing(run: Any) -> None:
 def test_validation(run: Any) -> None:
     figures = {}
     log = SimpleNamespace(
-        write=lambda iteration, values, seconds: figures.update(values), write_audio=lambda *arguments: None
+        validated=-1,
+        write=lambda iteration, values, seconds: figures.update(values),
+        write_audio=lambda *arguments: None,
     )
     run._validate(log)
     assert figures == {"answer": 42.0}
