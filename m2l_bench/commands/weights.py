@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from m2l_bench.cards import AdapterCard, Cards
 
 
+PLACES = {"shipped": "package", "present": "here"}
+"""Words of the table for the states of networks that can run."""
+
+
 def list_weights(weights_dir: WeightsDirOption = None, cards: CardsOption = None, json: JsonOption = False) -> None:
     """List embeddings and systems with weights: size, licence, and whether the weights are on this machine.
 
@@ -33,10 +37,11 @@ def list_weights(weights_dir: WeightsDirOption = None, cards: CardsOption = None
     rows = []
     for network in networks:
         size = f"{network['megabytes']:,.0f}" if network["megabytes"] >= 1 else ""
-        rows.append([network["name"], network["title"], size, network["licence"], network["place"]])
+        rows.append([network["name"], network["title"], size, network["licence"], PLACES.get(network["state"], "no")])
     stdout.print(table("", ["Name", "Network", "MB", "Licence", "Where"], rows))
-    states = [(network["name"], Availability(network["reason"], network["command"])) for network in networks]
-    for names, state in group_by_reason((name, state) for name, state in states if not state):
+    missing = [network for network in networks if not network["available"]]
+    states = [(network["name"], Availability(network["state"], network["command"])) for network in missing]
+    for names, state in group_by_reason(states):
         stdout.print(f"{', '.join(names)}: {state}", markup=False, soft_wrap=True)
 
 
@@ -103,7 +108,7 @@ def _describe(card: AdapterCard, weights_dir: Path | None) -> dict[str, Any]:
     files = card.weights.values()
     paths = [find(file, weights_dir) for file in files]
     state = adapter_availability(card, weights_dir)
-    place = "package" if all(file.shipped for file in files) else "here"
+    place = "shipped" if all(file.shipped for file in files) else "present"
     return {
         "name": card.name,
         "title": card.title,
@@ -111,8 +116,7 @@ def _describe(card: AdapterCard, weights_dir: Path | None) -> dict[str, Any]:
         "licence": card.licence.weights,
         "present": None not in paths,
         "available": bool(state),
-        "place": place if state else "no",
-        "reason": state.reason,
+        "state": place if state else state.reason,
         "command": state.command,
         "files": [
             {**file.model_dump(), "path": str(path) if path else None} for file, path in zip(files, paths, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from importlib.metadata import version
@@ -35,12 +36,23 @@ def files_in(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*.npy")}
 
 
+def measured(table2: Path) -> dict[str, dict[str, str]]:
+    """Figures of the measured systems, as they are written; version 0.1 also had the paper's, and no rate."""
+    with table2.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["clips"] != "0"]
+    others = {name for name in rows[0] if name.endswith("_paper")} | {"kilobits_per_second"}
+    return {row["system"]: {name: text for name, text in row.items() if name not in others} for row in rows}
+
+
 def test_tables_are_what_they_were(kept: Path, cli_here: Cli) -> None:
     for task in ("bundled", "hums"):
         assert cli_here("tables", kept / "runs", "--task", task, "--results", kept / "tables").returncode == 0
     for expected in (SCHEMA1 / "expected").rglob("*.csv"):
         written = kept / "tables" / expected.relative_to(SCHEMA1 / "expected")
-        assert written.read_bytes() == expected.read_bytes(), expected.name
+        if expected.name == "table2.csv":
+            assert measured(written) == measured(expected)
+        else:
+            assert written.read_bytes() == expected.read_bytes(), expected.name
 
 
 def test_a_reconstruction_goes_on(kept: Path, cli_here: Cli) -> None:
@@ -57,8 +69,7 @@ def test_a_reconstruction_goes_on(kept: Path, cli_here: Cli) -> None:
     manifest = json.loads((kept / "runs/bundled/opus-12k/manifest.json").read_text())
     assert manifest["schema_version"] == 2 and manifest["card"]["adapter"] == "lossy"
     assert cli_here("tables", kept / "runs", "--task", "bundled", "--results", kept / "tables").returncode == 0
-    written = (kept / "tables" / "table2.csv").read_bytes()
-    assert written == (SCHEMA1 / "expected" / "table2.csv").read_bytes()
+    assert measured(kept / "tables" / "table2.csv") == measured(SCHEMA1 / "expected" / "table2.csv")
 
 
 def test_a_probe_and_its_cached_features_go_on(kept: Path, cli_here: Cli) -> None:
