@@ -208,8 +208,9 @@ class Slow(Codec):
 """
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 130)])
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(
+    ("sent", "code", "jobs"), [(signal.SIGKILL, -9, 2), (signal.SIGINT, 130, 2), (signal.SIGTERM, 130, 1)]
+)
 def test_a_killed_run_goes_on(
     reconstruct_here: Cli,
     quick: list[str],

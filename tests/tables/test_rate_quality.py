@@ -78,9 +78,9 @@ def test_empty_cells_say_why(tmp_path: Path) -> None:
     ]
 
 
-def test_the_command_writes_it_beside_table_2(tmp_path: Path, cli: Cli) -> None:
+def test_the_command_writes_it_beside_table_2(tmp_path: Path, cli_here: Cli) -> None:
     make_run(tmp_path / "runs", "mine", {"latents": STEREO}, encode_seconds=0.1)
-    result = cli("tables", "--json")
+    result = cli_here("tables", "--json")
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["pareto"]["rows"][0]["values_per_second"] == 1500
     written = pd.read_csv(tmp_path / "runs" / "pareto.csv")

@@ -151,9 +151,9 @@ def test_no_runs_is_explained_and_of_several_datasets_the_newest_is_shown(tmp_pa
 
 
 @pytest.mark.parametrize("format", ["terminal", "markdown", "latex", "csv"])
-def test_the_command_prints_and_writes(tmp_path: Path, cli: Cli, format: str) -> None:
+def test_the_command_prints_and_writes(tmp_path: Path, cli_here: Cli, format: str) -> None:
     make_run(tmp_path / "runs", "mine", {"a": float("inf"), "b": float("inf")})
-    result = cli("tables", "--format", format)
+    result = cli_here("tables", "--format", format)
     assert result.returncode == 0, result.stderr
     assert ("inf" if format == "csv" else r"\infty" if format == "latex" else "∞") in result.stdout
     assert (tmp_path / "runs" / "table2.csv").is_file()
