@@ -200,12 +200,10 @@ class AudioFile:
         return self._sound(self._through_pipe()) if source.format == "MP3" else source
 
     def _sound(self, descriptor: int) -> Any:
-        try:
-            return self._stack.enter_context(_sequential_file()(descriptor, closefd=True))
-        except BaseException:
-            with contextlib.suppress(OSError):  # libsndfile has closed it, or not
-                os.close(descriptor)
-            raise
+        # Closed here: where libsndfile fails it may close a descriptor or not, and a second time would be the file of
+        # another thread.
+        self._stack.callback(os.close, descriptor)
+        return self._stack.enter_context(_sequential_file()(descriptor, closefd=False))
 
     def _through_pipe(self) -> int:
         """The read end of a pipe that a thread feeds with the file, from behind an ID3 tag on."""

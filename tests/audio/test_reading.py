@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -248,3 +249,21 @@ def test_other_formats_go_through_ffmpeg(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(BadClip, match=r"\.m4a files need ffmpeg"):
         read(tmp_path / "song.m4a")
+
+
+def test_files_that_are_not_audio_disturb_no_other_thread(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.wav", tmp_path / "bad.wav"
+    soundfile.write(good, noise(0.1), RATE)
+    bad.write_bytes(b"not audio")
+    samples = read(good)[0]
+
+    def read_often(number: int) -> None:
+        for _ in range(100):
+            if number:
+                np.testing.assert_array_equal(read(good)[0], samples)
+            else:
+                with pytest.raises(BadClip, match="not readable as audio"):
+                    read(bad)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(read_often, range(4)))

@@ -280,7 +280,7 @@ def test_tables_of_the_papers_tasks_and_of_others_are_never_one(cards_folder: Pa
     assert pd.isna(paper.loc["music2latent", "mtt_auc_roc"]) and paper.loc["music2latent", "mtt_auc_roc_paper"] == 88.6
     assert pd.isna(paper.loc["toy", "mtt_auc_roc_paper"]) and "toy_paper_micro_f1" in paper.columns
     assert [name for name in paper.columns if name.startswith("toy_task")] == []
-    mini = pd.read_csv(tmp_path / "results" / "mini" / "table1.csv")
+    mini = pd.read_csv(tmp_path / "runs" / "mini" / "table1.csv")
     assert set(mini["system"]) == {"toy", "mine"} and not [name for name in mini.columns if name.endswith("_paper")]
     assert not set(published.columns) & set(mini.columns) and "toy_task_macro_f1_std" in mini.columns
     compared = pd.read_csv(tmp_path / "results" / "table1_differences.csv")
@@ -314,7 +314,7 @@ def test_the_command_line(cli: Cli, cli_here: Cli, cards_folder: Path, data: Pat
     assert row["system"] == "toy" and row["seeds"] == 3 and listed["models"][0]["failed"] == {}
     written = cli_here("tables", "--json")
     assert written.returncode == 0 and "mini/table1" in json.loads(written.stdout)
-    assert (tmp_path / "results" / "mini" / "table1.csv").is_file()
+    assert (tmp_path / "runs" / "mini" / "table1.csv").is_file()
     sorted((data / "audio").rglob("*.wav"))[0].write_bytes(b"broken")
     broken = cli_here("probe", *common, "--models", "toy")
     assert broken.returncode == 3 and "'000' left out" in broken.stderr
