@@ -46,7 +46,7 @@ def test_the_page_holds_what_was_measured(folder: Path) -> None:
     data = data_of(folder / "page")
     assert [clip["id"] for clip in data["clips"]] == [SCRIPT, "quiet/two"]
     # The reference is the original itself.
-    assert [system["name"] for system in data["systems"]] == ["lowpass-3.5k", "lowpass-7k"]
+    assert [system["name"] for system in data["systems"]] == ["lowpass-7k", "lowpass-3.5k"]
     assert [metric["name"] for metric in data["metrics"]] == ["si_sdr_db"]
     runs = {run.name: run for run in gather(folder / "runs").systems}
     for clip in data["clips"]:
