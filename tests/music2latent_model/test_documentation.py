@@ -1,4 +1,4 @@
-"""The README's example of Music2Latent runs as printed."""
+"""The documentation's example of Music2Latent runs as printed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from support.audio import music, write
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "music2latent.md"
 
 
 def test_the_example_runs(tmp_path: Path, checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (code,) = re.findall(r"```python\n(import soundfile.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    (code,) = re.findall(r"```python\n(import soundfile.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     write(tmp_path / "song.flac", music(0.7, channels=2))
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
