@@ -8,7 +8,7 @@ PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo demo-full results test test-gpu test-lowest test-upstream lint docs clean
 
-# One command from a fresh clone to a table of six clips, a page to hear what is behind it, and a report: two minutes.
+# One command from a fresh clone to a table of six clips, a page to hear what is behind it, and a report: minutes.
 demo: $(VENV)/.installed
 	$(BIN)/m2l-bench reconstruct --task demo --models all
 	$(BIN)/m2l-bench listen runs/demo -o runs/page
