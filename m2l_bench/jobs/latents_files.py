@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from m2l_bench.audio import AudioFile, count_samples
+from m2l_bench.audio import Audio, AudioFile, count_samples, resample_blocks
 from m2l_bench.errors import BadClip, UserError
 from m2l_bench.runs.files import explain_write_errors, whole_or_absent
 
@@ -128,7 +128,7 @@ def _opened(
         blocks = _clipped(file, length - file.tolerance)
         yield (
             metadata,
-            _Sequential(_resampled(blocks, file.sample_rate, model.config.sample_rate), file.channels),
+            _Sequential(resample_blocks(blocks, file.sample_rate, model.config.sample_rate), file.channels),
             samples,
         )
 
@@ -162,7 +162,7 @@ def decode_file(
             f"{model.checkpoint.sha256[:12]}..."
         )
     samples = max(1, round(metadata.samples * model.config.sample_rate / metadata.sample_rate))
-    parts = (part.numpy().T for part in model.decode_stream(latents, samples, steps=steps, generator=generator))
+    parts = (part.numpy() for part in model.decode_stream(latents, samples, steps=steps, generator=generator))
     target.parent.mkdir(parents=True, exist_ok=True)
     left = metadata.samples
     try:
@@ -171,10 +171,10 @@ def decode_file(
             whole_or_absent(target) as unfinished,
             soundfile.SoundFile(unfinished, "w", metadata.sample_rate, metadata.channels) as file,
         ):
-            for block in _resampled(parts, model.config.sample_rate, metadata.sample_rate):
-                file.write(np.clip(block[:left], -1, 1))
-                on_seconds(len(block) / metadata.sample_rate)
-                left -= min(left, len(block))
+            for block in resample_blocks(parts, model.config.sample_rate, metadata.sample_rate):
+                file.write(np.clip(block[:, :left].T, -1, 1))
+                on_seconds(block.shape[1] / metadata.sample_rate)
+                left -= min(left, block.shape[1])
             file.write(np.zeros((left, metadata.channels), np.float32))
     except (soundfile.LibsndfileError, TypeError, ValueError) as error:
         raise BadClip(f"{target}: cannot be written ({error})") from error
@@ -252,33 +252,33 @@ def list_latents(folder: Path) -> list[Path]:
 
 
 class _Sequential:
-    """Reader for `encode_stream`, which asks for (start, stop), from blocks (samples, channels) that come in order."""
+    """Reader for `encode_stream`, which asks for (start, stop), from blocks (channels, samples) that come in order."""
 
-    def __init__(self, blocks: Iterator[Any], channels: int) -> None:
+    def __init__(self, blocks: Iterator[Audio], channels: int) -> None:
         self.blocks = blocks
         self.first = 0
-        self.buffer = np.zeros((0, channels), np.float32)
+        self.buffer: Audio = np.zeros((channels, 0), np.float32)
 
     def __call__(self, start: int, stop: int) -> torch.Tensor:
         import torch
 
         self._forget_before(start)
-        while self.first + len(self.buffer) < stop:
+        while self.first + self.buffer.shape[1] < stop:
             block = next(self.blocks, None)
             if block is None:  # resampling may end a sample early
-                block = np.zeros((stop - self.first - len(self.buffer), self.buffer.shape[1]), np.float32)
-            self.buffer = np.concatenate([self.buffer, block])
+                block = np.zeros((len(self.buffer), stop - self.first - self.buffer.shape[1]), np.float32)
+            self.buffer = np.concatenate([self.buffer, block], axis=1)
             self._forget_before(start)
-        return torch.from_numpy(self.buffer[start - self.first : stop - self.first].T.copy())
+        return torch.from_numpy(self.buffer[:, start - self.first : stop - self.first].copy())
 
     def _forget_before(self, start: int) -> None:
-        dropped = min(max(0, start - self.first), len(self.buffer))
-        self.buffer = self.buffer[dropped:]
+        dropped = min(max(0, start - self.first), self.buffer.shape[1])
+        self.buffer = self.buffer[:, dropped:]
         self.first += dropped
 
 
-def _clipped(file: AudioFile, least: int) -> Iterator[Any]:
-    """Yield blocks (samples, channels) of a file, clipped to full scale.
+def _clipped(file: AudioFile, least: int) -> Iterator[Audio]:
+    """Yield blocks (channels, samples) of a file, clipped to full scale.
 
     Args:
         least: samples that there must be.
@@ -290,28 +290,9 @@ def _clipped(file: AudioFile, least: int) -> Iterator[Any]:
     try:
         for block in file.blocks(BLOCK_SECONDS * file.sample_rate):
             count += block.shape[1]
-            yield np.clip(block.T, -1, 1)
+            yield np.clip(block, -1, 1)
     except BadClip:
         if count < least:
             raise
     if count < least:
         raise BadClip(f"truncated: {least} samples promised, {count} present")
-
-
-def _resampled(blocks: Iterator[Any], rate: int, target_rate: int) -> Iterator[Any]:
-    """Resample blocks (samples, channels) to another rate."""
-    if rate == target_rate:
-        yield from blocks
-        return
-    import soxr
-
-    stream = None
-    previous = None
-    for block in blocks:
-        if stream is None:
-            stream = soxr.ResampleStream(rate, target_rate, block.shape[1], dtype="float32", quality="HQ")
-        if previous is not None:
-            yield stream.resample_chunk(previous)
-        previous = np.ascontiguousarray(block)
-    if stream is not None and previous is not None:
-        yield stream.resample_chunk(previous, last=True)
