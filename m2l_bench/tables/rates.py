@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -57,8 +58,12 @@ def latents_of(run: MeasuredRun) -> Latents | None:
     """Latents of the card that was run; if that card is too old to have them, of the present card of the same name."""
     if run.manifest.card.latents:
         return run.manifest.card.latents
-    card = load_cards().systems.get(run.manifest.key.system)
-    return card.latents if card else None
+    return _latents_by_name().get(run.manifest.key.system)
+
+
+@functools.cache
+def _latents_by_name() -> dict[str, Latents | None]:
+    return {card.name: card.latents for card in load_cards().systems.values()}
 
 
 def _seconds(row: Row) -> float:

@@ -73,7 +73,7 @@ def table_of(measured: MeasuredRuns, reference: str = ORIGINALS, beside: Beside 
     measured_rows = {run.manifest.card.paper_row for run in runs}
     unmeasured = [
         card
-        for card in load_cards().systems.values()
+        for card in (load_cards().systems.values() if len(paper) else ())
         if card.paper_row in paper.index and card.paper_row not in measured_rows
     ]
     for card in unmeasured:
