@@ -4,6 +4,6 @@ A third engine needs what `devices.map_on_devices` needs: items are paths and se
 device into a function from items to results.
 """
 
-from m2l_bench.engine.workers import default_jobs, map_unordered
+from m2l_bench.engine.workers import default_jobs, drain, map_unordered
 
-__all__ = ["default_jobs", "map_unordered"]
+__all__ = ["default_jobs", "drain", "map_unordered"]

@@ -23,6 +23,12 @@ SINGLE_THREADED = dict.fromkeys(
 )
 
 
+def drain(items: list[Result]) -> Iterator[Result]:
+    """Take out and give what others have put into a list, the first item first."""
+    while items:
+        yield items.pop(0)
+
+
 def default_jobs() -> int:
     """Count the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):

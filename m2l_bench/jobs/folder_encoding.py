@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from m2l_bench.boundary import is_out_of_memory, reason_of
+from m2l_bench.engine import drain
 from m2l_bench.engine.devices import KILLED
 from m2l_bench.engine.prefetch import READERS, prefetched
 from m2l_bench.errors import UserError
@@ -83,8 +84,7 @@ class Encoder:
 
         for batch in pack(short(), _length, _channels, lambda: BATCH, WAITING_LENGTHS):
             yield from self._encode_together(batch)
-            while others:
-                yield others.pop(0)
+            yield from drain(others)
         yield from others
 
     def _read(self, pair: Pair) -> _Short | Encoded | Pair:

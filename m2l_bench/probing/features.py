@@ -23,6 +23,7 @@ from m2l_bench.audio import Audio, fit_length
 from m2l_bench.boundary import is_out_of_memory, reason_of
 from m2l_bench.datasets.base import Clip
 from m2l_bench.digests import digest
+from m2l_bench.engine import drain
 from m2l_bench.engine.devices import KILLED
 from m2l_bench.engine.prefetch import READERS, prefetched
 from m2l_bench.errors import BadClip, UserError
@@ -137,8 +138,7 @@ class ClipVectors:
         waiting_lengths = WAITING_LENGTHS if is_gpu(self.runner.device) else 1
         for batch in pack(readable(), _length, lambda _: 1, lambda: self.runner.batch_size, waiting_lengths):
             yield from _averages(self.runner, batch)
-            while failed:
-                yield failed.pop(0)
+            yield from drain(failed)
         yield from failed
 
     def _read(self, clip: Clip) -> tuple[Clip, Mono | str]:

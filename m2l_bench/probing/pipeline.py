@@ -32,6 +32,7 @@ from m2l_bench.runs.provenance import origin
 from m2l_bench.runs.schema import MetricResult, ProbeItem, ProbeItems, ProbeKey, ProbeResults, SeedHistory
 from m2l_bench.systems.devices import torch_devices
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
+from m2l_bench.systems.objects import usable_devices
 from m2l_bench.weights.locate import cache_folder
 
 VERSION = "1"
@@ -125,7 +126,7 @@ def _probe_model(
     plan: ProbePlan, model: Model, hashes: Mapping[str, str], options: ProbeOptions, progress: Progress
 ) -> ProbeOutcome:
     outcome = ProbeOutcome(model.name)
-    devices = torch_devices(options.device)
+    devices = usable_devices(model.card, torch_devices(options.device))
     try:
         model = model.in_precision(options.precision, devices)
         # Several devices have processes that load the model by themselves: here it is only asked what it is.

@@ -13,7 +13,7 @@ from m2l_bench.cards import SystemCard
 from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.datasets.loading import loader_version
 from m2l_bench.distances.references import load_references
-from m2l_bench.engine import default_jobs, map_unordered
+from m2l_bench.engine import default_jobs, drain, map_unordered
 from m2l_bench.engine.devices import KILLED, map_on_devices
 from m2l_bench.errors import BadClip
 from m2l_bench.metrics import PAIRED
@@ -29,7 +29,7 @@ from m2l_bench.systems.codec_runner import CodecRunner
 from m2l_bench.systems.devices import is_gpu, torch_devices
 from m2l_bench.systems.embedding_runner import load_embedding
 from m2l_bench.systems.loading import load_system, system_versions
-from m2l_bench.systems.objects import ObjectCard
+from m2l_bench.systems.objects import usable_devices
 from m2l_bench.systems.precision import in_precision
 from m2l_bench.weights.locate import cache_folder
 
@@ -73,9 +73,7 @@ def reconstruct(plan: Plan, settings: Settings, progress: Progress | None = None
     references = load_references(settings.reference, runners, cache_folder(), progress)
     outcomes = []
     for card in plan.available:
-        # Nothing but this process has an object in memory.
-        usable = devices[:1] if isinstance(card, ObjectCard) else devices
-        outcomes.append(_run_system(plan, card, settings, usable, embedders, progress))
+        outcomes.append(_run_system(plan, card, settings, usable_devices(card, devices), embedders, progress))
         progress.measured(outcomes[-1])
     folders = [outcome.folder for outcome in outcomes if not outcome.problem]
     measure_distances(folders, embedders, references, jobs, progress)
@@ -194,14 +192,9 @@ def _measured(
             yield row, result.original, result.reconstruction, result.sample_rate, plan.paired_metrics
 
     for row in map_unordered(_score, tasks(), settings.jobs or default_jobs(), _lost):
-        yield from _drain(unusable)
+        yield from drain(unusable)
         yield row
-    yield from _drain(unusable)
-
-
-def _drain(rows: list[Row]) -> Iterator[Row]:
-    while rows:
-        yield rows.pop(0)
+    yield from drain(unusable)
 
 
 def _keep_audio(run: Run, row: Row, reconstruction: Audio, rate: int) -> None:

@@ -14,6 +14,7 @@ from m2l_bench.boundary import reason_of
 from m2l_bench.cards import EmbeddingCard, SystemCard
 from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.datasets.base import Clip
+from m2l_bench.engine import drain
 from m2l_bench.engine.devices import KILLED
 from m2l_bench.engine.prefetch import READERS, prefetched
 from m2l_bench.errors import BadClip, MissingRecording, UserError
@@ -103,9 +104,9 @@ class Work:
                 result.fail(work.problem)
             else:
                 self._finish(result, work.reconstruction)
-            yield from _drain(failed)
+            yield from drain(failed)
             yield result
-        yield from _drain(failed)
+        yield from drain(failed)
 
     def _read(self, items: Iterable[Item]) -> Iterator[tuple[Result, ClipWork | None]]:
         """Read clips ahead, in threads; without the work of a codec where a clip cannot be read."""
@@ -209,8 +210,3 @@ def _read_original(clip: Clip, result: Result, accept_truncated: bool) -> None:
     row.sample_rate, row.channels = rate, original.shape[0]
     row.clipped_samples = int(np.count_nonzero(np.abs(original) > 1.0))
     result.original, result.sample_rate = np.clip(original, -1.0, 1.0), rate
-
-
-def _drain(results: list[Result]) -> Iterator[Result]:
-    while results:
-        yield results.pop(0)

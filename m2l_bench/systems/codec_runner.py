@@ -180,7 +180,8 @@ class CodecRunner:
             output = self._decode(latents, batch.shape[-1], parts, slices)
             finished = clock(self.device)
             audio = self._checked_shape(output, batch)
-            sizes = [self.codec.transmitted(latents[places]) for places in slices]
+            each = [latents] if len(parts) == 1 else [latents[places] for places in slices]
+            sizes = [self.codec.transmitted(part) for part in each]
         peak = meter.peak_mb()
         for part, places, (values, bits) in zip(parts, slices, sizes, strict=True):
             work, share = part.work, len(part.places) / len(pieces)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from pydantic import Field
 
 from m2l_bench.audio import Audio
 from m2l_bench.cards import SystemCard
+from m2l_bench.cards.models import Card
 from m2l_bench.codecs.base import Codec, Reconstructor, Transmitted
 from m2l_bench.errors import BadClip, UserError
 
@@ -25,6 +26,11 @@ class ObjectCard(SystemCard):
 
     system: Any = Field(exclude=True)
     """The adapter itself, a `Codec` or a `Reconstructor`."""
+
+
+def usable_devices(card: Card, devices: Sequence[str]) -> Sequence[str]:
+    """Select the devices on which a card can run: nothing but this process, on one device, has an object in memory."""
+    return devices[:1] if isinstance(card, ObjectCard) else devices
 
 
 def object_card(system: object, name: str = "") -> ObjectCard:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from m2l_bench.cards import SystemCard
 from m2l_bench.systems.adapters import adapter_class
 from m2l_bench.systems.devices import is_gpu
+from m2l_bench.systems.objects import ObjectCard
 
 FLOAT32 = "float32"
 
@@ -29,11 +30,14 @@ def number_type(precision: str, devices: Sequence[str]) -> str:
 def in_precision(card: SystemCard, precision: str, devices: Sequence[str]) -> SystemCard:
     """Set the option `dtype` of a card to a precision: the card of another system than the one in float32.
 
-    A card stays as it is in float32, or if its adapter has no such option, or if it sets the option by itself.
+    A card stays as it is in float32, or if its adapter has no such option, or if it sets the option by itself. An
+    object in memory has its number type already.
 
     Raises:
         UserError: the adapter cannot be imported.
     """
+    if isinstance(card, ObjectCard):
+        return card
     chosen = number_type(precision, devices)
     if chosen == FLOAT32 or "dtype" in card.options or chosen not in adapter_class(card).number_types:
         return card

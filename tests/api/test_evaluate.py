@@ -10,6 +10,9 @@ import pytest
 import torch
 
 import m2l_bench as mb
+from m2l_bench.cards import load_cards
+from m2l_bench.systems.objects import object_card, usable_devices
+from m2l_bench.systems.precision import in_precision
 
 METRICS = ["si_sdr_db"]
 
@@ -77,6 +80,35 @@ def test_runs_that_are_kept_are_continued_but_not_those_of_objects(folder: Path,
     assert sorted(path.name for path in (tmp_path / results.task).iterdir()) == ["lowpass-7k", "noisy", "noisy~2"]
     again = mb.load_results(tmp_path)
     assert again.table().loc["noisy", "si_sdr_db"] == results.table().loc["noisy", "si_sdr_db"]
+
+
+class Described:
+    """A codec whose latents are no array."""
+
+    sample_rate = 44_100
+
+    def encode(self, audio: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"audio": audio}
+
+    def decode(self, latents: dict[str, torch.Tensor], samples: int) -> torch.Tensor:
+        return latents["audio"][..., :samples]
+
+
+def test_latents_may_be_anything(folder: Path) -> None:
+    results = mb.evaluate(Described(), "folder", data=folder, metrics=METRICS, jobs=1, limit=1)
+    assert results.rows["status"].tolist() == ["measured"] and results.rows["latent_values"].tolist() == [0]
+
+
+def test_an_object_keeps_its_number_type_and_its_process() -> None:
+    class Typed(mb.Codec):
+        sample_rate, channels, number_types = 44_100, 1, ("bfloat16",)
+        encode = decode = lambda self, audio, *_, **__: audio
+
+    card = object_card(Typed())
+    assert in_precision(card, "bfloat16", ["cuda:0"]) is card
+    assert usable_devices(card, ["cuda:0", "cuda:1"]) == ["cuda:0"]
+    shipped = load_cards().system("opus-12k")
+    assert usable_devices(shipped, ["cuda:0", "cuda:1"]) == ["cuda:0", "cuda:1"]
 
 
 def test_a_system_that_fails_costs_its_clips_only(folder: Path) -> None:
