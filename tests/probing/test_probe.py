@@ -280,7 +280,7 @@ def test_tables_of_the_papers_tasks_and_of_others_are_never_one(cards_folder: Pa
     assert pd.isna(paper.loc["music2latent", "mtt_auc_roc"]) and paper.loc["music2latent", "mtt_auc_roc_paper"] == 88.6
     assert pd.isna(paper.loc["toy", "mtt_auc_roc_paper"]) and "toy_paper_micro_f1" in paper.columns
     assert [name for name in paper.columns if name.startswith("toy_task")] == []
-    mini = pd.read_csv(tmp_path / "runs" / "mini" / "table1.csv")
+    mini = pd.read_csv(tmp_path / "results" / "mini" / "table1.csv")
     assert set(mini["system"]) == {"toy", "mine"} and not [name for name in mini.columns if name.endswith("_paper")]
     assert not set(published.columns) & set(mini.columns) and "toy_task_macro_f1_std" in mini.columns
     compared = pd.read_csv(tmp_path / "results" / "table1_differences.csv")
