@@ -12,7 +12,7 @@ import numpy as np
 
 from m2l_bench.audio import Audio
 from m2l_bench.metrics.magnitudes import Sums, stft_sums
-from m2l_bench.metrics.stft import Frames, check_length, spectra
+from m2l_bench.metrics.stft import Frames, check_length, paired_spectra
 
 RESOLUTIONS = (Frames(1024, 120, 600), Frames(2048, 240, 1200), Frames(512, 50, 240))
 FLOOR = 1e-4
@@ -35,7 +35,7 @@ def mr_stft(reference: Audio, reconstruction: Audio, *, stereo: bool) -> Sums:
     for frames in RESOLUTIONS:
         error, energy, logs = np.zeros((3, channels + 2 * stereo))
         values = 0
-        for target, output in zip(*(spectra(audio, frames) for audio in (reference, reconstruction)), strict=True):
+        for target, output in paired_spectra(reference, reconstruction, frames):
             values += target.shape[1] * target.shape[2]
             for total, part in zip((error, logs, energy), stft_sums(target, output, len(logs), FLOOR)[1:], strict=True):
                 total += part

@@ -17,7 +17,7 @@ import numpy as np
 
 from m2l_bench.audio import Audio
 from m2l_bench.errors import Undefined
-from m2l_bench.metrics.stft import check_length, quarter_hop, spectra
+from m2l_bench.metrics.stft import check_length, paired_spectra, quarter_hop
 
 WINDOWS = (4096, 2048, 1024, 512)
 THRESHOLD = 1e-6
@@ -42,9 +42,7 @@ def coherences(
         # Sums over frames of coherence times weight and of weights, for each channel and for the pair of channels.
         lengths, weights = np.zeros((2, len(reference)))
         inter_length = inter_weight = 0.0
-        for target, output in zip(
-            *(spectra(audio, quarter_hop(window)) for audio in (reference, reconstruction)), strict=True
-        ):
+        for target, output in paired_spectra(reference, reconstruction, quarter_hop(window)):
             if channel:
                 product = output * target.conj()
                 magnitude = np.abs(product)

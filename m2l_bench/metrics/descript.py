@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from m2l_bench.audio import Audio
 from m2l_bench.metrics.magnitudes import Sums, mel_sums, stft_sums
-from m2l_bench.metrics.stft import check_length, quarter_hop, spectra
+from m2l_bench.metrics.stft import check_length, paired_spectra, quarter_hop
 
 BANDS = {32: 5, 64: 10, 128: 20, 256: 40, 512: 80, 1024: 160, 2048: 320}
 """Number of mel bands by window length."""
@@ -48,9 +48,7 @@ def mel_and_stft(reference: Audio, reconstruction: Audio, *, mel: bool, stereo: 
         if not mel and window not in STFT_WINDOWS:
             continue
         mel_sum, stft_sum, frames = np.zeros(signals), np.zeros(signals), 0
-        for first, second in zip(
-            *(spectra(audio, quarter_hop(window)) for audio in (reference, reconstruction)), strict=True
-        ):
+        for first, second in paired_spectra(reference, reconstruction, quarter_hop(window)):
             frames += first.shape[1]
             if window in STFT_WINDOWS:
                 linear, _, logs, _ = stft_sums(first, second, signals, FLOOR)

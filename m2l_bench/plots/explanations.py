@@ -13,6 +13,6 @@ DISTANCE = "Fréchet audio distance: how far all reconstructions together are fr
 
 def explanation(name: str) -> str:
     """Explain a metric in two short sentences; the second says which way is better."""
-    direction = "Higher is better." if metric(name).higher_is_better else "Lower is better."
+    direction = metric(name).direction.capitalize() + "."
     sentence = SENTENCES.get(name) or (DISTANCE if name.startswith("fad") else metric(name).citation + ".")
     return f"{sentence} {direction}"

@@ -29,9 +29,9 @@ def headline(table: Table, runs: Sequence[MeasuredRun], differences: pd.DataFram
     for column in table.columns:
         rows = table.data[table.data["system"].isin(systems) & table.data[column.name].notna()]
         if len(rows) > 1:
-            sign = 1 if metric(column.name).higher_is_better else -1
             values = dict(zip(rows["system"], rows[column.name].to_numpy(float).tolist(), strict=True))
-            best = max(values, key=lambda name: sign * values[name])
+            merit = metric(column.name).merit
+            best = max(values, key=lambda name: merit(values[name]))
             others = [name for name in values if name != best]
             compared = differences[differences["metric"] == column.name]
             part = (
