@@ -8,7 +8,7 @@ from m2l_bench.audio import Audio
 from m2l_bench.errors import Undefined
 from m2l_bench.metrics.base import PairedMetric
 from m2l_bench.metrics.loudness import BLOCK_SECONDS, integrated_loudness, true_peak
-from m2l_bench.metrics.signals import check_pair, check_stereo, is_silent, side
+from m2l_bench.metrics.signals import SILENCE, check_pair, check_stereo, is_silent, side
 
 FULL_SCALE = 1 - 2**-15
 """Largest sample of 16-bit audio: from here on, samples count as clipped."""
@@ -66,17 +66,17 @@ def clipping_difference(reference: Audio, reconstruction: Audio, sample_rate: in
 def width_difference(reference: Audio, reconstruction: Audio, sample_rate: int = 0) -> float:
     """Energy of the side of the reconstruction over that of the original, in dB; the sample rate does not matter.
 
+    A side of the reconstruction below -100 dB of full scale counts as -100 dB, so that a mono output has a value.
+
     Raises:
-        Undefined: there are not two channels, or one of the two signals has no side.
+        Undefined: there are not two channels, or the original has no side.
     """
     check_pair(reference, reconstruction)
     check_stereo(reference)
-    energies = []
-    for name, audio in (("original", reference), ("reconstruction", reconstruction)):
-        if is_silent(side(audio)):
-            raise Undefined(f"both channels of the {name} are equal")
-        energies.append(np.square(side(audio), dtype=np.float64).sum())
-    return float(10 * np.log10(energies[1] / energies[0]))
+    if is_silent(side(reference)):
+        raise Undefined("both channels of the original are equal")
+    energies = [np.square(side(audio), dtype=np.float64).mean() for audio in (reference, reconstruction)]
+    return float(10 * np.log10(max(energies[1], SILENCE**2) / energies[0]))
 
 
 def _check_sound(reference: Audio, reconstruction: Audio) -> None:
