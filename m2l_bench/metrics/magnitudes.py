@@ -1,4 +1,4 @@
-"""Sums over the differences of two blocks of spectra, in one pass over each frame while it is in the cache.
+"""Sums over the differences of two blocks of spectra, computed while they are in the cache.
 
 Spectra are complex, (channels, frames, bins). With `signals` two above the number of channels, which is two then, mid
 and side follow left and right. All differences of logarithms are natural.
@@ -26,23 +26,24 @@ def stft_sums(first: Spectra, second: Spectra, signals: int, floor: float) -> tu
         floor: magnitude below which no value falls.
     """
     linear, squares, logs, energy = np.zeros(signals), np.zeros(signals), np.zeros(signals), np.zeros(signals)
-    a, b = np.empty(first.shape[2], np.float32), np.empty(first.shape[2], np.float32)
-    for frame in range(first.shape[1]):
-        for signal in range(signals):
-            _magnitudes(first, frame, signal, a)
-            _magnitudes(second, frame, signal, b)
+    a, b = np.empty(first[0].size, np.float32), np.empty(first[0].size, np.float32)
+    least = np.float32(floor)
+    for signal in range(signals):
+        _magnitudes(first, signal, a)
+        _magnitudes(second, signal, b)
+        for start in range(0, len(a), first.shape[2]):
             difference = square = size = np.float32(0)
-            for i in range(len(a)):
+            for i in range(start, start + first.shape[2]):
                 difference += abs(a[i] - b[i])
-            linear[signal] += difference
-            _raise(a, floor)
-            _raise(b, floor)
-            for i in range(len(a)):
+            for i in range(start, start + first.shape[2]):
+                a[i] = a[i] if a[i] > least else least
+                b[i] = b[i] if b[i] > least else least
                 square += (a[i] - b[i]) ** 2
                 size += a[i] ** 2
+            linear[signal] += difference
             squares[signal] += square
             energy[signal] += size
-            logs[signal] += _log_differences(a, b)
+        logs[signal] = _log_differences(a, b)
     return linear, squares, logs, energy
 
 
@@ -57,63 +58,65 @@ def mel_sums(
         basis: weights of bins in bands, (bands, bins).
         ends: first bin, and first bin after the last, with a weight in each band, (bands, 2).
     """
+    frames, bins = first.shape[1:]
     logs = np.zeros(signals)
-    a, b = np.empty(first.shape[2], np.float32), np.empty(first.shape[2], np.float32)
-    mel_a, mel_b = np.empty(len(basis), np.float32), np.empty(len(basis), np.float32)
-    for frame in range(first.shape[1]):
-        for signal in range(signals):
-            _magnitudes(first, frame, signal, a)
-            _magnitudes(second, frame, signal, b)
+    a, b = np.empty(frames * bins, np.float32), np.empty(frames * bins, np.float32)
+    mel_a, mel_b = np.empty(frames * len(basis), np.float32), np.empty(frames * len(basis), np.float32)
+    for signal in range(signals):
+        _magnitudes(first, signal, a)
+        _magnitudes(second, signal, b)
+        for frame in range(frames):
             for band in range(len(basis)):
                 sum_a = sum_b = np.float32(0)
                 for i in range(ends[band, 0], ends[band, 1]):
-                    sum_a += basis[band, i] * a[i]
-                    sum_b += basis[band, i] * b[i]
-                mel_a[band], mel_b[band] = sum_a, sum_b
-            _raise(mel_a, floor)
-            _raise(mel_b, floor)
-            logs[signal] += _log_differences(mel_a, mel_b)
+                    sum_a += basis[band, i] * a[frame * bins + i]
+                    sum_b += basis[band, i] * b[frame * bins + i]
+                mel_a[frame * len(basis) + band] = max(sum_a, np.float32(floor))
+                mel_b[frame * len(basis) + band] = max(sum_b, np.float32(floor))
+        logs[signal] = _log_differences(mel_a, mel_b)
     return logs
 
 
 @njit(cache=True, fastmath=True)
-def _magnitudes(block: Spectra, frame: int, signal: int, out: NDArray[np.float32]) -> None:
-    """Write the magnitudes of a channel, or of mid or side, into `out` (bins,)."""
+def _magnitudes(block: Spectra, signal: int, out: NDArray[np.float32]) -> None:
+    """Write the magnitudes of a channel, or of mid or side, into `out` (frames times bins,)."""
     channels = block.shape[0]
     half = np.float32(0.5)
     if signal < channels:
-        one = block[signal, frame]
+        one = block[signal].reshape(-1)
         for i in range(len(out)):
             out[i] = math.sqrt(one[i].real * one[i].real + one[i].imag * one[i].imag)
         return
-    left, right = block[0, frame], block[1, frame]
-    if signal == channels:
-        for i in range(len(out)):
-            real, imag = left[i].real + right[i].real, left[i].imag + right[i].imag
-            out[i] = half * math.sqrt(real * real + imag * imag)
-    else:
-        for i in range(len(out)):
-            real, imag = left[i].real - right[i].real, left[i].imag - right[i].imag
-            out[i] = half * math.sqrt(real * real + imag * imag)
-
-
-@njit(cache=True, fastmath=True)
-def _raise(values: NDArray[np.float32], floor: float) -> None:
-    least = np.float32(floor)
-    for i in range(len(values)):
-        values[i] = values[i] if values[i] > least else least
+    left, right = block[0].reshape(-1), block[1].reshape(-1)
+    sign = np.float32(1 if signal == channels else -1)
+    for i in range(len(out)):
+        real, imag = left[i].real + sign * right[i].real, left[i].imag + sign * right[i].imag
+        out[i] = half * math.sqrt(real * real + imag * imag)
 
 
 @njit(cache=True, fastmath=True)
 def _log_differences(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Sum the differences of logarithms: one logarithm for eight quotients, whose product no float64 overflows."""
-    columns = (len(a) + 7) // 8
-    products = np.ones(columns)
-    for start in range(0, len(a), columns):
+    """Sum the differences of logarithms of positive numbers; `a` is overwritten.
+
+    The sum of logarithms is that of the exponents of all quotients, plus the logarithms of products of sixteen
+    mantissas each, which are below 65,536: sixteen times fewer logarithms.
+    """
+    for i in range(len(a)):
+        one, other = a[i], b[i]
+        higher, lower = one if one > other else other, other if one > other else one
+        a[i] = higher / lower
+    bits = a.view(np.int32)
+    exponents = 0
+    for i in range(len(a)):
+        exponents += bits[i] >> 23
+    exponents -= 127 * len(a)
+    for i in range(len(a)):
+        bits[i] = (bits[i] & 0x7FFFFF) | 0x3F800000
+    columns = (len(a) + 15) // 16
+    for start in range(columns, len(a), columns):
         for i in range(min(columns, len(a) - start)):
-            one, other = a[start + i], b[start + i]
-            products[i] *= one / other if one > other else other / one
-    total = 0.0
-    for product in products:
-        total += math.log(product)
+            a[i] *= a[start + i]
+    total = exponents * math.log(2.0)
+    for i in range(min(columns, len(a))):
+        total += math.log(a[i])
     return total
