@@ -32,9 +32,14 @@ def measure(reference: Audio, reconstruction: Audio, sample_rate: int, names: Co
     try:
         check_pair(reference, reconstruction)
         pair = resample(reference, sample_rate, SAMPLE_RATE), resample(reconstruction, sample_rate, SAMPLE_RATE)
-        values = {**_distances(*pair, names), **_coherences(*pair, names)}
     except Undefined as error:
         return dict.fromkeys(names, error)
+    values: Values = {}
+    for measured in (_distances, _coherences):
+        try:
+            values |= measured(*pair, names)
+        except Undefined as error:
+            values |= {name: error for name in names if name not in values}
     try:
         check_stereo(reference)
     except Undefined as error:

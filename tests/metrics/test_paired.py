@@ -137,6 +137,13 @@ def test_known_levels() -> None:
     assert PAIRED["true_peak_difference_db"].measure(at_samples, between, RATE) == pytest.approx(0, abs=0.3)
 
 
+def test_a_clip_too_short_for_coherences_has_distances() -> None:
+    row = Row(id="clip")
+    score(row, NOTES[:, :1500], -NOTES[:, :1500], RATE, ("channel_coherence", "mel_distance"))
+    assert row.values == {"channel_coherence": None, "mel_distance": pytest.approx(0, abs=1e-6)}
+    assert row.note("channel_coherence") == "shorter than the 2049 samples at 44.1 kHz that a window needs"
+
+
 def test_scoring_measures_families_together() -> None:
     row = Row(id="clip")
     noisy = NOTES + np.float32(0.01) * music(0.5, channels=2, seed=3)
