@@ -1,4 +1,5 @@
-"""Clips scored per second: one core against all, and growth from 10 to 300 clips (memory flat, time linear).
+"""Clips scored per second: one core against all, growth from 10 to 300 clips (memory flat, time linear), and the
+time of each column set against ViSQOL's.
 
     python benchmarks/scoring.py --json scoring.json
 
@@ -24,6 +25,7 @@ from m2l_bench.audio import Audio
 from m2l_bench.codecs.anchors import LowPass
 from m2l_bench.datasets import bundled
 from m2l_bench.engine import default_jobs, map_unordered
+from m2l_bench.metrics.column_sets import ColumnSet, added_metrics
 from m2l_bench.reconstruction.scoring import score
 from m2l_bench.runs.schema import Row
 from m2l_bench.systems.devices import MemoryMeter
@@ -75,6 +77,22 @@ def growth(counts: list[int]) -> list[dict[str, float]]:
     return rows
 
 
+def column_set_seconds(rounds: int) -> dict[str, float]:
+    """Median processor time to score one clip in this process with ViSQOL, and with each column set without it."""
+    clip = bundled.load().clips[0]
+    original, rate = audio.read(clip.path)
+    reconstruction = LowPass(7000).reconstruct("", original, rate)
+    columns: tuple[ColumnSet, ...] = ("spectral", "stereo", "level", "all")
+    sets: dict[str, tuple[str, ...]] = {"visqol": ("visqol",), **{name: added_metrics(name) for name in columns}}
+    times: dict[str, list[float]] = {name: [] for name in sets}
+    for _ in range(rounds + 1):
+        for name, metrics in sets.items():
+            started = time.process_time()
+            score(Row(id=clip.id), original, reconstruction, rate, metrics)
+            times[name].append(time.process_time() - started)
+    return {name: statistics.median(spent[1:]) for name, spent in times.items()}
+
+
 def start_up_seconds(rounds: int = 7) -> float:
     """Median wall time of `m2l-bench --help`."""
     times = []
@@ -95,6 +113,7 @@ def main() -> None:
     result = {
         "machine": f"{platform.machine()}, {default_jobs()} cores, Python {platform.python_version()}",
         "start_up_seconds": start_up_seconds(),
+        "column_set_seconds": column_set_seconds(arguments.rounds),
         "speed": speed(arguments.clips, arguments.rounds),
         "growth": growth(arguments.counts),
     }

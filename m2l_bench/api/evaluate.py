@@ -11,6 +11,7 @@ from m2l_bench.api.results import Results
 from m2l_bench.api.task import Task
 from m2l_bench.cards import Cards, SystemCard, load_cards
 from m2l_bench.errors import UserError
+from m2l_bench.metrics.column_sets import ColumnSet, added_metrics
 from m2l_bench.progress import Progress, Quiet
 from m2l_bench.reconstruction import pipeline
 from m2l_bench.reconstruction.plan import Plan, Settings, make_plan
@@ -48,6 +49,7 @@ def evaluate(
     audio: bool | None = None,
     accept_truncated: bool = False,
     beside: Beside = "none",
+    columns: ColumnSet = "paper",
     skip_unavailable: bool | None = None,
     weights_dir: str | PathLike[str] | None = None,
     cards: Sequence[str | PathLike[str]] = (),
@@ -61,7 +63,7 @@ def evaluate(
             (channels, samples) to audio of the same rate; `all`: every system that can run here.
         task: name of a task that `m2l-bench tasks` lists, or what `load_task` returned.
         data: folder of the task's audio.
-        metrics: names of metrics; default: those of the task's card.
+        metrics: names of metrics; default: those of the task's card, and those of `columns`.
         reference: reference of the Fréchet distances, a folder or a file of statistics; default: the originals.
         steps: number of denoising steps; default: that of each card.
         seed: seed of generative decoders.
@@ -74,6 +76,7 @@ def evaluate(
         audio: whether to keep the reconstructions as FLAC; default: the task decides.
         accept_truncated: measure files that hold less audio than they state.
         beside: whose published figures the formatted table shows beside the measured ones, `paper` or `none`.
+        columns: metrics that the table shows; another set than `paper` is also measured.
         skip_unavailable: leave out systems that cannot run here; default: only where `systems` is `all`.
         weights_dir: a folder of weight files to look in first.
         cards: folders of further cards.
@@ -89,8 +92,8 @@ def evaluate(
     card, folder = (
         (task.card, task.data) if isinstance(task, Task) else (known.task(task), Path(data) if data else None)
     )
-    if metrics is not None:
-        card = card.model_copy(update={"metrics": list(metrics)})
+    names = dict.fromkeys([*(card.metrics if metrics is None else metrics), *added_metrics(columns)])
+    card = card.model_copy(update={"metrics": list(names)})
     temporary = None if out is not None else tempfile.TemporaryDirectory(prefix="m2l-bench-")
     settings = Settings(
         out=Path(temporary.name if temporary else out or ""),
@@ -123,7 +126,7 @@ def evaluate(
         raise UserError("; ".join(f"{outcome.system} did not run: {outcome.problem}" for outcome in outcomes))
     name = settings.reference.name if settings.reference else ORIGINALS
     measured = measured_runs(settings.out, plan.dataset.label, folders, name)
-    evaluation = Evaluation(measured, name, beside, folder, [Path(card_folder) for card_folder in cards])
+    evaluation = Evaluation(measured, name, beside, folder, [Path(card_folder) for card_folder in cards], columns)
     evaluation.plan, evaluation.outcomes, evaluation.temporary = plan, outcomes, temporary
     return evaluation
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from m2l_bench.api.formatted import FormattedTable
 from m2l_bench.api.players import players
+from m2l_bench.metrics.column_sets import ColumnSet
 from m2l_bench.runs.distances import ORIGINALS
 from m2l_bench.runs.measured import MeasuredRun, MeasuredRuns, measured_runs
 from m2l_bench.tables.reconstruction import Beside, in_table_order, table_of
@@ -25,6 +26,7 @@ class Results(FormattedTable):
         beside: whose published figures the formatted table shows beside the measured ones.
         data: folder of the originals, if the runs do not know it.
         cards: folders of further cards, for tasks that are not in this package.
+        columns: metrics that the table shows.
     """
 
     def __init__(
@@ -34,8 +36,9 @@ class Results(FormattedTable):
         beside: Beside = "none",
         data: Path | None = None,
         cards: Sequence[Path] = (),
+        columns: ColumnSet = "paper",
     ) -> None:
-        super().__init__(table_of(measured, reference, beside))
+        super().__init__(table_of(measured, reference, beside, columns))
         self.measured = measured
         self.data = data
         self.cards = cards
@@ -94,6 +97,7 @@ def load_results(
     task: str | None = None,
     *,
     reference: str = ORIGINALS,
+    columns: ColumnSet = "paper",
     data: str | PathLike[str] | None = None,
     cards: Sequence[str | PathLike[str]] = (),
 ) -> Results:
@@ -103,6 +107,7 @@ def load_results(
         runs: folder of runs, which `evaluate(..., out=runs)` or `m2l-bench reconstruct` made.
         task: name of the dataset; default: that of the newest run.
         reference: reference of the Fréchet distances: `originals`, or the name of another measured reference.
+        columns: metrics that the table shows: `paper`, `spectral`, `stereo`, `level` or `all`.
         data: folder of the originals, if they were moved.
         cards: folders of further cards, for tasks that are not in this package.
 
@@ -114,4 +119,4 @@ def load_results(
     """
     folders = [Path(folder) for folder in cards]
     measured = measured_runs(Path(runs), task, reference=reference)
-    return Results(measured, reference, data=Path(data) if data else None, cards=folders)
+    return Results(measured, reference, data=Path(data) if data else None, cards=folders, columns=columns)

@@ -19,6 +19,16 @@ class Beside(str, Enum):
     paper = "paper"
 
 
+class Columns(str, Enum):
+    """Sets of metrics that tables show."""
+
+    paper = "paper"
+    spectral = "spectral"
+    stereo = "stereo"
+    level = "level"
+    all = "all"
+
+
 class State:
     """Values of the options before the command's name."""
 
@@ -71,6 +81,7 @@ ReferenceOption = Annotated[
     ),
 ]
 BesideOption = Annotated[Beside, typer.Option(help="Published figures to show beside the measured ones.")]
+ColumnsOption = Annotated[Columns, typer.Option(help="Metrics to show: those of the paper, or a set of others.")]
 DeviceOption = Annotated[
     str, typer.Option(metavar="DEVICE", help="`cpu`, `cuda`, `cuda:1`, or `auto`: a GPU if there is one.")
 ]

@@ -13,6 +13,7 @@ from m2l_bench.commands.common import (
     Beside,
     BesideOption,
     CardsOption,
+    Columns,
     DevicesOption,
     JsonOption,
     Precision,
@@ -74,6 +75,9 @@ def reconstruct(
     audio: AudioOption = None,
     accept_truncated: AcceptTruncatedOption = False,
     beside: BesideOption = Beside.none,
+    columns: Annotated[
+        Columns, typer.Option(help="Metrics to show; another set than the paper's is measured beside the task's own.")
+    ] = Columns.paper,
     weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,
     json: JsonOption = False,
@@ -89,6 +93,8 @@ def reconstruct(
         m2l-bench reconstruct --task folder --data music --models opus-12k,mp3-32k
 
         m2l-bench reconstruct --task folder --data music --recorded mine=outputs
+
+        m2l-bench reconstruct --models dac,encodec --columns stereo
     """
     from m2l_bench.api.evaluate import evaluate
     from m2l_bench.cards import load_cards
@@ -117,6 +123,7 @@ def reconstruct(
         audio=audio,
         accept_truncated=accept_truncated,
         beside=beside.value,
+        columns=columns.value,
         skip_unavailable=skip_unavailable,
         weights_dir=weights_dir,
         cards=cards or (),

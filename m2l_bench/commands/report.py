@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from m2l_bench.commands.common import Beside, BesideOption, ReferenceOption, consoles
+from m2l_bench.commands.common import Beside, BesideOption, Columns, ColumnsOption, ReferenceOption, consoles
 from m2l_bench.errors import UserError
 from m2l_bench.extras import require
 
@@ -18,6 +18,7 @@ def report(
     task: Annotated[str | None, typer.Option(help="Use only runs of this dataset or probing task.")] = None,
     reference: ReferenceOption = "originals",
     beside: BesideOption = Beside.none,
+    columns: ColumnsOption = Columns.paper,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "Benchmark report",
 ) -> None:
     """Write a report of all runs as one HTML file.
@@ -40,7 +41,7 @@ def report(
     from m2l_bench.runs.files import write_atomically
 
     _, stderr = consoles()
-    page = to_html(gather(runs, task, reference, ProgressBars(stderr), beside.value, out.parent), title)
+    page = to_html(gather(runs, task, reference, ProgressBars(stderr), beside.value, out.parent, columns.value), title)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out, page.encode())

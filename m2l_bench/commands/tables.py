@@ -9,7 +9,15 @@ from typing import Annotated
 
 import typer
 
-from m2l_bench.commands.common import Beside, BesideOption, JsonOption, ReferenceOption, consoles
+from m2l_bench.commands.common import (
+    Beside,
+    BesideOption,
+    Columns,
+    ColumnsOption,
+    JsonOption,
+    ReferenceOption,
+    consoles,
+)
 
 
 class Format(str, Enum):
@@ -29,6 +37,7 @@ def tables(
     ] = None,
     reference: ReferenceOption = "originals",
     beside: BesideOption = Beside.none,
+    columns: ColumnsOption = Columns.paper,
     format: Annotated[Format, typer.Option(help="How to print the tables.")] = Format.terminal,
     json: JsonOption = False,
 ) -> None:
@@ -45,6 +54,8 @@ def tables(
         m2l-bench tables
 
         m2l-bench tables runs --task musiccaps --beside paper --format latex
+
+        m2l-bench tables --columns stereo
     """
     from m2l_bench.console.reconstruction import print_table
     from m2l_bench.console.terminal import ProgressBars, print_json
@@ -52,7 +63,7 @@ def tables(
     from m2l_bench.tables.every import regenerate
 
     stdout, stderr = consoles()
-    regenerated = regenerate(runs, task, results or runs, reference, beside.value, ProgressBars(stderr))
+    regenerated = regenerate(runs, task, results or runs, reference, beside.value, columns.value, ProgressBars(stderr))
     if json:
         # The keys of Table 2 are at the top level, as in version 0.1; the other tables are beside them.
         content = {name: formats.to_json(table) for name, table in regenerated.tables.items()}

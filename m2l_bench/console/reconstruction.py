@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from m2l_bench.adapter import group_by_reason
-from m2l_bench.console.terminal import ProgressBars, table
+from m2l_bench.console.terminal import ProgressBars, column_parts, table
 from m2l_bench.distances.folders import Comparison
 from m2l_bench.distances.upstream import UpstreamScore
 from m2l_bench.metrics import PAIRED
@@ -72,9 +72,10 @@ def _figure(name: str, value: float) -> str:
 
 
 def print_table(console: Console, result: Table) -> None:
-    """Print a table with its caption and notes."""
+    """Print a table with its caption and notes; where it is too wide, in parts below each other."""
     head, rows = text_rows(result)
-    console.print(table("", head, rows, result.rule))
+    for part in column_parts(head, rows, console.width):
+        console.print(table("", [head[i] for i in part], [[row[i] for i in part] for row in rows], result.rule))
     console.print(result.caption, markup=False)
     for note in result.notes:
         console.print(f"- {note}", markup=False)

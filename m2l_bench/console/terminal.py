@@ -29,7 +29,7 @@ from m2l_bench.progress import Quiet
 if TYPE_CHECKING:
     from m2l_bench.music2latent.training.settings import Status
 
-__all__ = ["ProgressBars", "TrainingBar", "escape", "lines", "make_consoles", "print_json", "table"]
+__all__ = ["ProgressBars", "TrainingBar", "column_parts", "escape", "lines", "make_consoles", "print_json", "table"]
 
 
 def make_consoles(color: bool) -> tuple[Console, Console]:
@@ -55,6 +55,22 @@ def table(title: str, head: list[str], rows: list[list[str]], rule: int | None =
     for number, row in enumerate(rows, start=1):
         result.add_row(*map(escape, row), end_section=number == rule)
     return result
+
+
+def column_parts(head: list[str], rows: list[list[str]], width: int) -> list[list[int]]:
+    """Split the columns into parts that fit into `width` without a word being cut; each part has the first column."""
+
+    def least_width(column: int) -> int:
+        cells = [head[column], *(row[column] for row in rows)]
+        words = cells if column == 0 else [word for cell in cells for word in cell.split()]
+        return 3 + max(map(cell_len, words), default=0)
+
+    parts = [[0]]
+    for column in range(1, len(head)):
+        if len(parts[-1]) > 1 and sum(map(least_width, [*parts[-1], column])) + 1 > width:
+            parts.append([0])
+        parts[-1].append(column)
+    return parts
 
 
 def lines(title: str, head: list[str], rows: list[list[str]]) -> str:

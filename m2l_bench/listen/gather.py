@@ -11,6 +11,7 @@ from m2l_bench.datasets.base import Clip
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED
 from m2l_bench.metrics.base import PairedMetric
+from m2l_bench.metrics.column_sets import columns_of
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.runs.audio import originals
 from m2l_bench.runs.measured import MeasuredRun, measured_runs
@@ -109,9 +110,10 @@ def gather(
             clips.append(ListeningClip(clip, caption, reconstructions, values))
     if not clips:
         raise UserError(f"{runs / newest.dataset}: none of its clips can be shown: {notes[-1]}")
+    requested = {name for run in systems for name in run.requested_metrics}
     metrics = tuple(
-        metric
-        for name, metric in PAIRED.items()
+        PAIRED[name]
+        for name in columns_of("paper", requested)
         if any(name in values for clip in clips for values in clip.values.values())
     )
     return Collection(newest.dataset, tuple(systems), metrics, tuple(clips), tuple(notes))

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from m2l_bench import audio as audio_files
 from m2l_bench.audio import Audio
+from m2l_bench.metrics.loudness import integrated_loudness, true_peak
 
 LARGEST_GAIN_DB = 20.0
 """Largest gain in dB; a larger one would only raise the noise of a nearly silent output."""
 PEAK_LIMIT_DB = -1.0
 """Highest peak of a matched piece, in dB of full scale, so that none is clipped when played."""
-BLOCK_SECONDS = 0.4
-"""Shortest piece with an integrated loudness, in seconds."""
-OVERSAMPLING = 4
 
 
 @dataclass(frozen=True)
@@ -34,17 +30,8 @@ def measure(audio: Audio, rate: int) -> Level:
 
     Mono is measured as if played by two loudspeakers, which is 3 LU louder than one.
     """
-    import pyloudnorm
-
-    oversampled = audio_files.resample(audio, rate, OVERSAMPLING * rate)
-    peak = float(max(1e-6, np.abs(audio).max(), np.abs(oversampled).max()))  # silence: -120 dB
-    lufs = -math.inf
-    if audio.shape[1] >= BLOCK_SECONDS * rate:
-        stereo = np.repeat(audio, 2, axis=0) if audio.shape[0] == 1 else audio
-        with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
-            warnings.simplefilter("ignore")  # warnings about silent blocks
-            lufs = float(pyloudnorm.Meter(rate, block_size=BLOCK_SECONDS).integrated_loudness(stereo.T))
-    return Level(lufs if math.isfinite(lufs) else None, 20 * math.log10(peak))
+    peak = max(1e-6, true_peak(audio, rate))  # silence: -120 dB
+    return Level(integrated_loudness(audio, rate), 20 * math.log10(peak))
 
 
 def matching_gains(original: Level, reconstructions: Mapping[str, Level]) -> tuple[dict[str, float | None], float]:

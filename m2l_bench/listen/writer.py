@@ -207,6 +207,7 @@ def _metric_data(metric: PairedMetric | SetMetric) -> dict[str, Any]:
         "unit": metric.unit,
         "decimals": metric.decimals,
         "higherIsBetter": metric.higher_is_better,
+        "zeroIsBest": metric.zero_is_best,
         "explanation": explanation(metric.name),
     }
 

@@ -5,11 +5,26 @@
 
 from __future__ import annotations
 
-from m2l_bench.metrics import si_sdr, visqol
+from m2l_bench.metrics import delay, level, si_sdr, spectral, spectrograms, visqol
 from m2l_bench.metrics.base import PairedMetric, SetMetric
 from m2l_bench.metrics.fad import set_metric
 
-PAIRED: dict[str, PairedMetric] = {metric.name: metric for metric in (si_sdr.METRIC, visqol.METRIC)}
+PAIRED: dict[str, PairedMetric] = {
+    metric.name: metric
+    for metric in (
+        si_sdr.METRIC,
+        visqol.METRIC,
+        *spectrograms.DISTANCE_METRICS,
+        *spectral.METRICS,
+        *spectrograms.COHERENCE_METRICS,
+        level.WIDTH,
+        level.LOUDNESS,
+        level.TRUE_PEAK,
+        level.DC,
+        level.CLIPPING,
+        *delay.METRICS,
+    )
+}
 
 
 def metric(name: str) -> PairedMetric | SetMetric:

@@ -12,6 +12,7 @@ import numpy as np
 from m2l_bench.audio import Audio
 from m2l_bench.errors import Undefined
 from m2l_bench.metrics.base import PairedMetric
+from m2l_bench.metrics.signals import check_pair
 
 
 def si_sdr(reference: Audio, estimate: Audio, sample_rate: int = 0) -> float:
@@ -19,12 +20,9 @@ def si_sdr(reference: Audio, estimate: Audio, sample_rate: int = 0) -> float:
 
     Raises:
         ValueError: the shapes differ, or there are no samples.
-        Undefined: one of the signals is silent (or constant).
+        Undefined: one of the signals is silent (or constant), or has NaN or infinite samples.
     """
-    if reference.shape != estimate.shape or reference.size == 0:
-        raise ValueError(
-            f"expected two arrays of the same shape, not empty, got {reference.shape} and {estimate.shape}"
-        )
+    check_pair(reference, estimate)
     target = reference.astype(np.float64)
     target = (target - target.mean(axis=-1, keepdims=True)).ravel()
     output = estimate.astype(np.float64)

@@ -17,12 +17,11 @@ import numpy as np
 from m2l_bench.audio import Audio, resample, to_mono
 from m2l_bench.errors import Undefined
 from m2l_bench.metrics.base import PairedMetric
+from m2l_bench.metrics.signals import check_pair, is_silent
 from m2l_bench.text import one_line
 
 SAMPLE_RATE = 48_000
 MINIMUM_SECONDS = 1.0
-SILENCE = 1e-5
-"""Root mean square, -100 dB relative to full scale, below which ViSQOL's score has no meaning."""
 
 
 @cache
@@ -43,17 +42,16 @@ def visqol(reference: Audio, reconstruction: Audio, sample_rate: int) -> float:
     """Compute MOS-LQO of two arrays (channels, samples) of the same shape at `sample_rate` in Hz.
 
     Raises:
-        ValueError: the shapes differ.
-        Undefined: a signal is silent or shorter than a second, or ViSQOL finds nothing to compare.
+        ValueError: the shapes differ, or there are no samples.
+        Undefined: a signal is silent, shorter than a second, or not finite, or ViSQOL finds nothing to compare.
     """
-    if reference.shape != reconstruction.shape:
-        raise ValueError(f"expected two arrays of the same shape, got {reference.shape} and {reconstruction.shape}")
+    check_pair(reference, reconstruction)
     if reference.shape[1] < MINIMUM_SECONDS * sample_rate:
         raise Undefined("shorter than the second that ViSQOL needs")
     signals = []
     for name, audio in (("original", reference), ("reconstruction", reconstruction)):
         mono = resample(to_mono(audio), sample_rate, SAMPLE_RATE)[0].astype(np.float64)
-        if np.sqrt(np.mean(mono**2)) < SILENCE:
+        if is_silent(mono):
             raise Undefined(f"the {name} is silent")
         signals.append(mono)
     try:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from m2l_bench.metrics import metric
 from m2l_bench.plots.looks import looks
 from m2l_bench.plots.runs import measured_metrics
-from m2l_bench.plots.style import POINTS, QUIET, error_bars, styled
+from m2l_bench.plots.style import POINTS, QUIET, arrow_label, error_bars, styled
 from m2l_bench.runs.measured import MeasuredRun
 
 INCHES = (6.0, 3.15)
@@ -41,8 +41,7 @@ def figure(runs: Sequence[MeasuredRun], title: str, subtitle: str) -> Figure:
                 axis.errorbar(mean, position, xerr=bars, color=look.colour, marker=look.marker)
         definition = metric(name)
         unit = f" ({definition.unit})" if definition.unit else ""
-        direction = "higher is better →" if definition.higher_is_better else "← lower is better"
-        axis.set_xlabel(f"{definition.title}{unit}\n{direction}")
+        axis.set_xlabel(f"{definition.title}{unit}\n{arrow_label(definition)}")
     axes[0].set_yticks(range(len(shown)), [textwrap.shorten(run.title, 28) for run in shown])
     axes[0].set_ylim(len(shown) - 0.5, -0.5)
     return drawing

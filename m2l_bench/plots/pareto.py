@@ -103,7 +103,7 @@ def _draw_point(axis: Axes, point: dict[Any, Any], cost: str, name: str, look: L
 
 def _draw_front(axis: Axes, points: pd.DataFrame, cost: str, name: str) -> None:
     """Join the systems that no other beats in both quality and cost."""
-    best_first = points.assign(quality=points[name] * (1 if metric(name).higher_is_better else -1))
+    best_first = points.assign(quality=points[name].map(metric(name).merit))
     best_first = best_first.sort_values([cost, "quality"], ascending=[cost != "real_time_factor", False])
     front = best_first[best_first["quality"] > best_first["quality"].cummax().shift(fill_value=-np.inf)]
     axis.plot(front[cost], front[name], color=QUIET, linewidth=0.8, alpha=0.5, zorder=1)

@@ -9,10 +9,11 @@ import numpy as np
 
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED, set_metric
+from m2l_bench.metrics.column_sets import ColumnSet, columns_of
 from m2l_bench.runs.distances import ORIGINALS
 from m2l_bench.runs.measured import MeasuredRun, newest_runs
 from m2l_bench.runs.probe import MANIFEST, ProbeRun, newest_probes
-from m2l_bench.tables.reconstruction import COLUMNS, table_position, why_empty
+from m2l_bench.tables.reconstruction import table_position, why_empty
 from m2l_bench.text import counted
 
 
@@ -66,14 +67,16 @@ def choose_metrics(runs: Sequence[MeasuredRun], names: Sequence[str], paired: bo
     """Choose the metrics to draw.
 
     Args:
-        names: the metrics that the user asks for; none: all that were measured.
+        names: the metrics that the user asks for; none: those of the paper's table that were measured,
+            or all where none of these was.
         paired: choose only metrics that have a value for each clip.
 
     Raises:
         UserError: there is no such metric, or it was measured on no run.
     """
-    possible = _possible_metrics(runs, paired)
+    possible = _possible_metrics(runs, paired, "all")
     measured = [name for name in possible if any(has_metric(run, name) for run in runs)]
+    shown = _possible_metrics(runs, paired, "paper")
     for name in names:
         if name not in PAIRED and (paired or set_metric(name) is None):
             kind = " with a value for each clip" if paired else ""
@@ -84,17 +87,17 @@ def choose_metrics(runs: Sequence[MeasuredRun], names: Sequence[str], paired: bo
             raise UserError(f"{name}: on {', '.join(run.name for run in runs)} {reason}")
     if not measured:
         raise UserError(f"nothing was measured on {', '.join(run.name for run in runs)}")
-    return list(names) or measured
+    return list(names) or [name for name in shown if name in measured] or measured
 
 
-def measured_metrics(runs: Sequence[MeasuredRun]) -> list[str]:
-    """Name all metrics that were measured on a run, in the order of the tables."""
-    return [name for name in _possible_metrics(runs, False) if any(has_metric(run, name) for run in runs)]
+def measured_metrics(runs: Sequence[MeasuredRun], columns: ColumnSet = "paper") -> list[str]:
+    """Name the metrics of a set that were measured on a run, in the order of the tables."""
+    return [name for name in _possible_metrics(runs, False, columns) if any(has_metric(run, name) for run in runs)]
 
 
-def _possible_metrics(runs: Sequence[MeasuredRun], paired: bool) -> list[str]:
-    every = dict.fromkeys([*COLUMNS, *sorted({name for run in runs for name in run.requested_metrics})])
-    return [name for name in every if name in PAIRED or not paired]
+def _possible_metrics(runs: Sequence[MeasuredRun], paired: bool, columns: ColumnSet) -> list[str]:
+    requested = {name for run in runs for name in run.requested_metrics}
+    return [name for name in columns_of(columns, requested) if name in PAIRED or not paired]
 
 
 def has_metric(run: MeasuredRun, name: str) -> bool:
@@ -106,7 +109,7 @@ def has_metric(run: MeasuredRun, name: str) -> bool:
 
 def ranked_clips(runs: Sequence[MeasuredRun], ids: Sequence[str]) -> list[str]:
     """Sort clips by the mean score over systems, the lowest first: by ViSQOL, where it was measured."""
-    scores = next((values for name in reversed(PAIRED) if any(values := [run.values(name) for run in runs])), [])
+    scores = next((values for name in ("visqol", *PAIRED) if any(values := [run.values(name) for run in runs])), [])
     means = {}
     for id in ids:
         finite = [values[id] for values in scores if id in values and np.isfinite(values[id])]

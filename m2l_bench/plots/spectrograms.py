@@ -23,6 +23,7 @@ from m2l_bench.audio import Audio, to_mono
 from m2l_bench.datasets.base import Clip
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED
+from m2l_bench.metrics.column_sets import PAPER
 from m2l_bench.plots.design import DIFFERENCE_DB, DIFFERENCES, LEVELS
 from m2l_bench.plots.runs import median_clip
 from m2l_bench.plots.style import PAGE_INCHES, POINTS, QUIET, styled
@@ -145,6 +146,6 @@ def _label_frequencies(axes: Any, rate: int) -> None:
 
 def _scores(row: Row) -> str:
     """Write a clip's scores, one line per metric."""
-    scores = [(PAIRED[name], value) for name in PAIRED if (value := row.value(name)) is not None]
+    scores = [(PAIRED[name], value) for name in PAPER if name in PAIRED and (value := row.value(name)) is not None]
     texts = ["∞" if np.isinf(value) else f"{value:.{metric.decimals}f}" for metric, value in scores]
     return "\n".join(f"{metric.title} {text} {metric.unit}" for (metric, _), text in zip(scores, texts, strict=True))

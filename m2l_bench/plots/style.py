@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from m2l_bench.errors import UserError
-from m2l_bench.metrics import metric
+from m2l_bench.metrics import PairedMetric, SetMetric, metric
 from m2l_bench.plots.design import LIGHT, TYPE
 from m2l_bench.plots.looks import Look
 
@@ -109,9 +109,14 @@ def metric_label(name: str) -> str:
     """
     definition = metric(name)
     unit = f" ({definition.unit})" if definition.unit else ""
-    return f"{definition.title}{unit}\n" + (
-        "higher is better →" if definition.higher_is_better else "← lower is better"
-    )
+    return f"{definition.title}{unit}\n{arrow_label(definition)}"
+
+
+def arrow_label(definition: PairedMetric | SetMetric) -> str:
+    """Which values are better, with an arrow along an axis from left to right."""
+    if definition.zero_is_best:
+        return definition.direction
+    return f"{definition.direction} →" if definition.higher_is_better else f"← {definition.direction}"
 
 
 def legend(figure: Figure, entries: Mapping[str, Look]) -> None:

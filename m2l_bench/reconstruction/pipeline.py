@@ -189,12 +189,22 @@ def _measured(
                 embedder.write(run.folder, row, result.vectors[embedder.metric.name])
             if keep_audio:
                 _keep_audio(run, row, result.reconstruction, result.sample_rate)
-            yield row, result.original, result.reconstruction, result.sample_rate, plan.paired_metrics
+            _keep_values(run, row)
+            missing = [name for name in plan.paired_metrics if not is_complete(row, (name,))]
+            yield row, result.original, result.reconstruction, result.sample_rate, missing
 
     for row in map_unordered(_score, tasks(), settings.jobs or default_jobs(), _lost):
         yield from drain(unusable)
         yield row
     yield from drain(unusable)
+
+
+def _keep_values(run: Run, row: Row) -> None:
+    """Copy the metrics that an earlier command measured on the same clip, and their notes, into its new row."""
+    earlier = run.rows.get(row.id)
+    if earlier is not None and earlier.measured:
+        row.values = {**earlier.values, **row.values}
+        row.notes = {**{name: earlier.notes[name] for name in earlier.values if name in earlier.notes}, **row.notes}
 
 
 def _keep_audio(run: Run, row: Row, reconstruction: Audio, rate: int) -> None:

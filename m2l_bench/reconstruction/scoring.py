@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from m2l_bench.audio import Audio, to_mono
 from m2l_bench.errors import BadClip, Undefined
 from m2l_bench.metrics import PAIRED
+from m2l_bench.metrics.base import Family, Values
 from m2l_bench.runs.schema import Row
 
 LEAST_SECONDS = 0.1
@@ -35,8 +36,27 @@ def score(row: Row, reference: Audio, reconstruction: Audio, sample_rate: int, m
         row.values |= dict.fromkeys(metrics)
         row.notes |= dict.fromkeys(metrics, f"only {seconds[0]:.2f} of {seconds[1]:.2f} s to compare")
         return
-    for name in metrics:
+    pair = reference[:, :common], reconstruction[:, :common]
+    for name, value in _measured(*pair, sample_rate, metrics).items():
+        if isinstance(value, Undefined):
+            row.values[name], row.notes[name] = None, str(value)
+        else:
+            row.values[name] = value
+
+
+def _measured(reference: Audio, reconstruction: Audio, sample_rate: int, names: Sequence[str]) -> Values:
+    """Measure the metrics of these names, those of one family together."""
+    values: Values = {}
+    families: dict[Family, list[str]] = {}
+    for name in names:
+        metric = PAIRED[name]
+        if metric.family is not None:
+            families.setdefault(metric.family, []).append(name)
+            continue
         try:
-            row.values[name] = PAIRED[name].measure(reference[:, :common], reconstruction[:, :common], sample_rate)
-        except Undefined as error:
-            row.values[name], row.notes[name] = None, str(error)
+            values[name] = metric.measure(reference, reconstruction, sample_rate)
+        except Undefined as reason:
+            values[name] = reason
+    for family, members in families.items():
+        values |= family(reference, reconstruction, sample_rate, members)
+    return values

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m2l_bench.errors import UserError
+from m2l_bench.metrics import PAIRED
 from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.runs.probe import ProbeRun
 
@@ -26,10 +27,11 @@ class Figure:
     """SVG as a data URI."""
 
 
-def reconstruction_figures(runs: Sequence[MeasuredRun], swept: bool) -> list[Figure]:
+def reconstruction_figures(runs: Sequence[MeasuredRun], metrics: Sequence[str], swept: bool) -> list[Figure]:
     """Draw the figures of reconstructions over one dataset.
 
     Args:
+        metrics: names of the metrics to draw.
         swept: whether a system was run with several numbers of denoising steps.
     """
     from m2l_bench.plots import distribution, figure2, pareto
@@ -39,12 +41,12 @@ def reconstruction_figures(runs: Sequence[MeasuredRun], swept: bool) -> list[Fig
             "Every clip",
             "Each point is a clip and a thin line joins its scores. Boxes are quartiles; the marker beside a box is "
             "the mean with its 95 % interval.",
-            lambda: distribution.figure(runs),
+            lambda: distribution.figure(runs, [name for name in metrics if name in PAIRED]),
         ),
         (
             "Quality against rate and speed",
             "The line joins the systems that no other beats in both. Bars are 95 % intervals.",
-            lambda: pareto.figure(runs),
+            lambda: pareto.figure(runs, metrics=metrics),
         ),
     ]
     if swept:

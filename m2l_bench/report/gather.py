@@ -12,6 +12,7 @@ from m2l_bench.errors import UserError
 from m2l_bench.listen.pages import ListeningPage, find_pages
 from m2l_bench.metrics import metric
 from m2l_bench.metrics.classification import METRICS
+from m2l_bench.metrics.column_sets import ColumnSet
 from m2l_bench.plots.explanations import explanation
 from m2l_bench.plots.looks import looks
 from m2l_bench.plots.marks import svg_path
@@ -89,13 +90,14 @@ def gather(
     progress: Progress,
     beside: Beside = "none",
     linked_from: Path | None = None,
+    columns: ColumnSet = "paper",
 ) -> Report:
     """Gather everything that the report of the runs below `out` shows.
 
     Args:
         linked_from: folder of the report; it links to the listening pages there and in `out`. None: no links.
         task: use only runs of this dataset or probing task.
-        reference, beside: see `tables.reconstruction.reconstruction_table`.
+        reference, beside, columns: see `tables.reconstruction.reconstruction_table`.
 
     Raises:
         UserError: there are no runs or none of this task, or one of them cannot be read.
@@ -104,7 +106,9 @@ def gather(
     probe_runs = [run for run in find_probes(out) if task in (None, run.key.task)]
     pages = find_pages([linked_from, out], linked_from) if linked_from else {}
     shown = [name for name in datasets if task in (None, name)]
-    sections = [_reconstruction_section(out, name, reference, progress, beside, pages.get(name)) for name in shown]
+    sections = [
+        _reconstruction_section(out, name, reference, progress, beside, pages.get(name), columns) for name in shown
+    ]
     for in_paper, title in ((True, "Probes: the paper's tasks"), (False, "Probes: other tasks")):
         run_folders = {run.folder for run in probe_runs if probes.has_paper_columns(run) == in_paper}
         if run_folders:
@@ -121,10 +125,16 @@ def gather(
 
 
 def _reconstruction_section(
-    out: Path, dataset: str, reference: str, progress: Progress, beside: Beside, page: ListeningPage | None
+    out: Path,
+    dataset: str,
+    reference: str,
+    progress: Progress,
+    beside: Beside,
+    page: ListeningPage | None,
+    columns: ColumnSet,
 ) -> Section:
     measured = measured_runs(out, dataset, reference=reference)
-    table = table_of(measured, reference, beside)
+    table = table_of(measured, reference, beside, columns)
     runs = in_table_order(measured.runs, table)
     table.notes += [f"{run.name}: nothing measured yet; run the same command again" for run in runs if not run.rows]
     section = Section(f"Reconstruction of {dataset}", "reconstruction", [cells.sheet(table, "table2.csv")])
@@ -144,9 +154,9 @@ def _reconstruction_section(
             section.not_compared.append(f"{column.header}, {', '.join(not_compared)}: {NOT_COMPARED}")
     section.differences_csv = frame_to_csv(differences, "%.6g")
     measured_on = [run for run in runs if run.measured]
-    section.figures = figures.reconstruction_figures(measured_on, bool(swept))
+    section.metrics = measured_metrics(measured_on, columns)
+    section.figures = figures.reconstruction_figures(measured_on, section.metrics, bool(swept))
     section.headline = headline(table, measured_on, differences)
-    section.metrics = measured_metrics(measured_on)
     section.marks = {name: Mark(look.colour, svg_path(look)) for name, look in looks(run.name for run in runs).items()}
     if page:
         section.page, section.hear = page, _clips_to_hear(measured_on, page)

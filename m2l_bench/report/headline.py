@@ -10,6 +10,7 @@ import pandas as pd
 from m2l_bench.metrics import metric
 from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.tables.formats import Column, Table
+from m2l_bench.tables.rates import KILOBITS
 from m2l_bench.text import counted, first_of
 
 FEWEST_CLIPS = 6
@@ -27,11 +28,13 @@ def headline(table: Table, runs: Sequence[MeasuredRun], differences: pd.DataFram
     systems = {run.name for run in runs if run.manifest.card.kind != "anchor"}
     parts: dict[str, list[str]] = {}
     for column in table.columns:
+        if column.name == KILOBITS:
+            continue
         rows = table.data[table.data["system"].isin(systems) & table.data[column.name].notna()]
         if len(rows) > 1:
-            sign = 1 if metric(column.name).higher_is_better else -1
             values = dict(zip(rows["system"], rows[column.name].to_numpy(float).tolist(), strict=True))
-            best = max(values, key=lambda name: sign * values[name])
+            merit = metric(column.name).merit
+            best = max(values, key=lambda name: merit(values[name]))
             others = [name for name in values if name != best]
             compared = differences[differences["metric"] == column.name]
             part = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from m2l_bench.metrics.column_sets import ColumnSet
 from m2l_bench.progress import Progress
 from m2l_bench.runs.distances import ORIGINALS
 from m2l_bench.runs.measured import measured_runs
@@ -30,6 +31,7 @@ def regenerate(
     results: Path,
     reference: str = ORIGINALS,
     beside: Beside = "none",
+    columns: ColumnSet = "paper",
     progress: Progress | None = None,
 ) -> Tables:
     """Make and write Table 2, quality against rate and the differences between systems from the reconstructions below
@@ -41,6 +43,7 @@ def regenerate(
         results: folder for the tables.
         reference: reference of the Fréchet distances.
         beside: whose figures Table 2 shows beside the measured ones.
+        columns: which metrics the tables of reconstructions show.
 
     Raises:
         UserError: there are no runs or none of this task, or a file cannot be
@@ -50,7 +53,7 @@ def regenerate(
     probe_runs = [run for run in find_probes(out) if task in (None, run.key.task)]
     if (task is None and find_runs(out)) or not probe_runs:
         measured = measured_runs(out, task, reference=reference)
-        table2 = table_of(measured, reference, beside)
+        table2 = table_of(measured, reference, beside, columns)
         for name, table in (("table2", table2), ("pareto", rate_quality_table(table2, measured))):
             result.tables[name] = table
             result.paths += formats.write(table, results, name)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from m2l_bench.cards import load_cards
 from m2l_bench.metrics import PAIRED, metric, set_metric
+from m2l_bench.metrics.column_sets import MEMBERS, ColumnSet, columns_of
 from m2l_bench.runs.distances import ORIGINALS
 from m2l_bench.runs.measured import MeasuredRun, MeasuredRuns, measured_runs
 from m2l_bench.runs.order import position
@@ -21,8 +22,6 @@ from m2l_bench.tables.formats import Column, Table
 from m2l_bench.tables.rates import KILOBITS, rates_of
 from m2l_bench.text import counted, first_of
 
-COLUMNS = ("si_sdr_db", "visqol", "fad", "fad_clap", "fad_musicnn")
-"""Columns of every table, measured or not; distances with other embeddings follow where they were measured."""
 PAPER = "Music2Latent paper, Table 2 (all of MusicCaps)"
 NOT_MEASURED = "not measured here; only the paper's figures are known"
 QUALITY = ("visqol", "fad_musicnn", "fad", "fad_clap", "si_sdr_db")
@@ -38,6 +37,7 @@ def reconstruction_table(
     only: set[Path] | None = None,
     reference: str = ORIGINALS,
     beside: Beside = "none",
+    columns: ColumnSet = "paper",
 ) -> Table:
     """Make Table 2 from the runs of one dataset below `out`.
 
@@ -45,30 +45,34 @@ def reconstruction_table(
         dataset: name of the dataset; default: that of the newest run.
         only: use no other run folders than these.
         reference: reference of the Fréchet distances: the originals, or the name of another measured reference.
-        beside: see `table_of`.
+        beside, columns: see `table_of`.
 
     Raises:
         UserError: there are no runs.
     """
-    return table_of(measured_runs(out, dataset, only, reference), reference, beside)
+    return table_of(measured_runs(out, dataset, only, reference), reference, beside, columns)
 
 
-def table_of(measured: MeasuredRuns, reference: str = ORIGINALS, beside: Beside = "none") -> Table:
+def table_of(
+    measured: MeasuredRuns, reference: str = ORIGINALS, beside: Beside = "none", columns: ColumnSet = "paper"
+) -> Table:
     """Make Table 2 from these runs, which were read with the same `reference`: the best system first, anchors last.
 
     Args:
         beside: `paper` adds the figures of the paper, also for its systems that were not measured.
+        columns: which metrics the table has, measured or not.
     """
     dataset, runs, notes = measured.dataset, measured.runs, list(measured.notes)
     paper = _paper() if beside == "paper" else pd.DataFrame()
-    columns = [*COLUMNS, *sorted({name for run in runs for name in run.requested_metrics} - set(COLUMNS))]
+    requested = {name for run in runs for name in run.requested_metrics}
+    shown = columns_of(columns, requested)
     records, titles = [], {}
     for run in sorted(runs, key=table_position):
         titles[run.name] = run.title
         rate = rates_of(run).figures[KILOBITS]
-        records.append(_record(run.name, run.manifest.card.paper_row, rate, run, paper, columns))
+        records.append(_record(run.name, run.manifest.card.paper_row, rate, run, paper, shown))
         notes += [f"{run.name}: computed in {run.precision}"] if run.precision else []
-        notes += _clip_notes(run.name, run.rows, columns)
+        notes += _clip_notes(run.name, run.rows, shown)
     notes += _distance_notes(runs)
     measured_rows = {run.manifest.card.paper_row for run in runs}
     unmeasured = [
@@ -77,7 +81,7 @@ def table_of(measured: MeasuredRuns, reference: str = ORIGINALS, beside: Beside 
         if card.paper_row in paper.index and card.paper_row not in measured_rows
     ]
     for card in unmeasured:
-        records.append(_record(card.name, card.paper_row, float("nan"), None, paper, columns))
+        records.append(_record(card.name, card.paper_row, float("nan"), None, paper, shown))
         titles[card.name] = card.title
     data = pd.DataFrame(records)
     counts = {int(n) for n in data["clips"] if n}
@@ -87,9 +91,15 @@ def table_of(measured: MeasuredRuns, reference: str = ORIGINALS, beside: Beside 
         names = ", ".join(card.name for card in unmeasured)
         notes.append(f"{names}: {NOT_MEASURED}")
     explained = {name for run in runs for name, distance in run.distances.items() if distance.notes}
-    requested = {name for run in runs for name in run.requested_metrics}
-    empty = [name for name in columns if not data[name].notna().any() and name in requested - explained]
+    empty = [name for name in shown if not data[name].notna().any() and name in requested - explained]
     notes += [f"{name}: {why_empty(name, runs)}" for name in empty]
+    if columns not in ("paper", "all") and not data[shown].notna().any(axis=None):
+        notes.append(
+            f"none of these metrics was measured: m2l-bench reconstruct --columns {columns} adds them to the runs"
+        )
+    hidden = [name for name in ("spectral", "stereo", "level") if requested & {*MEMBERS[name]} - {*shown}]
+    if hidden and columns == "paper":
+        notes.append(f"measured as well: --columns {', '.join(hidden)} or all")
     caption = f"Reconstruction on {dataset}: mean over clips [95 % bootstrap interval]."
     if beside == "paper":
         caption = caption[:-1] + f"; paper: {PAPER}."
@@ -100,7 +110,7 @@ def table_of(measured: MeasuredRuns, reference: str = ORIGINALS, beside: Beside 
     return Table(
         data,
         titles,
-        [RATE, *(_column(name) for name in columns)],
+        [RATE, *(_column(name) for name in shown)],
         notes,
         caption,
         rule=len(runs) - anchors if anchors else None,
@@ -116,7 +126,7 @@ def table_position(run: MeasuredRun) -> tuple[bool, float, str, int, int]:
     for name in QUALITY:
         value = run.mean(name)
         if not np.isnan(value):
-            worse = -value if metric(name).higher_is_better else value
+            worse = -metric(name).merit(value)
             break
     return run.manifest.card.kind == "anchor", worse, key.system, key.steps or 0, key.seed or 0
 
@@ -131,7 +141,7 @@ def _column(name: str) -> Column:
     """Make a metric's column with a header such as "SI-SDR (dB) ↑"; the arrow points to better values."""
     definition = metric(name)
     unit = f" ({definition.unit})" if definition.unit else ""
-    return Column(name, f"{definition.title}{unit} {'↑' if definition.higher_is_better else '↓'}", definition.decimals)
+    return Column(name, f"{definition.title}{unit} {definition.arrow}", definition.decimals)
 
 
 @cache

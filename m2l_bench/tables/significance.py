@@ -7,6 +7,8 @@ the p of a permutation test has. Holm's correction (1979) is over all pairs of o
 false differences stays below 5 %. The test depends on the direction of most clips and the interval on the mean; a pair
 is called different only where both agree.
 
+Of a metric of which zero is best, magnitudes are compared.
+
 A distance between sets has no figures by clip and so no test. The interval of its difference, on the same resamples of
 the clips, decides alone, without a correction.
 """
@@ -108,9 +110,9 @@ def _compare_clips(name: str, first: MeasuredRun, second: MeasuredRun) -> dict[s
     common = sorted(first_values.keys() & second_values.keys())
     if not common:
         return None
-    return paired_difference(
-        np.array([first_values[id] for id in common]), np.array([second_values[id] for id in common])
-    )
+    values = [np.array([by_clip[id] for id in common]) for by_clip in (first_values, second_values)]
+    first_array, second_array = map(np.abs, values) if metric(name).zero_is_best else values
+    return paired_difference(first_array, second_array)
 
 
 def _compare_distances(name: str, first: MeasuredRun, second: MeasuredRun) -> dict[str, Any] | None:

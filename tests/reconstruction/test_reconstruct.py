@@ -16,6 +16,7 @@ import pytest
 from support.audio import bad_files, music, write
 from support.command_line import M2L_BENCH, Cli
 
+from m2l_bench import evaluate
 from m2l_bench.cards import load_cards
 from m2l_bench.reconstruction.pipeline import Outcome, reconstruct
 from m2l_bench.reconstruction.plan import Settings, make_plan
@@ -59,6 +60,23 @@ def test_only_what_is_missing_is_done(quick_cards: Path, originals: Path, tmp_pa
     (outcome,) = run(quick_cards, originals, out)
     assert outcome.already_done == 4
     assert len(read_manifest(outcome.folder).sessions) == 2
+
+
+def test_a_run_gains_metrics_and_keeps_those_it_has(quick_cards: Path, originals: Path, tmp_path: Path) -> None:
+    def metrics_of(columns: str) -> dict[str, float | None]:
+        results = evaluate(
+            "opus-12k", "quick", data=originals, out=tmp_path / "runs", cards=[quick_cards], jobs=1, columns=columns
+        )
+        assert [outcome.started_because for outcome in results.outcomes] == [""]
+        return read_rows(results.outcomes[0].folder)[0].values
+
+    (outcome,) = run(quick_cards, originals, tmp_path / "runs")
+    before = read_rows(outcome.folder)[0].values
+    level = metrics_of("level")
+    assert before == {"si_sdr_db": level["si_sdr_db"]} and np.isfinite(level["loudness_difference_lu"])
+    both = metrics_of("spectral")
+    assert level.items() < both.items() and np.isfinite(both["mel_distance"])
+    assert metrics_of("paper") == both
 
 
 def test_a_bad_file_that_is_taken_away_is_forgotten(quick_cards: Path, originals: Path, tmp_path: Path) -> None:

@@ -8,11 +8,14 @@ from scipy.stats import bootstrap
 from support.command_line import Cli
 from support.runs import measured_row, run_key, system_card, write_run
 
+from m2l_bench.console.terminal import column_parts
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.bootstrap import bootstrap_interval
+from m2l_bench.runs.measured import measured_runs
 from m2l_bench.runs.schema import Session
 from m2l_bench.tables import formats as table_formats
 from m2l_bench.tables import reconstruction as tables
+from m2l_bench.tables.significance import differences
 from m2l_bench.text import spreadsheet_text, spreadsheet_value
 
 EXPECTED_COLUMNS = ["system", "clips", "kilobits_per_second"] + [
@@ -157,3 +160,41 @@ def test_the_command_prints_and_writes(tmp_path: Path, cli_here: Cli, format: st
     assert result.returncode == 0, result.stderr
     assert ("inf" if format == "csv" else r"\infty" if format == "latex" else "∞") in result.stdout
     assert (tmp_path / "runs" / "table2.csv").is_file()
+
+
+def test_column_sets(tmp_path: Path, cli: Cli) -> None:
+    values = {"si_sdr_db": 3.0, "mel_distance": 0.5, "width_difference_db": -2.0}
+    key = run_key("mine", metric_versions=dict.fromkeys(values, "1"))
+    write_run(tmp_path, key, [measured_row("a", values)], system_card(), Session(started="2026-01-01"))
+    paper = tables.reconstruction_table(tmp_path)
+    assert "mel_distance" not in paper.data and "measured as well: --columns spectral, stereo or all" in paper.notes
+    stereo = tables.reconstruction_table(tmp_path, columns="stereo")
+    assert stereo.columns[1].header == "Width (dB) →0" and stereo.data["width_difference_db"].tolist() == [-2]
+    level = tables.reconstruction_table(tmp_path, columns="level")
+    assert any("reconstruct --columns level" in note for note in level.notes)
+    every = tables.reconstruction_table(tmp_path, columns="all").data
+    assert {*values, "fad", "mel_distance_side"} <= {*every}
+    printed = cli("tables", tmp_path, "--columns", "stereo", COLUMNS="80").stdout
+    assert "Width" in printed and max(map(len, printed.splitlines())) <= 80
+
+
+def test_a_run_without_the_papers_metrics_shows_what_it_has(tmp_path: Path) -> None:
+    row, key = measured_row("a", {"mel_distance": 0.5}), run_key("mine", metric_versions={"mel_distance": "1"})
+    write_run(tmp_path, key, [row], system_card(), Session(started="2026-01-01"))
+    assert [column.name for column in tables.reconstruction_table(tmp_path).columns[1:]] == ["mel_distance"]
+
+
+def test_of_signed_metrics_the_nearest_to_zero_is_the_best(tmp_path: Path) -> None:
+    for name, sign in (("quiet", -1), ("loud", 3)):
+        rows = [measured_row(f"clip{i}", {"loudness_difference_lu": sign * (1 + 0.01 * i)}) for i in range(12)]
+        key = run_key(name, metric_versions={"loudness_difference_lu": "1"})
+        write_run(tmp_path, key, rows, system_card(), Session(started="2026-01-01"))
+    compared = differences(measured_runs(tmp_path).runs)
+    assert compared["better"].tolist() == ["quiet"]
+
+
+@pytest.mark.parametrize(
+    ("width", "parts"), [(200, [[0, 1, 2, 3]]), (40, [[0, 1], [0, 2], [0, 3]]), (60, [[0, 1, 2], [0, 3]])]
+)
+def test_wide_tables_are_split_between_columns(width: int, parts: list) -> None:
+    assert column_parts(["System", *["x" * 17] * 3], [["a system", *["1.0 [0.9, 1.1]"] * 3]], width) == parts

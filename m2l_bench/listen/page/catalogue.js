@@ -7,6 +7,12 @@ function titleOf(system) {
   return system === ORIGINAL ? "Original" : DATA.systems.find(({ name }) => name === system).title;
 }
 
+/** Converts a value of a metric to a number that is higher for better values. */
+function merit(value, metric) {
+  if (metric.zeroIsBest) return -Math.abs(value);
+  return metric.higherIsBetter ? value : -value;
+}
+
 /** Returns a metric of a system on a clip; null where it was not measured. */
 function valueOf(clip, metric, system) {
   const index = DATA.metrics.findIndex(({ name }) => name === metric);
@@ -36,9 +42,9 @@ function arrange(state) {
     found.sort((first, second) => compare(first.clip.id, second.clip.id));
   }
   if (!metric) return found.map(({ clip }) => clip);
-  const sign = (state.order === "worst") === metric.higherIsBetter ? 1 : -1;
+  const sign = state.order === "worst" ? 1 : -1;
   const measured = found.filter(({ value }) => value !== null);
-  measured.sort((first, second) => sign * (first.value - second.value)); // of two infinities: NaN, which sorts as 0
+  measured.sort((first, second) => sign * (merit(first.value, metric) - merit(second.value, metric))); // of two infinities: NaN, which sorts as 0
   return [...measured, ...found.filter(({ value }) => value === null)].map(({ clip }) => clip);
 }
 

@@ -28,6 +28,6 @@ addEventListener("scroll", hideExplanation, { capture: true, passive: true });
 addEventListener("keydown", (event) => event.key === "Escape" && hideExplanation());
 
 /** Makes the head of a metric's column: name, unit, and an arrow to the better values. */
-function metricHead({ title, unit, higherIsBetter, explanation }) {
-  return explained(`${title}${unit ? `, ${unit}` : ""}\u00a0${higherIsBetter ? "↑" : "↓"}`, explanation);
+function metricHead({ title, unit, higherIsBetter, zeroIsBest, explanation }) {
+  return explained(`${title}${unit ? `, ${unit}` : ""}\u00a0${zeroIsBest ? "→0" : higherIsBetter ? "↑" : "↓"}`, explanation);
 }

@@ -60,8 +60,7 @@ function figureCell(values, metric, isBest) {
 
 /** Returns the name of the system with the best mean; anchors are a scale for the others, and do not count. */
 function bestSystem(metric, index) {
-  const sign = metric.higherIsBetter ? 1 : -1;
   const ranked = DATA.systems.filter((system) => system.kind !== "anchor" && system.figures[index])
-    .sort((first, second) => sign * (second.figures[index][0] - first.figures[index][0]));
+    .sort((first, second) => merit(second.figures[index][0], metric) - merit(first.figures[index][0], metric));
   return ranked[0]?.name;
 }
