@@ -26,6 +26,7 @@ class Columns(str, Enum):
     spectral = "spectral"
     stereo = "stereo"
     level = "level"
+    perceptual = "perceptual"
     all = "all"
 
 

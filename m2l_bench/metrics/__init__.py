@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from m2l_bench.metrics import delay, level, si_sdr, spectral, spectrograms, visqol
+from m2l_bench.metrics import delay, level, si_sdr, spectral, spectrograms, visqol, zimtohrli
 from m2l_bench.metrics.base import PairedMetric, SetMetric
 from m2l_bench.metrics.fad import set_metric
 
@@ -14,6 +14,7 @@ PAIRED: dict[str, PairedMetric] = {
     for metric in (
         si_sdr.METRIC,
         visqol.METRIC,
+        zimtohrli.METRIC,
         *spectrograms.DISTANCE_METRICS,
         *spectral.METRICS,
         *spectrograms.COHERENCE_METRICS,

@@ -63,6 +63,8 @@ class PairedMetric(Description):
     shape. It raises `Undefined` with the reason where the metric has no value."""
     family: Family | None = None
     """Function that measures this metric together with others; the values are those of `measure`."""
+    package: str = ""
+    """Package that it is computed with, where this package can be installed without it; empty: none."""
     signed: bool = False
     """Whether it is a difference of which zero is best."""
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from m2l_bench.metrics import PAIRED
 
-ColumnSet = Literal["paper", "spectral", "stereo", "level", "all"]
+ColumnSet = Literal["paper", "spectral", "stereo", "level", "perceptual", "all"]
 PAPER = ("si_sdr_db", "visqol", "fad", "fad_clap", "fad_musicnn")
 """Columns of Table 2 of the paper."""
 MEMBERS: dict[str, tuple[str, ...]] = {
@@ -19,6 +19,7 @@ MEMBERS: dict[str, tuple[str, ...]] = {
         "inter_channel_coherence",
         *(name for name in PAIRED if "_mid" in name or "_side" in name),
     ),
+    "perceptual": ("visqol", "zimtohrli"),
     "level": (
         "loudness_difference_lu",
         "true_peak_difference_db",
@@ -28,7 +29,7 @@ MEMBERS: dict[str, tuple[str, ...]] = {
         "si_sdr_aligned_db",
     ),
 }
-MEMBERS["all"] = tuple(name for members in MEMBERS.values() for name in members)
+MEMBERS["all"] = tuple(dict.fromkeys(name for members in MEMBERS.values() for name in members))
 
 
 def columns_of(columns: ColumnSet, requested: Collection[str]) -> list[str]:

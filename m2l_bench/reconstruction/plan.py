@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 from m2l_bench.adapter import Availability
@@ -11,6 +12,7 @@ from m2l_bench.cards import EmbeddingCard, SystemCard, TaskCard
 from m2l_bench.datasets.base import Clip, Dataset
 from m2l_bench.datasets.loading import load_dataset
 from m2l_bench.errors import UserError
+from m2l_bench.extras import EXTRAS
 from m2l_bench.metrics import PAIRED, SetMetric, set_metric
 from m2l_bench.systems.adapters import adapter_availability
 from m2l_bench.systems.loading import availability
@@ -97,8 +99,19 @@ def make_plan(
             notes.append(f"--steps does not apply to {', '.join(fixed)}")
     limited = Dataset(selected, dataset.label, dataset.root, dataset.missing, dataset.notes)
     available = tuple(card for card, state in states if state)
-    paired = tuple(name for name in task.metrics if name in PAIRED)
+    wanted = [name for name in task.metrics if name in PAIRED]
+    without_package = {name: state for name in wanted if not (state := _package_of(name))}
+    paired = tuple(name for name in wanted if name not in without_package)
+    not_measured |= without_package
     return Plan(task, limited, available, unavailable, paired, set_metrics, not_measured, tuple(notes))
+
+
+def _package_of(name: str) -> Availability:
+    """Tell whether the package that a paired metric is computed with is installed."""
+    package = PAIRED[name].package
+    if not package or find_spec(package) is not None:
+        return Availability()
+    return Availability(f"the package {package} is not installed", f"pip install 'm2l-bench[{EXTRAS[package]}]'")
 
 
 def _set_metrics(

@@ -97,7 +97,7 @@ def table_of(
         notes.append(
             f"none of these metrics was measured: m2l-bench reconstruct --columns {columns} adds them to the runs"
         )
-    hidden = [name for name in ("spectral", "stereo", "level") if requested & {*MEMBERS[name]} - {*shown}]
+    hidden = [name for name in ("spectral", "stereo", "level", "perceptual") if requested & {*MEMBERS[name]} - {*shown}]
     if hidden and columns == "paper":
         notes.append(f"measured as well: --columns {', '.join(hidden)} or all")
     caption = f"Reconstruction on {dataset}: mean over clips [95 % bootstrap interval]."

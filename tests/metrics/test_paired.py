@@ -16,7 +16,7 @@ from m2l_bench.reconstruction.scoring import score
 from m2l_bench.runs.schema import Row
 
 RATE = 44_100
-FAST = [name for name in PAIRED if name != "visqol"]
+FAST = [name for name, metric in PAIRED.items() if name != "visqol" and not metric.package]
 SILENT, NOTES = np.zeros((2, RATE // 2), np.float32), music(0.5, channels=2)
 CONSTANT = np.full_like(SILENT, 0.25)
 NOT_A_NUMBER = NOTES.copy()

@@ -330,3 +330,18 @@ def test_steps_and_seed_have_runs_of_their_own(
     assert sorted(path.name for path in folder.iterdir()) == ["noisy", "noisy@steps4", "noisy@steps4@seed2"]
     result = cli_here("tables")
     assert "N (4 steps, seed 2)" in result.stdout
+
+
+def test_a_metric_whose_package_is_not_installed_is_named(
+    originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("m2l_bench.reconstruction.plan.find_spec", lambda name: None)
+    cards, settings = load_cards([]), Settings(out=tmp_path, limit=1)
+    task = cards.task("folder").model_copy(update={"metrics": ["si_sdr_db", "zimtohrli"]})
+    plan = make_plan(
+        task, [cards.system("opus-12k")], originals, settings, skip_unavailable=False, embeddings=cards.embeddings
+    )
+    assert plan.paired_metrics == ("si_sdr_db",)
+    assert str(plan.not_measured["zimtohrli"]) == (
+        "the package zimtohrli is not installed: pip install 'm2l-bench[metrics]'"
+    )
