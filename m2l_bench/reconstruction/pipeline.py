@@ -235,6 +235,7 @@ def _key(plan: Plan, card: SystemCard, settings: Settings, embedders: Sequence[E
         default_steps=card.steps,
         precision=precision,
         seed=settings.seed,
+        section_seconds=settings.section_seconds,
         versions={**system_versions(card), "loader": loader_version(plan.task)},
         metric_versions={
             **{name: PAIRED[name].version() for name in plan.paired_metrics},

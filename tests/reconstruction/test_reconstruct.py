@@ -16,9 +16,13 @@ import pytest
 from support.audio import bad_files, music, write
 from support.command_line import M2L_BENCH, Cli
 
+from m2l_bench import audio
 from m2l_bench.cards import load_cards
 from m2l_bench.reconstruction.pipeline import Outcome, reconstruct
 from m2l_bench.reconstruction.plan import Settings, make_plan
+from m2l_bench.runs.audio import originals as originals_of
+from m2l_bench.runs.audio import read_original
+from m2l_bench.runs.measured import measured_runs
 from m2l_bench.runs.reconstruction import read_manifest, read_rows
 from m2l_bench.tables.reconstruction import reconstruction_table
 
@@ -312,3 +316,32 @@ def test_steps_and_seed_have_runs_of_their_own(
     assert sorted(path.name for path in folder.iterdir()) == ["noisy", "noisy@steps4", "noisy@steps4@seed2"]
     result = cli_here("tables")
     assert "N (4 steps, seed 2)" in result.stdout
+
+
+def test_long_files_are_cut_into_sections(quick_cards: Path, tmp_path: Path) -> None:
+    data, out = tmp_path / "albums", tmp_path / "runs"
+    write(data / "long.wav", music(seed=0, seconds=4.3))
+    write(data / "short.wav", music(seed=1, seconds=1.2))
+    (outcome,) = run(quick_cards, data, out, section_seconds=1.0, keep_audio=True)
+    assert outcome.folder.parent.name == "folder-albums-sections-1s"
+    rows = {row.id: row for row in read_rows(outcome.folder)}
+    assert sorted(rows) == ["long@0", "long@1", "long@2", "long@3", "short"]
+    lengths = {id: row.reference_samples for id, row in rows.items()}
+    assert lengths == {"long@0": 44_100, "long@1": 44_100, "long@2": 44_100, "long@3": 57_330, "short": 52_920}
+    (measured,) = measured_runs(out).runs
+    clips = originals_of(measured)
+    section, rate = read_original(clips["long@2"], rows["long@2"])
+    assert np.array_equal(section, audio.read(data / "long.wav", 2.0, 1.0)[0]) and rate == 44_100
+    (whole,) = run(quick_cards, data, out, limit=1)
+    assert whole.folder.parent.name == "folder-albums" and whole.measured == 1
+
+
+def test_a_clip_that_is_too_long_is_one_failed_row(
+    quick_cards: Path, originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("m2l_bench.reconstruction.work.LONGEST_SECONDS", 1.5)
+    write(originals / "stated.wav", music(seconds=2.0))
+    write(originals / "unstated.mp3", music(seconds=2.0))
+    (outcome,) = run(quick_cards, originals, tmp_path / "runs")
+    reason = "longer than 0.025 minutes: --section-seconds 60 cuts it into sections"
+    assert (outcome.measured, outcome.failed) == (3, {"stated": reason, "unstated": reason})
