@@ -249,6 +249,7 @@ def test_a_killed_run_goes_on(
     process.send_signal(sent)
     assert process.wait(timeout=60) == code, messages.read_text()
     assert "Traceback" not in messages.read_text()
+    assert (code == 130) == messages.read_text().endswith("is safe, the same command goes on\n")
     safe = len(read_rows(folder))
     assert 3 <= safe < 15
     with (folder / "rows.jsonl").open("ab") as journal:
