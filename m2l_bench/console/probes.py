@@ -14,6 +14,7 @@ from m2l_bench.console.terminal import ProgressBars
 from m2l_bench.probing.pipeline import ProbeOutcome, ProbePlan
 from m2l_bench.reconstruction.plan import Plan
 from m2l_bench.tables.formats import Table, to_json
+from m2l_bench.text import counted
 
 SHOWN = 5
 """Number of a model's failed clips that are listed as text; --json lists all."""
@@ -23,12 +24,14 @@ def print_plan(console: Console, plan: ProbePlan) -> None:
     """Print what is going to be probed, what is not available, and the command that makes it available."""
     data = plan.dataset
     splits = ", ".join(f"{count} {split}" for split, count in Counter(clip.split for clip in data.clips).items())
-    lines = [f"{plan.task.title}: {len(data.clips)} clips ({splits}), {len(data.classes)} labels"]
+    lines = [f"{plan.task.title}: {counted(len(data.clips), 'clip')} ({splits}), {counted(len(data.classes), 'label')}"]
     if data.missing:
         listed = len(data.missing) + len(data.clips)
         lines.append(f"  {len(data.missing)} of {listed} listed clips are not on this machine")
     if data.unlabelled:
-        lines.append(f"  {len(data.unlabelled)} clips without a label are left out (first: {data.unlabelled[0]!r})")
+        lines.append(
+            f"  left out: {counted(len(data.unlabelled), 'clip')} without a label (first: {data.unlabelled[0]!r})"
+        )
     lines.append(f"  probes: {', '.join(model.name for model in plan.available) or 'nothing'}")
     for names, state in group_by_reason((model.name, state) for model, state in plan.unavailable):
         lines.append(f"  not available: {', '.join(names)}: {state}")

@@ -19,6 +19,7 @@ from m2l_bench.probing.pipeline import ProbePlan
 from m2l_bench.reconstruction.pipeline import Outcome
 from m2l_bench.reconstruction.plan import Plan
 from m2l_bench.tables.formats import Table, text_rows, to_json
+from m2l_bench.text import counted
 
 READING = (
     "How to read it: ViSQOL and the Fréchet distances follow what listeners hear; SI-SDR compares waveforms, so a "
@@ -29,7 +30,7 @@ READING = (
 def print_plan(console: Console, plan: Plan) -> None:
     """Print what is going to run, how many systems are not available, and which metrics are not measured, with why."""
     dataset = plan.dataset
-    console.print(f"{plan.task.title}: {len(dataset.clips)} clips", markup=False, soft_wrap=True)
+    console.print(f"{plan.task.title}: {counted(len(dataset.clips), 'clip')}", markup=False, soft_wrap=True)
     if dataset.missing:
         listed = len(dataset.missing) + len(dataset.clips)
         console.print(f"  {len(dataset.missing)} of {listed} listed clips are not on this machine", markup=False)

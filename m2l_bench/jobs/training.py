@@ -25,7 +25,7 @@ from m2l_bench.metrics.si_sdr import si_sdr
 from m2l_bench.metrics.spectral import log_spectral_distance
 from m2l_bench.progress import Progress
 from m2l_bench.systems.devices import torch_device
-from m2l_bench.text import escape_name
+from m2l_bench.text import counted, escape_name
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -126,7 +126,7 @@ def train(options: TrainOptions, console: Console) -> State:
             result = loop.train(start, mixture, settings, fabric)
             if options.compact is not None and fabric.is_global_zero:
                 parts = state.save_compact(result, options.compact, options.part_megabytes * 1_000_000)
-                bar.message(f"{options.compact}: {len(parts)} parts")
+                bar.message(f"{options.compact}: {counted(len(parts), 'part')}")
         return result
     except (CheckpointError, CorpusError, loop.TrainingError, OSError) as error:
         raise UserError(str(error)) from error
@@ -200,7 +200,7 @@ def _mixture(
             if damaged:
                 raise CorpusError(f"{corpus.folder / damaged[0]}: damaged (SHA-256 differs); pack the folder again")
             on_message(
-                f"{corpus.folder}: {len(corpus.files)} files, {corpus.hours:.1f} hours"
+                f"{corpus.folder}: {counted(len(corpus.files), 'file')}, {corpus.hours:.1f} hours"
                 + (f", {corpus.too_short} too short for a crop" if corpus.too_short else "")
             )
     return Mixture(corpora, weights, start.seed, start.recipe.minimum_rms)

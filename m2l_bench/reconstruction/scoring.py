@@ -8,6 +8,7 @@ from m2l_bench.audio import Audio, to_mono
 from m2l_bench.errors import BadClip, Undefined
 from m2l_bench.metrics import PAIRED
 from m2l_bench.runs.schema import Row
+from m2l_bench.text import counted
 
 LEAST_SECONDS = 0.1
 """Less of a longer original says nothing about the whole: a few equal samples would be a perfect copy."""
@@ -25,7 +26,7 @@ def score(row: Row, reference: Audio, reconstruction: Audio, sample_rate: int, m
     row.reconstruction_channels = reconstruction.shape[0]
     if reference.shape[0] != reconstruction.shape[0]:
         if 1 not in (reference.shape[0], reconstruction.shape[0]):
-            raise BadClip(f"{reconstruction.shape[0]} channels, but the original has {reference.shape[0]}")
+            raise BadClip(f"{counted(reconstruction.shape[0], 'channel')}, but the original has {reference.shape[0]}")
         reference, reconstruction = to_mono(reference), to_mono(reconstruction)
     common = min(reference.shape[1], reconstruction.shape[1])
     if common == 0:

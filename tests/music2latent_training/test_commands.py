@@ -9,18 +9,23 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
 from support.audio import music, write
 from support.command_line import M2L_BENCH, Cli
 
+from m2l_bench.datasets.base import Clip
 from m2l_bench.errors import UserError
 from m2l_bench.jobs import training as training_commands
-from m2l_bench.jobs.training import TrainOptions
+from m2l_bench.jobs.training import HeldOut, TrainOptions
 from m2l_bench.music2latent import Music2Latent
 from m2l_bench.music2latent.training import state as states
 
@@ -40,7 +45,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         [*M2L_BENCH, "pack", folder / "music", "-o", folder / "corpus"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert "2 files, 0.00 hours in 1 shards" in done.stderr
+    assert "2 files, 0.00 hours in 1 shard" in done.stderr
     return folder / "corpus", folder / "held-out"
 
 
@@ -83,7 +88,7 @@ def test_pack_names_what_it_left_out(cli_here: Cli, tmp_path: Path) -> None:
     done = cli_here("pack", "in", "-o", "out")
     assert done.returncode == 3
     assert "bad.mp3: " in done.stderr
-    assert "1 files" in done.stderr
+    assert "1 file, " in done.stderr
 
 
 def test_train_then_encode(cli: Cli, cli_here: Cli, arguments: list[str], tmp_path: Path) -> None:
@@ -171,6 +176,27 @@ def test_unusable_options(folders: tuple[Path, Path], tmp_path: Path, options: d
     with pytest.raises(UserError) as error:
         training_commands.train(TrainOptions(**everything), Console())
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(("seconds", "minutes", "clips"), [(40, 1, 1), (2, 1, 3), (0.1, 1, 8), (40, None, 8)])
+def test_scores_of_held_out_clips_take_a_tenth_of_the_time(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, minutes: float | None, clips: int
+) -> None:
+    """One clip at least, and without a limit of time eight; also before the first iteration."""
+    now = 0.0
+
+    def score(model: object, clips: Sequence[Clip], most: int | None = None) -> Iterator[HeldOut]:
+        nonlocal now
+        for clip in clips[:most]:
+            now += seconds
+            yield HeldOut(clip.id, np.zeros((1, 8)), np.zeros((1, 8)), 1.0, 1.0)
+
+    monkeypatch.setattr(training_commands, "score_held_out", score)
+    monkeypatch.setattr(training_commands, "time", SimpleNamespace(perf_counter=lambda: now))
+    held_out = [Clip(f"clip{number}", Path()) for number in range(20)]
+    validate = training_commands.held_out_validation(held_out, minutes)
+    for _ in range(2):
+        assert len(validate(cast(Music2Latent, None)).examples) == 2 * clips
 
 
 def test_errors_end_in_one_line(train: Cli, tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_time_decides_the_length_where_the_recipe_leaves_it_open(corpus_folder: 
     result = run(corpus_folder, tmp_path, start, minutes=0.1, on_message=messages.append)
     assert result.iterations > 5
     assert result.iteration <= result.iterations
-    assert any("iterations fit in 0.1 minutes" in message for message in messages)
+    assert any("iterations fit in 0.1 min" in message for message in messages)
     assert f"{result.iteration} iterations of 4 crops in 0.1 minutes" in messages[-1]
     with pytest.raises(TrainingError, match="pass --max-minutes or --iterations"):
         run(corpus_folder, tmp_path, start)
