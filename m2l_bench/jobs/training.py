@@ -215,7 +215,8 @@ def _fabric(options: TrainOptions) -> Fabric:
     """
     require("train")
     import torch
-    from lightning_fabric import Fabric
+
+    from m2l_bench.music2latent.private_apis import import_fabric
 
     if "," in options.device:
         raise UserError(f"--device {options.device}: training on several devices needs `torchrun`; name one device")
@@ -228,7 +229,7 @@ def _fabric(options: TrainOptions) -> Fabric:
     everywhere = int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1)
     devices: Any = [int(number)] if number else here
     try:
-        return Fabric(
+        return import_fabric()(
             accelerator=kind,
             devices=devices,
             num_nodes=max(1, everywhere // here),

@@ -6,8 +6,6 @@ It is in decibels and starts at 0 (equal magnitudes); lower is better.
 from __future__ import annotations
 
 import numpy as np
-from scipy.signal import ShortTimeFFT
-from scipy.signal.windows import hann
 
 from m2l_bench.audio import Audio
 
@@ -40,6 +38,9 @@ def log_spectral_distance(reference: Audio, estimate: Audio) -> float:
 
 def _levels(audio: Audio) -> np.ndarray:
     """Compute levels in dB, (channels, bins, frames); the centres of frames are inside the signal."""
+    from scipy.signal import ShortTimeFFT
+    from scipy.signal.windows import hann
+
     window = hann(WINDOW, sym=False)
     transform = ShortTimeFFT(window / window.sum(), HOP, fs=1.0)
     magnitudes: np.ndarray = np.abs(transform.stft(audio.astype(np.float64), p0=0, p1=audio.shape[-1] // HOP + 1))
