@@ -60,7 +60,7 @@ def constant_in_graphs(function: Function) -> Function:
 
 
 def import_fabric() -> type[Fabric]:
-    """Import Fabric without torchmetrics, which it imports for seconds to learn its version and which nothing here uses."""
+    """Import Fabric without torchmetrics, which it would import for its version alone: that takes seconds."""
     hidden = {} if "torchmetrics" in sys.modules else {"torchmetrics": None}
     sys.modules.update(hidden)  # type: ignore[arg-type]
     try:

@@ -156,7 +156,7 @@ def test_from_the_hub_to_the_authors_package(full_size: Networks, tmp_path: Path
     file = PUBLISHED["music2latent"]
     with serve(file.repository, {file.filename: tmp_path / "music2latent.pt"}) as hub:
         result = subprocess.run(
-            [sys.executable, ROOT / "scripts" / "check_published_weights.py", "music2latent", "--seconds", "1"],
+            [sys.executable, ROOT / "scripts" / "check_published_weights.py", "music2latent", "--seconds", "0.3"],
             capture_output=True,
             text=True,
             env=os.environ | hub.environment(tmp_path / "home"),

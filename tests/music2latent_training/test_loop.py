@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from m2l_bench.music2latent import Music2Latent
+from m2l_bench.music2latent.private_apis import import_fabric
 from m2l_bench.music2latent.training import loop
 from m2l_bench.music2latent.training import state as states
 from m2l_bench.music2latent.training.loop import MOST_SKIPPED, TrainingError, initial_state
@@ -243,9 +244,7 @@ def test_float16_refuses_two_optimisers(corpus_folder: Path, tmp_path: Path) -> 
     class Scaling:
         scaler = object()
 
-    from lightning_fabric import Fabric
-
-    fabric = Fabric(accelerator="cpu", devices=1)
+    fabric = import_fabric()(accelerator="cpu", devices=1)
     fabric._precision = Scaling()
     with pytest.raises(TrainingError, match="16-mixed cannot scale the gradients of two optimisers"):
         loop._Run(initial_state(MINUSCULE, SHORT, 0), None, Settings(tmp_path), fabric)
