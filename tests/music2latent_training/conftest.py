@@ -22,6 +22,9 @@ from m2l_bench.music2latent.training.state import State
 MINUSCULE = Config(
     hop=32,
     base_channels=4,
+    channel_multipliers=(1, 2, 4),
+    downsampling=("frequency", "both"),
+    attention_levels=(2,),
     unet_blocks=1,
     bottleneck_channels=16,
     bottleneck_blocks=1,
