@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-import torch._dynamo.config
 import torch._weights_only_unpickler
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def convolve(convolution: nn.Conv1d | nn.Conv2d, x: Tensor, bias: Tensor) -> Tensor:
@@ -46,7 +47,16 @@ def total_norm(tensors: Sequence[Tensor]) -> Tensor:
 
 def allow_graphs(count: int) -> None:
     """Let `torch.compile` keep this many graphs of a function; by default it gives up after 8."""
+    import torch._dynamo.config  # seconds: only what compiles waits for it
+
     torch._dynamo.config.cache_size_limit = count
+
+
+def constant_when_compiled(function: Function) -> Function:
+    """Mark a function whose result `torch.compile` may keep: `torch.compiler.assume_constant_result`, which takes
+    seconds to import what is needed to compile."""
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    return function
 
 
 def gradient_scaler(fabric: Fabric) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,23 @@ def test_the_scaler_of_float16() -> None:
 
     assert private_apis.gradient_scaler(Fabric(accelerator="cpu", precision="bf16-mixed")) is None
     assert hasattr(Fabric(accelerator="cpu"), "_precision")
+
+
+def test_a_constant_for_the_compiler() -> None:
+    def ours() -> int:
+        return 1
+
+    def theirs() -> int:
+        return 1
+
+    private_apis.constant_when_compiled(ours)
+    torch.compiler.assume_constant_result(theirs)
+    assert vars(ours) == vars(theirs) != {}
+
+
+def test_the_compiler_is_imported_by_what_compiles() -> None:
+    code = "import sys; from m2l_bench.music2latent import Music2Latent; sys.exit('torch._dynamo' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_nothing_private_is_used_elsewhere() -> None:
