@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 
 from m2l_bench.adapter import group_by_reason
 from m2l_bench.console.terminal import ProgressBars
-from m2l_bench.probing.pipeline import ProbeOutcome, ProbePlan
-from m2l_bench.reconstruction.plan import Plan
 from m2l_bench.tables.formats import Table, to_json
 from m2l_bench.text import counted
+
+if TYPE_CHECKING:
+    from m2l_bench.probing.pipeline import ProbeOutcome, ProbePlan
+    from m2l_bench.reconstruction.plan import Plan
 
 SHOWN = 5
 """Number of a model's failed clips that are listed as text; --json lists all."""
@@ -44,8 +46,7 @@ class ProbeProgress(ProgressBars):
     """Prints the plan, and a bar for the features and the training of each model."""
 
     def planned(self, plan: Plan | ProbePlan) -> None:
-        assert isinstance(plan, ProbePlan)
-        print_plan(self.console, plan)
+        print_plan(self.console, cast("ProbePlan", plan))
 
 
 def print_outcomes(console: Console, outcomes: list[ProbeOutcome], plan: ProbePlan, out: Path) -> None:

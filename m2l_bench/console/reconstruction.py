@@ -6,20 +6,22 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 
 from m2l_bench.adapter import group_by_reason
 from m2l_bench.console.terminal import ProgressBars, table
-from m2l_bench.distances.folders import Comparison
-from m2l_bench.distances.upstream import UpstreamScore
 from m2l_bench.metrics import PAIRED
-from m2l_bench.probing.pipeline import ProbePlan
-from m2l_bench.reconstruction.pipeline import Outcome
-from m2l_bench.reconstruction.plan import Plan
 from m2l_bench.tables.formats import Table, text_rows, to_json
 from m2l_bench.text import counted
+
+if TYPE_CHECKING:  # `tables` prints and computes nothing: it does not wait for PyTorch
+    from m2l_bench.distances.folders import Comparison
+    from m2l_bench.distances.upstream import UpstreamScore
+    from m2l_bench.probing.pipeline import ProbePlan
+    from m2l_bench.reconstruction.pipeline import Outcome
+    from m2l_bench.reconstruction.plan import Plan
 
 READING = (
     "How to read it: ViSQOL and the Fréchet distances follow what listeners hear; SI-SDR compares waveforms, so a "
@@ -53,8 +55,7 @@ class ReconstructionProgress(ProgressBars):
         self.names: list[str] = []
 
     def planned(self, plan: Plan | ProbePlan) -> None:
-        assert isinstance(plan, Plan)
-        print_plan(self.console, plan)
+        print_plan(self.console, cast("Plan", plan))
         self.names = [card.name for card in plan.available]
 
     def label(self, name: str) -> str:

@@ -20,8 +20,6 @@ from m2l_bench.text import one_line
 
 SAMPLE_RATE = 48_000
 MINIMUM_SECONDS = 1.0
-PORTS_FILTER_BANK = "_gammatone_spectrogram_numba"
-"""Function of the port's module `gammatone` that ours takes the place of; a version without it keeps its own."""
 SILENCE = 1e-5
 """Root mean square, -100 dB relative to full scale, below which ViSQOL's score has no meaning."""
 
@@ -30,14 +28,12 @@ SILENCE = 1e-5
 def _api() -> Any:
     import numba
     from visqol import VisqolApi
-    from visqol import gammatone as visqol_gammatone
 
-    from m2l_bench.metrics import gammatone
+    from m2l_bench.metrics import visqol_kernels
 
     # One thread per process: scoring runs one process per core, and more threads would compete for the cores.
     numba.set_num_threads(1)
-    if hasattr(visqol_gammatone, PORTS_FILTER_BANK):
-        setattr(visqol_gammatone, PORTS_FILTER_BANK, gammatone.spectrogram)
+    visqol_kernels.install()
     api = VisqolApi()
     api.create(mode="audio")
     return api

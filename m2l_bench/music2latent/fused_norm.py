@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from m2l_bench.music2latent.private_apis import constant_in_graphs
+from m2l_bench.music2latent.private_apis import constant_when_compiled
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 """Number types that the kernels take and give."""
@@ -19,7 +19,7 @@ MOST_VALUES = 2**31 - 1
 """Largest number of values in a sample: places inside a sample are counted in 32 bits."""
 
 
-@constant_in_graphs
+@constant_when_compiled
 def available(device: torch.device) -> bool:
     """Tell whether Triton is installed and supports this GPU."""
     return _available(device)

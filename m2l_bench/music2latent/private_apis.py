@@ -48,13 +48,14 @@ def total_norm(tensors: Sequence[Tensor]) -> Tensor:
 
 def allow_graphs(count: int) -> None:
     """Let `torch.compile` keep this many graphs of a function; by default it gives up after 8."""
-    import torch._dynamo.config
+    import torch._dynamo.config  # seconds: only what compiles waits for it
 
     torch._dynamo.config.cache_size_limit = count
 
 
-def constant_in_graphs(function: Function) -> Function:
-    """What `torch.compiler.assume_constant_result` does, without the seconds in which that imports the compiler."""
+def constant_when_compiled(function: Function) -> Function:
+    """Mark a function whose result `torch.compile` may keep: `torch.compiler.assume_constant_result`, which takes
+    seconds to import what is needed to compile."""
     function._dynamo_marked_constant = True  # type: ignore[attr-defined]
     return function
 

@@ -5,7 +5,7 @@ from m2l_bench import audio
 from m2l_bench.codecs.anchors import LowPass
 from m2l_bench.datasets import bundled
 from m2l_bench.errors import Undefined
-from m2l_bench.metrics import gammatone
+from m2l_bench.metrics import visqol_kernels
 from m2l_bench.metrics.visqol import visqol
 
 
@@ -41,7 +41,7 @@ def test_less_than_a_second_has_no_score(clip: tuple[np.ndarray, int]) -> None:
 
 
 @pytest.mark.parametrize("frames", [1, 15, 16, 37])
-def test_the_filter_bank_is_the_ports_to_the_last_bit(frames: int) -> None:
+def test_the_faster_functions_are_the_packages_to_the_last_bit(frames: int) -> None:
     numba_accel = pytest.importorskip("visqol.numba_accel")
     visqol_gammatone = pytest.importorskip("visqol.gammatone")
     size, hop, bands = 960, 240, 32
@@ -55,4 +55,7 @@ def test_the_filter_bank_is_the_ports_to_the_last_bit(frames: int) -> None:
     signal = np.random.default_rng(frames).standard_normal(size + (frames - 1) * hop)
     arguments = (signal, np.hanning(size), numerators, denominators, size, hop, bands, frames)
     theirs = numba_accel._gammatone_spectrogram_numba(*arguments)
-    assert np.array_equal(gammatone.spectrogram(*arguments), theirs) and theirs.std() > 0
+    ours = visqol_kernels.spectrogram(*arguments)
+    assert np.array_equal(ours, theirs) and theirs.std() > 0
+    their_patches = numba_accel._build_all_deg_patches(theirs, bands, 30)
+    assert np.array_equal(visqol_kernels.patches(ours, bands, 30), their_patches)

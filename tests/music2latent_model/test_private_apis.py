@@ -47,6 +47,18 @@ def test_the_scaler_of_float16() -> None:
     assert hasattr(Fabric(accelerator="cpu"), "_precision")
 
 
+def test_a_constant_for_the_compiler() -> None:
+    def ours() -> int:
+        return 1
+
+    def theirs() -> int:
+        return 1
+
+    private_apis.constant_when_compiled(ours)
+    torch.compiler.assume_constant_result(theirs)
+    assert vars(ours) == vars(theirs) != {}
+
+
 def test_what_takes_seconds_to_import_is_left_out() -> None:
     """In a fresh process: PyTorch's compiler, which only training needs, and torchmetrics, which nothing needs."""
     script = (
@@ -57,15 +69,6 @@ def test_what_takes_seconds_to_import_is_left_out() -> None:
         "assert 'torchmetrics' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
-
-
-def test_a_constant_of_graphs_is_marked_as_the_compiler_does() -> None:
-    def ours() -> None: ...
-
-    def theirs() -> None: ...
-
-    marked = private_apis.constant_in_graphs(ours), torch.compiler.assume_constant_result(theirs)
-    assert vars(marked[0]) == vars(marked[1]) != {}
 
 
 def test_nothing_private_is_used_elsewhere() -> None:

@@ -346,3 +346,8 @@ def test_a_clip_that_is_too_long_is_one_failed_row(
     (outcome,) = run(quick_cards, originals, tmp_path / "runs")
     reason = "longer than 0.025 minutes: --section-seconds 60 cuts it into sections"
     assert (outcome.measured, outcome.failed) == (3, {"stated": reason, "unstated": reason})
+
+
+def test_processes_that_score_do_not_wait_for_pytorch() -> None:
+    code = "import sys; from m2l_bench.reconstruction.scoring import score_safely; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
