@@ -351,3 +351,13 @@ def test_a_clip_that_is_too_long_is_one_failed_row(
 def test_processes_that_score_do_not_wait_for_pytorch() -> None:
     code = "import sys; from m2l_bench.reconstruction.scoring import score_safely; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_threads_sleep_while_they_wait_so_that_workers_have_the_cores() -> None:
+    code = "import os, m2l_bench.reconstruction.pipeline; print(os.environ['OMP_WAIT_POLICY'])"
+    for chosen, expected in (({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")):
+        environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | chosen
+        result = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        )
+        assert result.stdout.strip() == expected
