@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from all_codecs import markdown, measure_all, write_csv
 from random_music2latent import load_ours, load_package, music, random_networks
 from timing import in_turn, machine
 from torch import Tensor
@@ -76,6 +75,8 @@ def relative(ours: Tensor, theirs: Tensor) -> float:
 
 
 def of_all(arguments: argparse.Namespace) -> None:
+    from all_codecs import markdown, measure_all, write_csv  # which takes seconds
+
     rows = measure_all(arguments.models, arguments.seconds, arguments.rounds, arguments.device)
     print(machine(arguments.device), markdown(rows), sep="\n\n")
     if arguments.csv:

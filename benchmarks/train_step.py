@@ -125,7 +125,7 @@ def flops_of_a_crop(config: Config) -> int:
 
 def matrix_flops(device: torch.device, dtype: torch.dtype) -> float:
     """Operations a second of a large matrix product: the limit a step is held against."""
-    size = 8192 if device.type == "cuda" else 2048
+    size = 8192 if device.type == "cuda" else 1024
     a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     times = in_turn({"product": lambda: a @ b}, 10)["product"]
     return float(2 * size**3 / min(times))

@@ -112,8 +112,8 @@ def main() -> None:
     threading.excepthook = _report_thread
     try:
         app()
-    except KeyboardInterrupt:
-        if State.debug:
+    except (KeyboardInterrupt, SystemExit) as end:  # typer makes the second of the first, and says nothing
+        if isinstance(end, SystemExit) and end.code != INTERRUPTED:
             raise
         _print_error(INTERRUPTED_MESSAGE)
         sys.exit(INTERRUPTED)

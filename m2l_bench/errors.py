@@ -14,6 +14,10 @@ class BadClip(Exception):
     """One clip cannot be used; the message is the reason. The run records it and continues."""
 
 
+class TooLong(BadClip):
+    """The clip is longer than can be taken in one piece."""
+
+
 class MissingRecording(BadClip):
     """A recorded system has no file for this clip: a gap in coverage, not a failure."""
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from m2l_bench.text import counted
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "m2l_bench"
-READERS = ("runs", "tables", "plots", "listen", "report")
+READERS = ("runs", "tables", "plots", "listen", "report", "console")
 MAKERS = ("systems", "reconstruction", "probing", "distances", "jobs", "codecs", "embeddings")
 FORBIDDEN = {
     **dict.fromkeys(READERS, MAKERS),
@@ -128,6 +131,16 @@ def test_nothing_imports_the_tests(folder: str) -> None:
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             roots = {name.split(".")[0] for name in names}
             assert not roots & {"tests", "conftest", "support", "toy_codec", "toy_embedding"}, f"{path} imports {names}"
+
+
+def test_numbers_of_things_are_written_with_their_singular() -> None:
+    """`counted(n, "clip")`, and not `f"{n} clips"`, which is "1 clips" in the end."""
+    things = "clip|file|label|part|piece|shard|track"
+    plural = re.compile(rf"\{{(?!path\.suffix|limits\.)[^{{}}]*\}} (?:{things})s\b")
+    for path in (ROOT / PACKAGE).rglob("*.py"):
+        if room(".".join(path.relative_to(ROOT).parts)) != "music2latent":
+            assert not plural.findall(path.read_text(encoding="utf-8")), path
+    assert counted(1, "clip") == "1 clip" and counted(1234, "clip") == "1,234 clips"
 
 
 def test_few_modules_stand_beside_the_rooms() -> None:

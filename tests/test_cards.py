@@ -1,4 +1,5 @@
 import csv
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -98,6 +99,21 @@ def test_a_card_whose_adapter_is_not_installed_is_listed_as_unavailable(tmp_path
     card = load_cards([tmp_path]).system("mine")
     assert isinstance(card, SystemCard)
     assert "cannot import 'my_pkg.my_codec:MyCodec'" in availability(card).reason
+
+
+@pytest.mark.parametrize("place", ["beside the card", "in the current folder"])
+def test_an_adapter_is_found_without_a_python_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    for folder in ("cards", "elsewhere"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.setattr("sys.path", [*sys.path])
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    module = "codec_" + place.replace(" ", "_")
+    (tmp_path / ("cards" if place == "beside the card" else "elsewhere") / f"{module}.py").write_text(
+        "from m2l_bench import Codec\nclass Mine(Codec):\n    sample_rate, channels = 44100, 1\n"
+    )
+    (tmp_path / "cards" / "mine.yaml").write_text(GOOD.replace("my_pkg.my_codec:MyCodec", f"{module}:Mine"))
+    state = availability(load_cards([tmp_path / "cards"]).system("mine"))
+    assert state, state
 
 
 def test_an_installed_package_can_bring_cards(tmp_path: Path, cli: Cli) -> None:

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -48,6 +49,28 @@ def test_a_full_memory_is_1_line_that_says_what_to_lower(cli_here: Cli, monkeypa
     assert result.returncode == 1
     expected = "error: out of memory: set chunk_seconds or a smaller gpu_batch_size in the card, or use --precision"
     assert expected in result.stderr.splitlines()[-1]
+
+
+def test_an_interruption_says_that_nothing_is_lost(cli_here: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("m2l_bench.reconstruction.pipeline.reconstruct", interrupted)
+    result = cli_here("reconstruct", "--models", "reference")
+    assert result.returncode == 130
+    assert result.stderr.splitlines()[-1] == "interrupted; what is finished is safe, the same command goes on"
+
+
+def test_completion_is_installed_and_knows_the_commands(
+    cli_here: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shell is named: which one runs the tests cannot be found out everywhere."""
+    monkeypatch.setattr("__main__.__package__", "")  # as of the script m2l-bench, whose name is completed
+    named = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1", "HOME": str(tmp_path)}
+    assert cli_here("--install-completion", "bash", **named).returncode == 0
+    assert "m2l-bench.sh" in (tmp_path / ".bashrc").read_text()
+    words = {"COMP_WORDS": "m2l-bench mod", "COMP_CWORD": "1", "_M2L_BENCH_COMPLETE": "complete_bash"}
+    assert cli_here(**words).stdout.split() == ["models"]
 
 
 def test_models_and_tasks_are_listed_for_people_and_programs(cli: Cli) -> None:

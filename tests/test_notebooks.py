@@ -1,4 +1,4 @@
-"""The notebooks run from top to bottom as they are in git, and are kept there without outputs."""
+"""The notebooks run from top to bottom, on less audio, and are kept in git without outputs."""
 
 import os
 import shutil
@@ -12,6 +12,12 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+QUICKER = {
+    "denoising_steps": {"(1, 2, 4)": "(1, 2)", "(3, 2)": "(2, 1)"},
+    "latents": {"else 3": "else 1"},
+    "your_own_codec": {'("quick", 3)': '("quick", 2)'},
+}
+"""Settings of a notebook's first cell, and what takes their place here."""
 
 
 def test_they_are_there() -> None:
@@ -43,6 +49,9 @@ def test_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     notebook = nbformat.read(folder / path.name, as_version=4)
+    for shown, quicker in QUICKER.get(path.stem, {}).items():
+        assert shown in notebook.cells[1].source
+        notebook.cells[1].source = notebook.cells[1].source.replace(shown, quicker)
     NotebookClient(
         notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     ).execute()

@@ -43,6 +43,7 @@ def evaluate(
     seed: int = 0,
     device: str = "auto",
     precision: str = "auto",
+    section_seconds: float | None = None,
     limit: int | None = None,
     jobs: int = 0,
     out: str | PathLike[str] | None = None,
@@ -69,6 +70,8 @@ def evaluate(
         seed: seed of generative decoders.
         device: a torch device, several separated by commas, or `auto`: all GPUs or, without any, the CPU.
         precision: number type of Music2Latent's networks; `auto`: bfloat16 on GPUs that are made for it, else float32.
+        section_seconds: length of the sections into which long clips are cut, each a clip of its own; default: clips
+            are measured whole, and those of more than half an hour not at all.
         limit: number of clips to use, the first ones; default: all.
         jobs: worker processes for scoring; 0: one per core.
         out: folder of the runs. What is in it already is not measured again, except for objects in memory, which are
@@ -101,6 +104,7 @@ def evaluate(
         steps=steps,
         device=device,
         jobs=jobs,
+        section_seconds=section_seconds,
         limit=limit,
         keep_audio=audio,
         weights_dir=Path(weights_dir) if weights_dir else None,

@@ -25,7 +25,7 @@ from m2l_bench.audio import ffmpeg
 from m2l_bench.audio.arrays import Audio
 from m2l_bench.audio.ffmpeg import Ffmpeg
 from m2l_bench.audio.ogg import FileFrom, link_offsets
-from m2l_bench.errors import BadClip
+from m2l_bench.errors import BadClip, TooLong
 from m2l_bench.text import one_line
 
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000
@@ -264,26 +264,33 @@ def read(
     duration_seconds: float | None = None,
     *,
     accept_truncated: bool = False,
+    longest_seconds: float = math.inf,
 ) -> tuple[Audio, int]:
     """Read a file, or a section of it, at its own sample rate.
 
     Args:
         accept_truncated: take what is there of a file that holds less than its header states.
+        longest_seconds: refuse more than this before memory is taken for it.
 
     Returns:
         The audio (channels, samples) and the sample rate in Hz. Lossy files may decode to values beyond full scale.
 
     Raises:
-        BadClip: the file is missing, empty, not audio, shorter than its header states, or holds NaN.
+        BadClip: the file is missing, empty, not audio, shorter than its header states, too long, or holds NaN.
     """
     with AudioFile(path) as file:
         rate = file.sample_rate
         start = round(start_seconds * rate)
         stop = None if duration_seconds is None else start + round(duration_seconds * rate)
+        last = start + longest_seconds * rate
+        if (stop or file.stated_samples or 0) > last:
+            raise TooLong(f"longer than {longest_seconds / 60:g} minutes")
         blocks, read_samples = [], file.skip(start)
         for block in file.whole_blocks(read_samples, stop, accept_truncated=accept_truncated):
             blocks.append(block[:, max(0, start - read_samples) : None if stop is None else stop - read_samples])
             read_samples += block.shape[1]
+            if stop is None and read_samples > last:
+                raise TooLong(f"longer than {longest_seconds / 60:g} minutes")
         if read_samples <= start:
             raise BadClip(f"starts at {start_seconds:g} s but the file lasts {read_samples / rate:.1f} s")
         return np.concatenate(blocks, axis=1), rate

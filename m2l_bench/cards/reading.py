@@ -143,10 +143,16 @@ def _read_yaml(path: Path) -> Any:
         text = file.read(LARGEST_CARD + 1)
     if len(text) > LARGEST_CARD:
         raise ValueError(f"larger than {LARGEST_CARD:,} bytes, which no card is")
-    root = yaml.compose(text.decode(), Loader=yaml.SafeLoader)
-    if root is not None and _count_values(root, {}) > MOST_VALUES:
-        raise ValueError(f"its aliases stand for more than {MOST_VALUES:,} values, which no card has")
-    return yaml.safe_load(text.decode())
+    loader = yaml.SafeLoader(text.decode())
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        if _count_values(root, {}) > MOST_VALUES:
+            raise ValueError(f"its aliases stand for more than {MOST_VALUES:,} values, which no card has")
+        return loader.construct_document(root)
+    finally:
+        loader.dispose()
 
 
 def _count_values(node: yaml.Node, counts: dict[int, float]) -> float:

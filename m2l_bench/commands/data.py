@@ -10,6 +10,7 @@ import typer
 
 from m2l_bench.commands.common import SOME_FAILED, JsonOption, consoles
 from m2l_bench.errors import UserError
+from m2l_bench.text import counted
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the dataset.")]
 FolderArgument = Annotated[
@@ -56,7 +57,7 @@ def musiccaps(
         print_json(summary)
         return
     stdout.print(
-        f"{summary['present']} of {summary['listed']} clips in {folder} "
+        f"{summary['present']} of {counted(summary['listed'], 'clip')} in {folder} "
         f"({summary['fetched']} new, {summary['gone']} gone: see gone.csv)",
         markup=False,
         soft_wrap=True,
@@ -147,7 +148,7 @@ def check(name: NameArgument, folder: FolderArgument = None, json: JsonOption = 
             rows = [[label, *map(str, splits.values())] for label, splits in counts.items()]
             stdout.print(table(f"{name}, {task}", ["Label", "Train", "Validation", "Test"], rows))
         splits = ", ".join(f"{count} {split}" for split, count in summary["splits"].items())
-        lines = [f"{summary['clips']} clips in {summary['folder']}: {splits}", *summary["notes"]]
+        lines = [f"{counted(summary['clips'], 'clip')} in {summary['folder']}: {splits}", *summary["notes"]]
         for problem in ("missing", "unlabelled", "unreadable"):
             clips = summary[problem]
             if clips:

@@ -9,6 +9,7 @@ import typer
 
 from m2l_bench.commands.common import SOME_FAILED, CardsOption, JsonOption, consoles
 from m2l_bench.errors import UserError
+from m2l_bench.text import counted
 
 
 def listen(
@@ -72,7 +73,7 @@ def listen(
             | {"megabytes": round(page.megabytes, 1), "left_out": page.left_out, "notes": collection.notes}
         )
     else:
-        counts = f"{page.clips} clips, {len(collection.systems)} systems, {page.megabytes:.0f} MB"
+        counts = f"{counted(page.clips, 'clip')}, {counted(len(collection.systems), 'system')}, {page.megabytes:.0f} MB"
         stdout.print(f"listening page: {page.path} ({counts})", markup=False, soft_wrap=True)
     if page.left_out:
         raise typer.Exit(SOME_FAILED)

@@ -19,6 +19,7 @@ from m2l_bench.commands.common import (
     consoles,
 )
 from m2l_bench.errors import UserError
+from m2l_bench.text import counted
 
 if TYPE_CHECKING:
     from m2l_bench.adapter import Availability
@@ -112,7 +113,7 @@ def show(
     facts = {
         card.title: " ".join(card.description.split()) or f"a {card.kind} system",
         "runs here": "yes" if state else f"no: {state}",
-        "audio": card.latents and f"{card.latents.sample_rate:,} Hz, {_with_plural(card.latents.channels, 'channel')}",
+        "audio": card.latents and f"{card.latents.sample_rate:,} Hz, {counted(card.latents.channels, 'channel')}",
         "latents": card.latents
         and f"{card.latents.width} numbers of {card.latents.bits} bits, "
         f"{card.latents.frames_per_second:.1f} times a second",
@@ -166,13 +167,13 @@ def check(
     if json:
         print_json({"name": name, **asdict(result)})
     else:
-        rate = result.bytes_per_second * 8 / 1000
+        measured_rate = result.bytes_per_second * 8 / 1000 * 2 / result.channels
         rows = [
-            ["audio", f"{result.sample_rate:,} Hz, {_with_plural(result.channels, 'channel')}"],
+            ["audio", f"{result.sample_rate:,} Hz, {counted(result.channels, 'channel')}"],
             ["latents of one second", _shape(result.latents)],
             ["features of one second", _shape(result.features) if result.features else "none"],
-            ["transmitted", f"{result.values_per_second:,} numbers a second, {rate:.2f} kb/s"],
-            ["for stereo", f"{rate * 2 / result.channels:.2f} kb/s"],
+            ["size of these latents", f"{result.values_per_second:,} numbers, {result.bytes_per_second:,} bytes"],
+            ["rate for stereo", f"{_stereo_rate(card) or f'{measured_rate:.1f}'} kb/s"],
             ["samples to numbers", f"{result.compression:.1f}x"],
             ["encode", f"{result.encode_seconds:.3f} s, {1 / result.encode_seconds:.1f}x real time"],
             ["decode", f"{result.decode_seconds:.3f} s, {1 / result.decode_seconds:.1f}x real time"],
@@ -230,7 +231,3 @@ def _described(card: SystemCard, state: Availability) -> dict[str, Any]:
 
 def _shape(shape: Sequence[int]) -> str:
     return " x ".join(f"{size:,}" for size in shape)
-
-
-def _with_plural(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("s" if number > 1 else "")

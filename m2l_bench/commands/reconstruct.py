@@ -33,6 +33,10 @@ ModelsOption = Annotated[
 ]
 DataOption = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the task's audio.")]
 SeedOption = Annotated[int, typer.Option(min=0, metavar="N", help="Random seed of generative decoders.")]
+SectionOption = Annotated[
+    float | None,
+    typer.Option(min=1, metavar="S", help="Cut long files into sections of S seconds, each a clip of its own."),
+]
 LimitOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Use only the first N clips.")]
 JobsOption = Annotated[int, typer.Option(min=0, metavar="N", help="Worker processes for scoring; 0: one per core.")]
 OutOption = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the runs.")]
@@ -69,6 +73,7 @@ def reconstruct(
     seed: SeedOption = 0,
     device: DevicesOption = "auto",
     precision: PrecisionOption = Precision.auto,
+    section_seconds: SectionOption = None,
     limit: LimitOption = None,
     jobs: JobsOption = 0,
     out: OutOption = Path("runs"),
@@ -95,6 +100,8 @@ def reconstruct(
         m2l-bench reconstruct --task folder --data music --recorded mine=outputs
 
         m2l-bench reconstruct --models dac,encodec --columns stereo
+
+        m2l-bench reconstruct --task folder --data albums --section-seconds 60 --models dac
     """
     from m2l_bench.api.evaluate import evaluate
     from m2l_bench.cards import load_cards
@@ -117,6 +124,7 @@ def reconstruct(
         seed=seed,
         device=device,
         precision=precision.value,
+        section_seconds=section_seconds,
         limit=limit,
         jobs=jobs,
         out=out,
@@ -184,14 +192,13 @@ def sweep(
     known_cards = load_cards(cards or ())
     systems, skip_unavailable = _named_systems(known_cards, models, [], [])
     settings = Settings(
-        out,
-        seed,
-        None,
-        device,
-        jobs,
-        limit,
-        audio,
-        weights_dir,
+        out=out,
+        seed=seed,
+        device=device,
+        jobs=jobs,
+        limit=limit,
+        keep_audio=audio,
+        weights_dir=weights_dir,
         accept_truncated=accept_truncated,
         precision=precision.value,
     )

@@ -9,6 +9,7 @@ import typer
 
 from m2l_bench.commands.common import SOME_FAILED, DeviceOption, JsonOption, consoles
 from m2l_bench.music2latent.config import PRESETS
+from m2l_bench.text import counted
 
 PRESET_NAMES = ", ".join(f"`{name}`" for name in PRESETS)
 DataOption = Annotated[
@@ -52,7 +53,7 @@ def pack(
         stderr.print(f"{name}: {reason}", style="bold red", markup=False, soft_wrap=True)
     hours = sum(file.samples / file.sample_rate for file in index.files) / 3600
     stderr.print(
-        f"{out}: {len(index.files)} files, {hours:.2f} hours in {len(index.shards)} shards",
+        f"{out}: {counted(len(index.files), 'file')}, {hours:.2f} hours in {counted(len(index.shards), 'shard')}",
         markup=False,
         soft_wrap=True,
     )

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 
 from m2l_bench.adapter import group_by_reason
 from m2l_bench.console.terminal import ProgressBars
-from m2l_bench.probing.pipeline import ProbeOutcome, ProbePlan
-from m2l_bench.reconstruction.plan import Plan
 from m2l_bench.tables.formats import Table, to_json
+from m2l_bench.text import counted
+
+if TYPE_CHECKING:
+    from m2l_bench.probing.pipeline import ProbeOutcome, ProbePlan
+    from m2l_bench.reconstruction.plan import Plan
 
 SHOWN = 5
 """Number of a model's failed clips that are listed as text; --json lists all."""
@@ -23,12 +26,14 @@ def print_plan(console: Console, plan: ProbePlan) -> None:
     """Print what is going to be probed, what is not available, and the command that makes it available."""
     data = plan.dataset
     splits = ", ".join(f"{count} {split}" for split, count in Counter(clip.split for clip in data.clips).items())
-    lines = [f"{plan.task.title}: {len(data.clips)} clips ({splits}), {len(data.classes)} labels"]
+    lines = [f"{plan.task.title}: {counted(len(data.clips), 'clip')} ({splits}), {counted(len(data.classes), 'label')}"]
     if data.missing:
         listed = len(data.missing) + len(data.clips)
         lines.append(f"  {len(data.missing)} of {listed} listed clips are not on this machine")
     if data.unlabelled:
-        lines.append(f"  {len(data.unlabelled)} clips without a label are left out (first: {data.unlabelled[0]!r})")
+        lines.append(
+            f"  left out: {counted(len(data.unlabelled), 'clip')} without a label (first: {data.unlabelled[0]!r})"
+        )
     lines.append(f"  probes: {', '.join(model.name for model in plan.available) or 'nothing'}")
     for names, state in group_by_reason((model.name, state) for model, state in plan.unavailable):
         lines.append(f"  not available: {', '.join(names)}: {state}")
@@ -41,8 +46,7 @@ class ProbeProgress(ProgressBars):
     """Prints the plan, and a bar for the features and the training of each model."""
 
     def planned(self, plan: Plan | ProbePlan) -> None:
-        assert isinstance(plan, ProbePlan)
-        print_plan(self.console, plan)
+        print_plan(self.console, cast("ProbePlan", plan))
 
 
 def print_outcomes(console: Console, outcomes: list[ProbeOutcome], plan: ProbePlan, out: Path) -> None:

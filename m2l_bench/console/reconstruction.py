@@ -6,19 +6,22 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 
 from m2l_bench.adapter import group_by_reason
 from m2l_bench.console.terminal import ProgressBars, column_parts, table
-from m2l_bench.distances.folders import Comparison
-from m2l_bench.distances.upstream import UpstreamScore
 from m2l_bench.metrics import PAIRED
-from m2l_bench.probing.pipeline import ProbePlan
-from m2l_bench.reconstruction.pipeline import Outcome
-from m2l_bench.reconstruction.plan import Plan
 from m2l_bench.tables.formats import Table, text_rows, to_json
+from m2l_bench.text import counted
+
+if TYPE_CHECKING:  # `tables` prints and computes nothing: it does not wait for PyTorch
+    from m2l_bench.distances.folders import Comparison
+    from m2l_bench.distances.upstream import UpstreamScore
+    from m2l_bench.probing.pipeline import ProbePlan
+    from m2l_bench.reconstruction.pipeline import Outcome
+    from m2l_bench.reconstruction.plan import Plan
 
 READING = (
     "How to read it: ViSQOL and the Fréchet distances follow what listeners hear; SI-SDR compares waveforms, so a "
@@ -29,7 +32,7 @@ READING = (
 def print_plan(console: Console, plan: Plan) -> None:
     """Print what is going to run, how many systems are not available, and which metrics are not measured, with why."""
     dataset = plan.dataset
-    console.print(f"{plan.task.title}: {len(dataset.clips)} clips", markup=False, soft_wrap=True)
+    console.print(f"{plan.task.title}: {counted(len(dataset.clips), 'clip')}", markup=False, soft_wrap=True)
     if dataset.missing:
         listed = len(dataset.missing) + len(dataset.clips)
         console.print(f"  {len(dataset.missing)} of {listed} listed clips are not on this machine", markup=False)
@@ -52,8 +55,7 @@ class ReconstructionProgress(ProgressBars):
         self.names: list[str] = []
 
     def planned(self, plan: Plan | ProbePlan) -> None:
-        assert isinstance(plan, Plan)
-        print_plan(self.console, plan)
+        print_plan(self.console, cast("Plan", plan))
         self.names = [card.name for card in plan.available]
 
     def label(self, name: str) -> str:

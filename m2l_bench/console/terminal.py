@@ -110,6 +110,26 @@ WORTH_A_LINE_SECONDS = 5
 """Work that took less than this leaves no line."""
 
 
+class Lines:
+    """The time of work that shows its progress as lines, because there is no terminal."""
+
+    def __init__(self) -> None:
+        self.started = self.printed = self.now = time.monotonic()
+
+    def is_due(self) -> bool:
+        """Tell whether a minute has passed since the last line; if so, it begins anew."""
+        self.now = time.monotonic()
+        if self.now - self.printed < LINE_SECONDS:
+            return False
+        self.printed = self.now
+        return True
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the start to the last question."""
+        return self.now - self.started
+
+
 class ProgressBars(Quiet):
     """One bar per system: clips done, time spent, time left. Without a terminal, one line per system and minute."""
 
@@ -138,29 +158,27 @@ class ProgressBars(Quiet):
         return name
 
     def _lines(self, name: str, total: int, done: int) -> Iterator[Callable[[], None]]:
-        started = printed = time.monotonic()
+        lines = Lines()
         finished = done
 
         def advance() -> None:
-            nonlocal finished, printed
+            nonlocal finished
             finished += 1
-            now = time.monotonic()
-            if now - printed >= LINE_SECONDS:
-                printed = now
-                left = (now - started) / (finished - done) * (total - finished)
-                self._print(f"{name}: {finished} of {total}, {now - started:.0f} s, about {left:.0f} s left")
+            if lines.is_due():
+                left = lines.seconds / (finished - done) * (total - finished)
+                self._print(f"{name}: {finished} of {total}, {lines.seconds:.0f} s, about {left:.0f} s left")
 
         yield advance
-        seconds = time.monotonic() - started
-        if seconds >= WORTH_A_LINE_SECONDS:
-            self._print(f"{name}: {finished} of {total}, {seconds:.0f} s")
+        lines.is_due()
+        if lines.seconds >= WORTH_A_LINE_SECONDS:
+            self._print(f"{name}: {finished} of {total}, {lines.seconds:.0f} s")
 
     def _print(self, line: str) -> None:
         self.console.print(line, markup=False, soft_wrap=True)
 
 
 class DownloadBar:
-    """Downloaded bytes of one file. Prints nothing if stderr is not a terminal."""
+    """Downloaded bytes of one file. Without a terminal, one line per minute."""
 
     def __init__(self, console: Console, name: str) -> None:
         self.progress = Progress(
@@ -174,6 +192,8 @@ class DownloadBar:
             disable=not console.is_terminal,
         )
         self.name = name
+        self.console = console
+        self.lines = Lines()
 
     def __enter__(self) -> DownloadBar:
         self.progress.start()
@@ -188,10 +208,15 @@ class DownloadBar:
     def advance(self, downloaded: int, total: int | None) -> None:
         """Show this many bytes of `total`, which is None if the size is unknown."""
         self.progress.update(self.task, completed=downloaded, total=total)
+        if not self.console.is_terminal and self.lines.is_due():
+            whole = f" of {total / 1e6:,.0f}" if total else ""
+            self.console.print(f"{self.name}: {downloaded / 1e6:,.0f}{whole} MB", markup=False, soft_wrap=True)
 
 
 class TrainingBar:
     """Iterations, loss, speed and time left of a training run; messages are printed as lines above the bar.
+
+    Without a terminal, one line per minute.
 
     Args:
         visible: whether this process prints at all; in a training of several processes only one does.
@@ -200,6 +225,7 @@ class TrainingBar:
     def __init__(self, console: Console, visible: bool = True) -> None:
         self.console = console
         self.visible = visible
+        self.lines = Lines()
         self.progress = Progress(
             TextColumn("train"),
             BarColumn(),
@@ -231,6 +257,11 @@ class TrainingBar:
             loss=status.loss,
             speed=status.steps_per_second,
         )
+        if not self.console.is_terminal and self.lines.is_due():
+            whole = f" of {status.iterations:,}" if status.iterations else ""
+            self.message(
+                f"iteration {status.iteration:,}{whole}: loss {status.loss:.4g}, {status.steps_per_second:.2f} steps/s"
+            )
 
     def message(self, text: str) -> None:
         """Print a line above the bar."""

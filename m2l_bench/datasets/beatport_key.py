@@ -17,6 +17,7 @@ from m2l_bench.datasets.labelled import LabelledDataset, Listed, assemble
 from m2l_bench.datasets.places import existing_folder
 from m2l_bench.datasets.tinysol import PITCH_CLASSES
 from m2l_bench.errors import UserError
+from m2l_bench.text import counted
 
 SHARP_OF = {"Db": "C#", "Eb": "D#", "Gb": "F#", "Ab": "G#", "Bb": "A#", "F#_": "F#"}
 """mir_ref's spelling of tonics; the last entry corrects an error in the annotations."""
@@ -46,7 +47,11 @@ def load(data: Path | None = None, *, name: str = "beatport_key") -> LabelledDat
         else:
             listed.append(Listed(path.stem, audio.get(path.stem, root / "audio" / f"{path.stem}.mp3"), (key,)))
     present_keys = {clip.labels[0] for clip in listed}
-    notes = [f"{unusable} tracks have no single key of a tonic and a mode: left out, as in mir_ref"] if unusable else []
+    notes = (
+        [f"{counted(unusable, 'track')} without a single key of a tonic and a mode: left out, as in mir_ref"]
+        if unusable
+        else []
+    )
     return assemble(
         name,
         root,

@@ -19,12 +19,15 @@ def manifest() -> list[dict[str, str]]:
 
 
 @loader(version="1")
-def load(data: Path | None = None, label: str = "bundled", ids: Sequence[str] = ()) -> Dataset:
+def load(
+    data: Path | None = None, label: str = "bundled", ids: Sequence[str] = (), seconds: float | None = None
+) -> Dataset:
     """Load the bundled clips, in the order of the manifest.
 
     Args:
         label: name of the run folder.
         ids: the clips to use; default: all.
+        seconds: use only the beginning of each clip; default: all of its ten seconds.
 
     Raises:
         UserError: `data` is given, or there is no clip of an id.
@@ -39,6 +42,7 @@ def load(data: Path | None = None, label: str = "bundled", ids: Sequence[str] = 
         Clip(
             row["id"],
             FOLDER / f"{row['id']}.opus",
+            duration_seconds=seconds,
             caption=f"{row['genre'].capitalize()}. {row['attribution']}, {row['licence']}",
         )
         for row in rows

@@ -18,6 +18,7 @@ from typing import Literal, get_args
 from m2l_bench.datasets.base import Clip, Dataset
 from m2l_bench.datasets.places import command_for
 from m2l_bench.errors import UserError
+from m2l_bench.text import counted
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -95,7 +96,7 @@ def assemble(
         splits = {clip.id: split for clip, split in zip(listed, split_list, strict=True)}
     unsplit = [clip.id for clip in listed if clip.id not in splits]
     if unsplit:
-        raise UserError(f"{root / SPLITS_CSV}: no row for '{unsplit[0]}' ({len(unsplit)} clips have none)")
+        raise UserError(f"{root / SPLITS_CSV}: no row for '{unsplit[0]}' ({counted(len(unsplit), 'clip')} without one)")
     all_clips = [
         LabelledClip(clip.id, clip.path, labels=clip.labels, split=splits[clip.id], group=groups.get(clip.id, ""))
         for clip in listed
@@ -107,7 +108,9 @@ def assemble(
     clips = tuple(clip for clip in all_clips if clip.path.is_file())
     if not clips:
         first = all_clips[0].path
-        raise UserError(f"{root}: none of the {len(all_clips)} files that {name} lists is there (first: {first})")
+        raise UserError(
+            f"{root}: none of the {counted(len(all_clips), 'file')} that {name} lists is there (first: {first})"
+        )
     gaps = [f"no file of '{label}' in the {split} split" for label, split in empty_classes(clips, classes)]
     return LabelledDataset(
         clips=clips,

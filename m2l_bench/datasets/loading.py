@@ -7,19 +7,22 @@ from typing import Any
 
 from m2l_bench.cards import ProbeTaskCard, TaskCard, import_named
 from m2l_bench.datasets import LOADERS
+from m2l_bench.datasets.sections import cut_into_sections
 from m2l_bench.errors import UserError
 
 
-def load_dataset(card: TaskCard | ProbeTaskCard, data: Path | None) -> Any:
+def load_dataset(card: TaskCard | ProbeTaskCard, data: Path | None, section_seconds: float | None = None) -> Any:
     """Load the clips of a task: a `Dataset`, or a `LabelledDataset` for a probing task.
 
     Args:
         data: the folder of the audio; None: the place where the loader looks by itself.
+        section_seconds: length of the sections into which clips are cut; None: they stay whole.
 
     Raises:
         UserError: the loader cannot be imported, or the data is not there or not in the expected layout.
     """
-    return _loader(card)(data, **card.options)
+    dataset = _loader(card)(data, **card.options)
+    return cut_into_sections(dataset, section_seconds) if section_seconds else dataset
 
 
 def loader_version(card: TaskCard | ProbeTaskCard) -> str:

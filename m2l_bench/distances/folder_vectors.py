@@ -21,6 +21,7 @@ from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.progress import Progress
 from m2l_bench.runs.vectors import write_vectors
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
+from m2l_bench.text import counted
 
 SILENCE = 1e-5
 """Root mean square below which a file counts as silent: -100 dB of full scale."""
@@ -76,7 +77,7 @@ def folder_vectors(folder: Path, name: str, runner: EmbeddingRunner, cache: Path
             advance()
     if not result.ids:
         id, reason = next(iter(result.failed.items()))
-        raise UserError(f"{folder}: {name} has vectors of none of its {len(clips)} files ({id}: {reason})")
+        raise UserError(f"{folder}: {name} has vectors of none of its {counted(len(clips), 'file')} ({id}: {reason})")
     return result
 
 

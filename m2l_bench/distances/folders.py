@@ -105,11 +105,12 @@ def compare(
     silent: list[str] = []
     for folder, vectors in zip(folders, sets, strict=True):
         failed |= {f"{folder.name}/{id}": reason for id, reason in vectors.failed.items()}
-        silent += [f"{folder.name}/{id}" for id in vectors.silent]
+        silent += [repr(f"{folder.name}/{id}") for id in vectors.silent]
         notes += vectors.notes
     if silent:
-        notes.append(f"silent: {first_of([repr(id) for id in silent])}")
-    return Comparison(name, distance, reference_statistics, by_clip, failed, [*distance.notes, *notes])
+        notes.append(f"silent: {first_of(list(dict.fromkeys(silent)))}")
+    # Both sets may be one folder, which then says everything twice.
+    return Comparison(name, distance, reference_statistics, by_clip, failed, [*distance.notes, *dict.fromkeys(notes)])
 
 
 def write_clip_distances(path: Path, comparisons: Sequence[Comparison]) -> None:

@@ -17,6 +17,7 @@ from m2l_bench.metrics.frechet_resampling import (
     resampled_distances,
 )
 from m2l_bench.metrics.kernel_distance import kernel_audio_distance
+from m2l_bench.text import counted
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def measure(reference: Reference, evaluated: Sequence[Frames], *, paired: bool) 
         if kernel < 0:
             notes.append("the kernel distance is an estimate around zero for equal sets: below zero is no difference")
     if math.isnan(low):
-        notes.append(f"no interval and no extrapolation: {len(evaluated)} clips, eight are needed")
+        notes.append(f"no interval and no extrapolation: {counted(len(evaluated), 'clip')}, eight are needed")
     elif math.isnan(infinity):
         notes.append(f"no extrapolation: half of the clips hold fewer vectors than {dim} dimensions")
     return Distance(

@@ -18,6 +18,7 @@ import numpy as np
 from m2l_bench.audio import Audio, AudioFile, count_samples, resample_blocks
 from m2l_bench.errors import BadClip, UserError
 from m2l_bench.runs.files import explain_write_errors, whole_or_absent
+from m2l_bench.text import counted
 
 if TYPE_CHECKING:
     import torch
@@ -207,7 +208,7 @@ def read_latents(path: Path) -> tuple[torch.Tensor, Metadata]:
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise BadClip(f"not a whole latents file ({error})") from error
     if latents.ndim != 3 or len(latents) != metadata.channels:
-        raise BadClip(f"its latents have shape {tuple(latents.shape)} for {metadata.channels} channels")
+        raise BadClip(f"its latents have shape {tuple(latents.shape)} for {counted(metadata.channels, 'channel')}")
     return latents, metadata
 
 

@@ -25,7 +25,7 @@ from m2l_bench.metrics.si_sdr import si_sdr
 from m2l_bench.metrics.spectral import log_spectral_distance
 from m2l_bench.progress import Progress
 from m2l_bench.systems.devices import torch_device
-from m2l_bench.text import escape_name
+from m2l_bench.text import counted, escape_name
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -126,7 +126,7 @@ def train(options: TrainOptions, console: Console) -> State:
             result = loop.train(start, mixture, settings, fabric)
             if options.compact is not None and fabric.is_global_zero:
                 parts = state.save_compact(result, options.compact, options.part_megabytes * 1_000_000)
-                bar.message(f"{options.compact}: {len(parts)} parts")
+                bar.message(f"{options.compact}: {counted(len(parts), 'part')}")
         return result
     except (CheckpointError, CorpusError, loop.TrainingError, OSError) as error:
         raise UserError(str(error)) from error
@@ -200,7 +200,7 @@ def _mixture(
             if damaged:
                 raise CorpusError(f"{corpus.folder / damaged[0]}: damaged (SHA-256 differs); pack the folder again")
             on_message(
-                f"{corpus.folder}: {len(corpus.files)} files, {corpus.hours:.1f} hours"
+                f"{corpus.folder}: {counted(len(corpus.files), 'file')}, {corpus.hours:.1f} hours"
                 + (f", {corpus.too_short} too short for a crop" if corpus.too_short else "")
             )
     return Mixture(corpora, weights, start.seed, start.recipe.minimum_rms)
@@ -215,7 +215,8 @@ def _fabric(options: TrainOptions) -> Fabric:
     """
     require("train")
     import torch
-    from lightning_fabric import Fabric
+
+    from m2l_bench.music2latent.private_apis import import_fabric
 
     if "," in options.device:
         raise UserError(f"--device {options.device}: training on several devices needs `torchrun`; name one device")
@@ -228,7 +229,7 @@ def _fabric(options: TrainOptions) -> Fabric:
     everywhere = int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1)
     devices: Any = [int(number)] if number else here
     try:
-        return Fabric(
+        return import_fabric()(
             accelerator=kind,
             devices=devices,
             num_nodes=max(1, everywhere // here),

@@ -7,7 +7,6 @@ and downmixes, which the port does not do well. ViSQOL aligns the signals itself
 
 from __future__ import annotations
 
-import contextlib
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -26,13 +25,14 @@ MINIMUM_SECONDS = 1.0
 
 @cache
 def _api() -> Any:
+    import numba
     from visqol import VisqolApi
 
-    # One thread per process: scoring runs one process per core, and more threads would compete for the cores.
-    with contextlib.suppress(ImportError):
-        import numba
+    from m2l_bench.metrics import visqol_kernels
 
-        numba.set_num_threads(1)
+    # One thread per process: scoring runs one process per core, and more threads would compete for the cores.
+    numba.set_num_threads(1)
+    visqol_kernels.install()
     api = VisqolApi()
     api.create(mode="audio")
     return api

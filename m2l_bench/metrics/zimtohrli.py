@@ -14,6 +14,8 @@ from m2l_bench.metrics.base import PairedMetric
 from m2l_bench.metrics.signals import check_pair, is_silent
 
 SAMPLE_RATE = 48_000
+SHORTEST_SECONDS = 1.0
+"""Shortest clip that is measured. On a few hundred samples the package writes over memory that is not its own."""
 LONGEST_SECONDS = 60.0
 """Longest clip that is measured. It takes some 300 MB, and sixteen times as long as one of ten seconds."""
 
@@ -23,11 +25,13 @@ def zimtohrli(reference: Audio, reconstruction: Audio, sample_rate: int) -> floa
 
     Raises:
         ValueError: the shapes differ, or there are no samples.
-        Undefined: a signal is silent, not finite, or longer than a minute.
+        Undefined: a signal is silent, not finite, shorter than a second or longer than a minute.
     """
     from zimtohrli import mos_from_signals
 
     check_pair(reference, reconstruction)
+    if reference.shape[1] < SHORTEST_SECONDS * sample_rate:
+        raise Undefined("shorter than the second that Zimtohrli is given")
     if reference.shape[1] > LONGEST_SECONDS * sample_rate:
         raise Undefined("longer than the minute up to which Zimtohrli is computed")
     signals = []

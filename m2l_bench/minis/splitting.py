@@ -49,7 +49,7 @@ def split_groups(labels: Mapping[str, Sequence[frozenset[str]]], least: int, see
             best = rarest, {group: SPLITS[split[i]] for i, group in enumerate(groups)}
     if best is None or best[0] < least:
         raise UserError(
-            f"{len(groups)} pieces are too few: no split by piece has every label {least} times in train, "
+            f"too few pieces ({len(groups)}): no split by piece has every label {least} times in train, "
             "validation and test; add more MIDI files"
         )
     return best[1]

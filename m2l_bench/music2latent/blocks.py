@@ -169,7 +169,9 @@ class NoiseEmbedding(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         half = channels // 2
-        self.register_buffer("frequencies", 10_000.0 ** -(torch.arange(half) / (half - 1)), persistent=False)
+        # A constant, which no file of weights has, so it has values where the networks are made without any.
+        with torch.device("cpu"):
+            self.register_buffer("frequencies", 10_000.0 ** -(torch.arange(half) / (half - 1)), persistent=False)
 
     def forward(self, sigma: Tensor) -> Tensor:
         """(batch,) -> (batch, channels)."""

@@ -139,5 +139,4 @@ def _fill(config: Config, tensors: dict[str, Tensor], file: Path) -> Networks:
     if broken:
         raise CheckpointError(f"{file}: {len(broken)} tensors hold NaN or infinity, first {broken[0]}")
     networks.load_state_dict({name: tensors[name].float() for name in expected}, assign=True)
-    networks.unet.embedding = type(networks.unet.embedding)(config.noise_channels)  # a constant, not in the file
     return networks.eval()

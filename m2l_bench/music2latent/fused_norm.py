@@ -11,13 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from m2l_bench.music2latent.private_apis import constant_when_compiled
+
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 """Number types that the kernels take and give."""
 MOST_VALUES = 2**31 - 1
 """Largest number of values in a sample: places inside a sample are counted in 32 bits."""
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@constant_when_compiled
 def available(device: torch.device) -> bool:
     """Tell whether Triton is installed and supports this GPU."""
     return _available(device)

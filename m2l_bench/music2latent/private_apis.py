@@ -6,17 +6,19 @@ is missing. Tried with PyTorch 2.13 and Lightning Fabric 2.6, with no lower vers
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-import torch._dynamo.config
 import torch._weights_only_unpickler
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def convolve(convolution: nn.Conv1d | nn.Conv2d, x: Tensor, bias: Tensor) -> Tensor:
@@ -46,7 +48,28 @@ def total_norm(tensors: Sequence[Tensor]) -> Tensor:
 
 def allow_graphs(count: int) -> None:
     """Let `torch.compile` keep this many graphs of a function; by default it gives up after 8."""
+    import torch._dynamo.config  # seconds: only what compiles waits for it
+
     torch._dynamo.config.cache_size_limit = count
+
+
+def constant_when_compiled(function: Function) -> Function:
+    """Mark a function whose result `torch.compile` may keep: `torch.compiler.assume_constant_result`, which takes
+    seconds to import what is needed to compile."""
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    return function
+
+
+def import_fabric() -> type[Fabric]:
+    """Import Fabric without torchmetrics, which it would import for its version alone: that takes seconds."""
+    hidden = {} if "torchmetrics" in sys.modules else {"torchmetrics": None}
+    sys.modules.update(hidden)  # type: ignore[arg-type]
+    try:
+        from lightning_fabric import Fabric
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+    return Fabric
 
 
 def gradient_scaler(fabric: Fabric) -> Any:

@@ -35,6 +35,7 @@ from m2l_bench.runs.vectors import read_vectors, write_vectors
 from m2l_bench.systems.devices import is_gpu
 from m2l_bench.systems.embedding_runner import EmbeddingRunner, Mono
 from m2l_bench.systems.packing import WAITING_LENGTHS, pack
+from m2l_bench.text import counted
 
 Matrix = NDArray[np.float32]
 ClipVector = tuple[Clip, Matrix | str]
@@ -105,7 +106,7 @@ def extract(
     ids = [clip.id for clip in clips if clip.id not in failed]
     if not ids:
         id, reason = next(iter(failed.items()))
-        raise UserError(f"{name} has features of none of the {len(clips)} clips (first: {id!r}: {reason})")
+        raise UserError(f"{name} has features of none of the {counted(len(clips), 'clip')} (first: {id!r}: {reason})")
     path = store / "matrices" / f"{digest([hashes[id] for id in ids])[:32]}.npy"
     if not path.is_file():
         _write_matrix(path, [paths[id] for id in ids])

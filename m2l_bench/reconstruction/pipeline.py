@@ -14,12 +14,11 @@ from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.datasets.loading import loader_version
 from m2l_bench.distances.references import load_references
 from m2l_bench.engine import default_jobs, drain, map_unordered
-from m2l_bench.engine.devices import KILLED, map_on_devices
-from m2l_bench.errors import BadClip
+from m2l_bench.engine.devices import map_on_devices
 from m2l_bench.metrics import PAIRED
 from m2l_bench.progress import Progress, Quiet
 from m2l_bench.reconstruction.plan import Plan, Settings
-from m2l_bench.reconstruction.scoring import score
+from m2l_bench.reconstruction.scoring import lost_in_scoring, score_safely
 from m2l_bench.reconstruction.set_metrics import Embedder, measure_distances
 from m2l_bench.reconstruction.work import Item, Result, Work, Workplace, hashes, lost, stats
 from m2l_bench.runs.provenance import now, origin
@@ -193,7 +192,7 @@ def _measured(
             missing = [name for name in plan.paired_metrics if not is_complete(row, (name,))]
             yield row, result.original, result.reconstruction, result.sample_rate, missing
 
-    for row in map_unordered(_score, tasks(), settings.jobs or default_jobs(), _lost):
+    for row in map_unordered(score_safely, tasks(), settings.jobs or default_jobs(), lost_in_scoring):
         yield from drain(unusable)
         yield row
     yield from drain(unusable)
@@ -217,23 +216,6 @@ def _keep_audio(run: Run, row: Row, reconstruction: Audio, rate: int) -> None:
         row.audio = run.save_audio(row.id, content, suffix)
 
 
-def _score(row: Row, original: Audio, reconstruction: Audio, rate: int, metrics: Sequence[str]) -> Row:
-    """Score a clip in a worker. Any exception of a metric is noted in the row: this clip fails, and the run goes on."""
-    try:
-        score(row, original, reconstruction, rate, metrics)
-    except BadClip as error:
-        row.status, row.reason = "failed", str(error)
-    except Exception as error:
-        row.status, row.reason = "failed", f"scoring: {reason_of(error)}"
-    return row
-
-
-def _lost(row: Row, *_: object) -> Row:
-    """Note that scoring this clip ended its worker."""
-    row.status, row.reason = "failed", f"scoring: {KILLED}"
-    return row
-
-
 def _key(plan: Plan, card: SystemCard, settings: Settings, embedders: Sequence[Embedder], precision: str) -> RunKey:
     return RunKey(
         dataset=plan.dataset.label,
@@ -245,6 +227,7 @@ def _key(plan: Plan, card: SystemCard, settings: Settings, embedders: Sequence[E
         default_steps=card.steps,
         precision=precision,
         seed=settings.seed,
+        section_seconds=settings.section_seconds,
         versions={**system_versions(card), "loader": loader_version(plan.task)},
         metric_versions={
             **{name: PAIRED[name].version() for name in plan.paired_metrics},

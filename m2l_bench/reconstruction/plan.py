@@ -29,6 +29,8 @@ class Settings:
     """A torch device or several, see `torch_devices`."""
     jobs: int = 0
     """Number of worker processes for scoring; 0: one per core."""
+    section_seconds: float | None = None
+    """Length of the sections into which clips are cut; None: clips are measured whole."""
     limit: int | None = None
     """Number of clips to use, the first ones; None: all."""
     keep_audio: bool | None = None
@@ -79,7 +81,7 @@ def make_plan(
             `skip_unavailable` is false.
     """
     set_metrics, not_measured = _set_metrics(task, embeddings, settings.weights_dir)
-    dataset: Dataset = load_dataset(task, data)
+    dataset: Dataset = load_dataset(task, data, settings.section_seconds)
     clips: dict[str, Clip] = {}
     notes = list(dataset.notes)
     for clip in dataset.clips:

@@ -5,13 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from m2l_bench.audio import Audio, to_mono
+from m2l_bench.boundary import reason_of
+from m2l_bench.engine.devices import KILLED
 from m2l_bench.errors import BadClip, Undefined
 from m2l_bench.metrics import PAIRED
 from m2l_bench.metrics.base import Family, Values
 from m2l_bench.runs.schema import Row
+from m2l_bench.text import counted
 
 LEAST_SECONDS = 0.1
 """Less of a longer original says nothing about the whole: a few equal samples would be a perfect copy."""
+
+
+def score_safely(row: Row, original: Audio, reconstruction: Audio, sample_rate: int, metrics: Sequence[str]) -> Row:
+    """Score a clip. Any exception of a metric is noted in the row: this clip fails, and the run goes on."""
+    try:
+        score(row, original, reconstruction, sample_rate, metrics)
+    except BadClip as error:
+        row.status, row.reason = "failed", str(error)
+    except Exception as error:
+        row.status, row.reason = "failed", f"scoring: {reason_of(error)}"
+    return row
+
+
+def lost_in_scoring(row: Row, *_: object) -> Row:
+    """Note that scoring this clip ended its worker."""
+    row.status, row.reason = "failed", f"scoring: {KILLED}"
+    return row
 
 
 def score(row: Row, reference: Audio, reconstruction: Audio, sample_rate: int, metrics: Sequence[str]) -> None:
@@ -26,7 +46,7 @@ def score(row: Row, reference: Audio, reconstruction: Audio, sample_rate: int, m
     row.reconstruction_channels = reconstruction.shape[0]
     if reference.shape[0] != reconstruction.shape[0]:
         if 1 not in (reference.shape[0], reconstruction.shape[0]):
-            raise BadClip(f"{reconstruction.shape[0]} channels, but the original has {reference.shape[0]}")
+            raise BadClip(f"{counted(reconstruction.shape[0], 'channel')}, but the original has {reference.shape[0]}")
         reference, reconstruction = to_mono(reference), to_mono(reconstruction)
     common = min(reference.shape[1], reconstruction.shape[1])
     if common == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from m2l_bench.datasets.base import Clip
 from m2l_bench.engine import drain
 from m2l_bench.engine.devices import KILLED
 from m2l_bench.engine.prefetch import READERS, prefetched
-from m2l_bench.errors import BadClip, MissingRecording, UserError
+from m2l_bench.errors import BadClip, MissingRecording, TooLong, UserError
 from m2l_bench.metrics import SetMetric
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.reconstruction.set_metrics import Embedder, Vectors
@@ -26,6 +27,9 @@ from m2l_bench.systems.clip_work import ClipWork, Reconstruction
 from m2l_bench.systems.codec_runner import CodecRunner
 from m2l_bench.systems.embedding_runner import load_embedding
 from m2l_bench.systems.loading import load_system
+
+LONGEST_SECONDS = 1800.0
+"""Longest clip that is measured in one piece, which takes some 5 GB."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,8 @@ class Work:
         except UserError:
             raise
         except Exception as error:
-            result.fail(reason_of(error))
+            advice = ": --section-seconds 60 cuts it into sections" if isinstance(error, TooLong) else ""
+            result.fail(reason_of(error) + advice)
         return result, None
 
     def _reconstruct(self, system: Reconstructor, result: Result) -> None:
@@ -188,8 +193,14 @@ def stats(paths: Sequence[Path]) -> str:
 
 def hashes(paths: Sequence[Path]) -> tuple[str, str | None]:
     """SHA-256 of the original and, if there is one, of the recording."""
-    original, *recording = map(file_checksum, paths)
+    original, *recording = (_checksum(path, stats([path])) for path in paths)
     return original, recording[0] if recording else None
+
+
+@lru_cache(maxsize=64)
+def _checksum(path: Path, stat: str) -> str:
+    """SHA-256 of a file with these properties, once for all of its sections."""
+    return file_checksum(path)
 
 
 def _read_original(clip: Clip, result: Result, accept_truncated: bool) -> None:
@@ -202,7 +213,11 @@ def _read_original(clip: Clip, result: Result, accept_truncated: bool) -> None:
         raise BadClip(clip.problem)
     row = result.row
     original, rate = audio_files.read(
-        clip.path, clip.start_seconds, clip.duration_seconds, accept_truncated=accept_truncated
+        clip.path,
+        clip.start_seconds,
+        clip.duration_seconds,
+        accept_truncated=accept_truncated,
+        longest_seconds=LONGEST_SECONDS,
     )
     if accept_truncated and clip.duration_seconds is None:
         stated = audio_files.stated_samples(clip.path)

@@ -37,7 +37,7 @@ def originals(run: MeasuredRun, data: Path | None = None, cards: Sequence[Path] 
     root = data or (Path(unescape_name(key.root)) if key.root else None)
     if root is not None and not root.is_dir():
         raise UserError(f"{root}: the originals are not there (any more); name their folder with --data DIR")
-    dataset: Dataset = load_dataset(task, root)
+    dataset: Dataset = load_dataset(task, root, key.section_seconds)
     return {clip.id: clip for clip in dataset.clips}
 
 

@@ -59,6 +59,7 @@ class RunKey:
     precision: str = ""
     """Number type that a command chose instead of the card's, for the folder's name; the card has it as well."""
     weights_sha256: str = ""
+    section_seconds: float | None = None
     versions: dict[str, str] = field(default_factory=dict)
     """Versions of the adapter, the codec runner and the dataset's loader."""
     former_metric_versions: dict[str, str] = field(default_factory=dict)
@@ -84,6 +85,7 @@ class RunKey:
             seed=self.seed,
             weights_sha256=self.weights_sha256,
             versions=self.versions,
+            section_seconds=self.section_seconds,
         )
 
 

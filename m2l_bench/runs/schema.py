@@ -80,6 +80,7 @@ class Key(_Stored):
     seed: int
     weights_sha256: str = ""
     versions: dict[str, str] = Field(default={}, description="versions of the adapter, the codec runner and the loader")
+    section_seconds: float | None = Field(default=None, description="length of the sections of longer clips")
 
 
 class Manifest(_Stored):

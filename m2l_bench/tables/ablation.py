@@ -14,7 +14,7 @@ from m2l_bench.metrics.bootstrap import bootstrap_interval
 from m2l_bench.shipped import shipped
 from m2l_bench.tables import formats
 from m2l_bench.tables.formats import Column, Table
-from m2l_bench.text import spreadsheet_value
+from m2l_bench.text import counted, spreadsheet_value
 
 METRICS = {"log_spectral_distance_db": "Log-spectral distance (dB) ↓", "si_sdr_db": "SI-SDR (dB) ↑"}
 KINDS = {"": "", "_from_base": ", from the base model", "_between_seeds": ", between seeds"}
@@ -74,7 +74,7 @@ def ablation_table(clips: pd.DataFrame) -> Table:
         {variant.name: variant.paper_row for variant in VARIANTS},
         [Column(name + kind, header + words, 2) for kind, words in KINDS.items() for name, header in METRICS.items()],
         [
-            f"{first['iterations']:,} iterations, {first['crops']:,} crops each; {held_out} held-out clips",
+            f"{first['iterations']:,} iterations, {first['crops']:,} crops each; {counted(held_out, 'held-out clip')}",
             f"intervals are over clips; {between if seeds > 1 else alone}",
             f"Fréchet distances are not measured on this few held-out clips; the paper's: {published}",
         ],

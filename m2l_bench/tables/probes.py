@@ -19,7 +19,7 @@ from m2l_bench.runs.schema import MetricResult, StoredTaskCard
 from m2l_bench.shipped import shipped
 from m2l_bench.tables.formats import Column, Table, frame_to_csv
 from m2l_bench.tables.probe_differences import paired_difference
-from m2l_bench.text import first_of
+from m2l_bench.text import counted, first_of
 
 PAPER = "Music2Latent paper, Table 1"
 PERCENT = 100.0
@@ -228,7 +228,7 @@ def _notes(probes: Probes, tasks: dict[str, StoredTaskCard]) -> list[str]:
             failed = run.results.failed
             if failed:
                 examples = first_of([f"{id!r}: {reason}" for id, reason in failed.items()], separator="; ")
-                notes.append(f"{task}, {label}: {len(failed)} clips without features ({examples})")
+                notes.append(f"{task}, {label}: {counted(len(failed), 'clip')} without features ({examples})")
             number_type = run.manifest.card.options.get("dtype", "float32")
             notes += [f"{task}, {label}: features computed in {number_type}"] if number_type != "float32" else []
             notes += [f"{task}, {label}: {note}" for note in run.results.notes]

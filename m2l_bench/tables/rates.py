@@ -25,7 +25,10 @@ class Rates:
 
 
 def rates_of(run: MeasuredRun) -> Rates:
-    """Compute rates and speeds from the rows if the codec ran here, else from its card's `latents`."""
+    """Compute speeds from the rows, and rates from the card's `latents`; from the rows where the card states none.
+
+    So a system has the rate that `m2l-bench models` shows, whatever the codec adds to fill the last frame of a clip.
+    """
     rows = run.measured
     seconds = sum(map(_seconds, rows))
     figures = dict.fromkeys((VALUES, KILOBITS, *SPEEDS), math.nan)
@@ -34,24 +37,23 @@ def rates_of(run: MeasuredRun) -> Rates:
         if rows and all(times):
             figures[name] = seconds / sum(filter(None, times))
     latents = latents_of(run)
-    if rows and all(row.latent_bytes for row in rows):
-        figures[KILOBITS] = 8 * sum(row.latent_bytes or 0 for row in rows) / seconds / 1000
-        if latents is None and run.manifest.card.kind == "classical":
-            return Rates(figures, ["a bitstream has no latents to count: only its kb/s are given"])
-        figures[VALUES] = sum(row.latent_values or 0 for row in rows) / seconds
-        remarks = []
-    elif latents:
+    if not rows:
+        return Rates(figures, ["no rate: none of its clips was measured"])
+    if latents:
         streams = sum(math.ceil((row.channels or 0) / latents.channels) * _seconds(row) for row in rows) / seconds
         figures[VALUES] = streams * latents.frames_per_second * latents.width
         figures[KILOBITS] = streams * latents.kilobits_per_second
-        remarks = ["recorded elsewhere, its rate is that of its card"]
-    elif run.manifest.card.kind == "anchor":
+        indices = f"its values are indices of {latents.bits} bits: compare kb/s"
+        return Rates(figures, [indices] if latents.bits < 32 else [])
+    if all(row.latent_bytes for row in rows):
+        figures[KILOBITS] = 8 * sum(row.latent_bytes or 0 for row in rows) / seconds / 1000
+        if run.manifest.card.kind == "classical":
+            return Rates(figures, ["a bitstream has no latents to count: only its kb/s are given"])
+        figures[VALUES] = sum(row.latent_values or 0 for row in rows) / seconds
+        return Rates(figures, [])
+    if run.manifest.card.kind == "anchor":
         return Rates(figures, ["transmits nothing, so it has no rate"])
-    else:
-        return Rates(figures, ["no rate: its card has no `latents`"])
-    if latents and latents.bits < 32:
-        remarks.append(f"its values are indices of {latents.bits} bits: compare kb/s")
-    return Rates(figures, remarks)
+    return Rates(figures, ["no rate: its card has no `latents`"])
 
 
 def latents_of(run: MeasuredRun) -> Latents | None:

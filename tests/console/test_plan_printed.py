@@ -2,14 +2,17 @@
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from m2l_bench.adapter import Availability, group_by_reason
 from m2l_bench.cards import load_cards
-from m2l_bench.console.reconstruction import print_outcomes, print_plan
-from m2l_bench.console.terminal import ProgressBars
+from m2l_bench.console.reconstruction import ReconstructionProgress, print_outcomes, print_plan
+from m2l_bench.console.terminal import DownloadBar, ProgressBars, TrainingBar
+from m2l_bench.music2latent.training.settings import Status
+from m2l_bench.reconstruction.pipeline import Outcome
 from m2l_bench.reconstruction.plan import Settings, make_plan
 
 
@@ -22,12 +25,15 @@ def test_the_same_command_is_said_once() -> None:
         ("fad_again", Availability(absent, "m2l-bench weights get vggish")),
         ("m2l", Availability(absent, "hf download lab/m2l")),
         ("yours", Availability("no ffmpeg", "apt install ffmpeg")),
+        ("dac", Availability("no transformers", "pip install 'm2l-bench[codecs]'")),
+        ("mimi", Availability("no transformers", "pip install 'm2l-bench[codecs]'")),
     ]
     assert group_by_reason(states) == [
         (["fad", "clap", "fad_again"], Availability(absent, "m2l-bench weights get vggish clap")),
         (["mine"], Availability(elsewhere, "m2l-bench reconstruct --recorded mine=DIR")),
         (["m2l"], Availability(absent, "hf download lab/m2l")),
         (["yours"], Availability("no ffmpeg", "apt install ffmpeg")),
+        (["dac", "mimi"], Availability("no transformers", "pip install 'm2l-bench[codecs]'")),
     ]
     states.append(("theirs", Availability(elsewhere, "m2l-bench reconstruct --recorded theirs=DIR")))
     joined = (["mine", "theirs"], Availability(elsewhere, "m2l-bench reconstruct --recorded NAME=DIR"))
@@ -58,3 +64,28 @@ def test_without_a_terminal_progress_is_a_line_a_minute_and_one_at_the_end(monke
         "opus: 4 of 6, 75 s, about 50 s left",
         "opus: 6 of 6, 150 s",
     ]
+
+
+def test_without_a_terminal_a_download_and_a_training_are_a_line_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed, now = io.StringIO(), iter(range(0, 10_000, 25))
+    monkeypatch.setattr("m2l_bench.console.terminal.time", SimpleNamespace(monotonic=lambda: next(now)))
+    console = Console(file=printed, width=40)
+    with DownloadBar(console, "net.pt") as download:
+        for megabytes in range(1, 8):
+            download.advance(megabytes * 1_000_000, 7_000_000 if megabytes < 6 else None)
+    with TrainingBar(console) as training:
+        for iteration in range(1, 7):
+            training.status(Status(iteration, 6_000 if iteration > 3 else 0, 0.25, 1.5))
+    assert printed.getvalue().splitlines() == [
+        "net.pt: 3 of 7 MB",
+        "net.pt: 6 MB",
+        "iteration 3: loss 0.25, 1.50 steps/s",
+        "iteration 6 of 6,000: loss 0.25, 1.50 steps/s",
+    ]
+
+
+def test_each_system_is_a_line_when_it_is_finished() -> None:
+    printed = io.StringIO()
+    progress = ReconstructionProgress(Console(file=printed, width=40))
+    progress.measured(Outcome("opus", Path("runs"), means={"si_sdr_db": 3.456, "visqol": 4.0}))
+    assert printed.getvalue() == "opus: SI-SDR 3.46 dB, ViSQOL 4.00 MOS\n"

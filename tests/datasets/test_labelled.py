@@ -59,7 +59,7 @@ def test_splits_csv_overrides(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not one of train, validation, test"):
         tinysol.load(root)
     (root / "splits.csv").write_text("id,split,group\n" + "".join(rows[:-1]))
-    with pytest.raises(UserError, match=rf"no row for '{ids[-1]}' \(1 clips have none\)"):
+    with pytest.raises(UserError, match=rf"no row for '{ids[-1]}' \(1 clip without one\)"):
         tinysol.load(root)
 
 

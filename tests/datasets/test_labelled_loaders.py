@@ -49,7 +49,7 @@ def test_beatport_keys_as_mir_ref_takes_them(tmp_path: Path) -> None:
     assert dataset.classes == ("C# major", "D minor", "F# minor")
     assert [clip.labels[0] for clip in dataset.clips[:3]] == ["D minor", "C# major", "F# minor"]
     assert dataset.clips[1].id == "100067 Lindstrom - Monsteer (Mix no. 1)" and len(dataset.clips) == 30
-    assert dataset.notes == ("9 tracks have no single key of a tonic and a mode: left out, as in mir_ref",)
+    assert dataset.notes == ("9 tracks without a single key of a tonic and a mode: left out, as in mir_ref",)
 
 
 def test_beatport_tracks_without_a_key_or_without_audio(tmp_path: Path) -> None:

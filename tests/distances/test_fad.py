@@ -79,6 +79,20 @@ def test_files_are_embedded_once_whatever_they_are_called(fad: Fad, folders: tup
 def test_identical_folders_are_at_zero(fad: Fad, folders: tuple[Path, Path]) -> None:
     (comparison,) = fad(folders[0], folders[0]).json["comparisons"]
     assert comparison["value"] == pytest.approx(0, abs=1e-6) and comparison["high"] == pytest.approx(0, abs=1e-6)
+    assert comparison["kernel"] < 0
+    explained = "the kernel distance is an estimate around zero for equal sets: below zero is no difference"
+    assert comparison["notes"] == [explained]
+
+
+def test_notes_on_a_folder_that_is_compared_with_itself_are_written_once(fad: Fad, folders: tuple[Path, Path]) -> None:
+    a, _ = folders
+    (a / "notes.txt").write_text("")
+    (a / "tape.wma").write_text("")
+    write(a / "silent.wav", np.zeros((1, 44_100), np.float32))
+    (comparison,) = fad(a, a).json["comparisons"]
+    notes = comparison["notes"]
+    assert "silent: 'a/silent'" in notes
+    assert len([note for note in notes if note.startswith("a: passed over")]) == 1 and len(set(notes)) == len(notes)
 
 
 def test_saved_statistics_stand_for_the_folder(fad: Fad, folders: tuple[Path, Path]) -> None:
@@ -139,7 +153,7 @@ def test_a_folder_without_usable_audio_is_one_line(fad: Fad, folders: tuple[Path
     result = fad(folders[0], tmp_path / "short")
     assert result.returncode == 1
     assert (
-        "short: toy has vectors of none of its 1 files (x: 0.10 s, shorter than the window of 0.25 s)" in result.stderr
+        "short: toy has vectors of none of its 1 file (x: 0.10 s, shorter than the window of 0.25 s)" in result.stderr
     )
     write(tmp_path / "one" / "x.wav", music(seconds=0.3))
     result = fad(folders[0], tmp_path / "one")

@@ -156,6 +156,15 @@ def test_runs_without_audio_are_said_in_one_line(tmp_path: Path, cli: Cli) -> No
     assert not (tmp_path / "page").exists()
 
 
+def test_of_two_datasets_the_newest_is_shown_and_the_other_is_named(tmp_path: Path) -> None:
+    runs = make_runs(tmp_path / "a", {"one": noise(1)})
+    shutil.move(make_runs(tmp_path / "b", {"two": noise(1)}) / "folder-originals", runs / "later")
+    collection = gather(runs)
+    assert (collection.dataset, [clip.clip.id for clip in collection.clips]) == ("later", ["two"])
+    assert f"{runs} also holds runs over folder-originals: choose with --task" in collection.notes
+    assert [clip.clip.id for clip in gather(runs, "folder-originals").clips] == ["one"]
+
+
 def test_a_changed_original_is_left_out(tmp_path: Path) -> None:
     runs = make_runs(tmp_path, {"one": noise(1, 1), "two": noise(1, 2)})
     write(tmp_path / "originals" / "two.wav", noise(1, 3), RATE)

@@ -5,6 +5,7 @@ from m2l_bench import audio
 from m2l_bench.codecs.anchors import LowPass
 from m2l_bench.datasets import bundled
 from m2l_bench.errors import Undefined
+from m2l_bench.metrics import visqol_kernels
 from m2l_bench.metrics.visqol import visqol
 
 
@@ -37,3 +38,24 @@ def test_silence_has_no_score(clip: tuple[np.ndarray, int], silent: int) -> None
 def test_less_than_a_second_has_no_score(clip: tuple[np.ndarray, int]) -> None:
     with pytest.raises(Undefined, match="shorter than the second"):
         visqol(clip[0][:, :40_000], clip[0][:, :40_000], clip[1])
+
+
+@pytest.mark.parametrize("frames", [1, 15, 16, 37])
+def test_the_faster_functions_are_the_packages_to_the_last_bit(frames: int) -> None:
+    numba_accel = pytest.importorskip("visqol.numba_accel")
+    visqol_gammatone = pytest.importorskip("visqol.gammatone")
+    size, hop, bands = 960, 240, 32
+    bank = visqol_gammatone.make_erb_filters(48_000, bands, 50.0, 24_000.0).filter_coeffs
+    gain, ones = bank[9], np.ones(bands)
+    first = [bank[0] / gain, bank[1] / gain, bank[5] / gain]
+    numerators = np.array(
+        [np.stack(stage, axis=1) for stage in (first, *([bank[0], bank[i], bank[5]] for i in (2, 3, 4)))]
+    )
+    denominators = np.stack([ones, bank[7], bank[8]], axis=1)
+    signal = np.random.default_rng(frames).standard_normal(size + (frames - 1) * hop)
+    arguments = (signal, np.hanning(size), numerators, denominators, size, hop, bands, frames)
+    theirs = numba_accel._gammatone_spectrogram_numba(*arguments)
+    ours = visqol_kernels.spectrogram(*arguments)
+    assert np.array_equal(ours, theirs) and theirs.std() > 0
+    their_patches = numba_accel._build_all_deg_patches(theirs, bands, 30)
+    assert np.array_equal(visqol_kernels.patches(ours, bands, 30), their_patches)

@@ -37,7 +37,8 @@ def test_silence_has_no_score(clip: tuple[Audio, int], silent: int) -> None:
         zimtohrli(pair[0], pair[1], clip[1])
 
 
-def test_more_than_a_minute_has_no_score() -> None:
-    long = np.ones((1, 61_000), np.float32)
-    with pytest.raises(Undefined, match="longer than the minute"):
-        zimtohrli(long, long, 1_000)
+@pytest.mark.parametrize("samples, reason", [(999, "shorter than the second"), (61_000, "longer than the minute")])
+def test_less_than_a_second_and_more_than_a_minute_have_no_score(samples: int, reason: str) -> None:
+    audio = np.ones((1, samples), np.float32)
+    with pytest.raises(Undefined, match=reason):
+        zimtohrli(audio, audio, 1_000)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,10 +42,33 @@ def test_operations_on_lists() -> None:
 
 
 def test_the_scaler_of_float16() -> None:
-    from lightning_fabric import Fabric
-
+    Fabric = private_apis.import_fabric()
     assert private_apis.gradient_scaler(Fabric(accelerator="cpu", precision="bf16-mixed")) is None
     assert hasattr(Fabric(accelerator="cpu"), "_precision")
+
+
+def test_a_constant_for_the_compiler() -> None:
+    def ours() -> int:
+        return 1
+
+    def theirs() -> int:
+        return 1
+
+    private_apis.constant_when_compiled(ours)
+    torch.compiler.assume_constant_result(theirs)
+    assert vars(ours) == vars(theirs) != {}
+
+
+def test_what_takes_seconds_to_import_is_left_out() -> None:
+    """In a fresh process: PyTorch's compiler, which only training needs, and torchmetrics, which nothing needs."""
+    script = (
+        "import sys, torch; from m2l_bench.music2latent import Music2Latent; "
+        "model = Music2Latent.from_pretrained('music2latent-mini'); model.decode(model.encode(torch.zeros(9))); "
+        "assert 'torch._dynamo' not in sys.modules; "
+        "from m2l_bench.music2latent.private_apis import import_fabric; import_fabric(); "
+        "assert 'torchmetrics' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_nothing_private_is_used_elsewhere() -> None:

@@ -11,6 +11,7 @@ import torch
 from support.audio import music, write
 
 from m2l_bench.music2latent import Config
+from m2l_bench.music2latent.private_apis import import_fabric
 from m2l_bench.music2latent.training.corpus import Corpus, Mixture
 from m2l_bench.music2latent.training.loop import initial_state, train
 from m2l_bench.music2latent.training.pack import pack
@@ -21,6 +22,9 @@ from m2l_bench.music2latent.training.state import State
 MINUSCULE = Config(
     hop=32,
     base_channels=4,
+    channel_multipliers=(1, 2, 4),
+    downsampling=("frequency", "both"),
+    attention_levels=(2,),
     unet_blocks=1,
     bottleneck_channels=16,
     bottleneck_blocks=1,
@@ -47,10 +51,8 @@ def mixture(folder: Path, seed: int = 0) -> Mixture:
 
 def run(corpus: Path, out: Path, start: State | None = None, precision: str = "32-true", **settings: Any) -> State:
     """Train in this process; a new run of `SHORT` unless `start` is given."""
-    from lightning_fabric import Fabric
-
     start = start or initial_state(MINUSCULE, SHORT, 0)
-    fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
+    fabric = import_fabric()(accelerator="cpu", devices=1, precision=precision)
     return train(start, mixture(corpus, start.seed), Settings(out, **settings), fabric)
 
 

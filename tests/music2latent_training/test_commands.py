@@ -9,20 +9,26 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
 from support.audio import music, write
 from support.command_line import M2L_BENCH, Cli
 
+from m2l_bench.datasets.base import Clip
 from m2l_bench.errors import UserError
 from m2l_bench.jobs import training as training_commands
-from m2l_bench.jobs.training import TrainOptions
+from m2l_bench.jobs.training import HeldOut, TrainOptions
 from m2l_bench.music2latent import Music2Latent
 from m2l_bench.music2latent.training import state as states
+from m2l_bench.music2latent.training.pack import pack
 
 from .conftest import equal, rows_of
 
@@ -35,12 +41,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("data")
     for number in range(2):
         write(folder / "music" / f"{number}.wav", music(1.0, seed=number))
-    write(folder / "held-out" / "a.wav", music(0.3, seed=9))
-    done = subprocess.run(
-        [*M2L_BENCH, "pack", folder / "music", "-o", folder / "corpus"], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert "2 files, 0.00 hours in 1 shards" in done.stderr
+    write(folder / "held-out" / "a.wav", music(0.1, seed=9))
+    pack(folder / "music", folder / "corpus")
     return folder / "corpus", folder / "held-out"
 
 
@@ -54,20 +56,23 @@ def train(cli_here: Cli, arguments: list[str]) -> Cli:
     return partial(cli_here, *arguments)
 
 
-def started(*command: object) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, env=environment)
+def started(*command: object, **variables: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
+    return subprocess.Popen(
+        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
 
 
 @pytest.fixture(scope="module")
 def three_iterations(folders: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that is done, of one process."""
+    """A run that is done, of one process, with a checkpoint after each iteration."""
     out = tmp_path_factory.mktemp("run")
     training_commands.train(
         TrainOptions(
             data=[str(folders[0])],
             validate_on=folders[1],
             out=out,
+            interval_minutes=0,
             preset="tiny",
             precision="32-true",
             changes={"batch_size": 2, "iterations": 3},
@@ -78,44 +83,57 @@ def three_iterations(folders: tuple[Path, Path], tmp_path_factory: pytest.TempPa
 
 
 def test_pack_names_what_it_left_out(cli_here: Cli, tmp_path: Path) -> None:
-    write(tmp_path / "in" / "good.wav", music(0.2))
+    for name in ("good", "better"):
+        write(tmp_path / "in" / f"{name}.wav", music(0.2))
     (tmp_path / "in" / "bad.mp3").write_bytes(b"no music")
     done = cli_here("pack", "in", "-o", "out")
     assert done.returncode == 3
     assert "bad.mp3: " in done.stderr
-    assert "1 files" in done.stderr
+    assert "2 files, 0.00 hours in 1 shard" in done.stderr
 
 
-def test_train_then_encode(cli: Cli, cli_here: Cli, arguments: list[str], tmp_path: Path) -> None:
-    done = cli(*arguments, "--out", "run", "--iterations", "3")
+def test_train_then_encode(cli_here: Cli, train: Cli, tmp_path: Path) -> None:
+    done = train("--out", "run", "--iterations", "2")
     assert done.returncode == 0, done.stderr
-    assert "iteration 3: loss " in done.stderr
+    assert "iteration 2: loss " in done.stderr
     assert "si_sdr_db" in done.stderr
-    assert "\x1b" not in done.stderr
     assert done.stdout == ""
     write(tmp_path / "song.wav", music(0.5))
     encoded = cli_here("encode", "song.wav", "--weights", "run/model")
     assert encoded.returncode == 0, encoded.stderr
-    again = cli_here(*arguments, "--out", "run", "--iterations", "3")
+    again = train("--out", "run", "--iterations", "2")
     assert again.returncode == 0, again.stderr
-    assert "going on from iteration 3 of run" in again.stderr
+    assert "going on from iteration 2 of run" in again.stderr
+
+
+KILLED = """
+import os, signal
+from m2l_bench.cli import main
+from m2l_bench.music2latent.training.loop import _Run
+step = _Run._step
+def then_killed(run, parts):
+    step(run, parts)
+    if run.iteration == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+_Run._step = then_killed
+main()
+"""
 
 
 @pytest.mark.slow
-def test_kill_minus_nine_loses_nothing_but_time(train: Cli, arguments: list[str], tmp_path: Path) -> None:
-    whole = train("--out", tmp_path / "whole", "--iterations", "6", "--interval-minutes", "0")
-    assert whole.returncode == 0, whole.stderr
-    process = started(*M2L_BENCH, *arguments, "--iterations", "6", "--out", tmp_path / "run", "--interval-minutes", "0")
-    for line in process.stderr:
-        if line.startswith("iteration 2:"):
-            process.send_signal(signal.SIGKILL)
-            break
-    assert process.wait() == -signal.SIGKILL
-    assert 2 <= states.load(tmp_path / "run").iteration < 6
-    done = train("--out", tmp_path / "run", "--iterations", "6", "--interval-minutes", "0")
+def test_kill_minus_nine_loses_nothing_but_time(
+    three_iterations: Path, train: Cli, arguments: list[str], tmp_path: Path
+) -> None:
+    """In the second of three iterations."""
+    options = ["--iterations", "3", "--out", tmp_path, "--interval-minutes", "0"]
+    process = started(sys.executable, "-c", KILLED, *arguments, *options)
+    _, stderr = process.communicate()
+    assert process.returncode == -signal.SIGKILL, stderr
+    assert states.load(tmp_path).iteration == 1
+    done = train(*options)
     assert done.returncode == 0, done.stderr
-    assert rows_of(tmp_path / "run") == rows_of(tmp_path / "whole")
-    one, other = (states.load(tmp_path / name) for name in ("whole", "run"))
+    assert rows_of(tmp_path) == rows_of(three_iterations)
+    one, other = (states.load(run) for run in (three_iterations, tmp_path))
     assert equal(one.weights, other.weights)
     assert equal(one.average, other.average)
 
@@ -126,26 +144,27 @@ def test_sigterm_leaves_a_checkpoint_and_success(arguments: list[str], tmp_path:
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
-    _, stderr = process.communicate()
+    stdout, stderr = process.communicate()
     assert process.returncode == 0, stderr
     assert "ending after this step; the checkpoint follows" in stderr
+    assert stdout == "" and "\x1b" not in stderr
     assert 0 < states.load(tmp_path).iteration < 1000
 
 
 def test_a_run_goes_on_elsewhere_from_compact_parts(train: Cli, tmp_path: Path) -> None:
     done = train(
-        "--out", tmp_path / "here", "--iterations", "2", "--compact", tmp_path / "parts", "--part-megabytes", "1"
+        "--out", tmp_path / "here", "--iterations", "1", "--compact", tmp_path / "parts", "--part-megabytes", "1"
     )
     assert done.returncode == 0, done.stderr
     parts = sorted((tmp_path / "parts").glob("*.safetensors"))
     assert len(parts) > 1
     assert all(part.stat().st_size <= 1_000_000 for part in parts)
-    there = train("--out", tmp_path / "there", "--iterations", "2", "--resume", tmp_path / "parts")
+    there = train("--out", tmp_path / "there", "--iterations", "1", "--resume", tmp_path / "parts")
     assert there.returncode == 0, there.stderr
-    assert f"going on from iteration 2 of {tmp_path / 'parts'}" in there.stderr
-    again = train("--out", tmp_path / "again", "--iterations", "3", "--resume", tmp_path / "here" / "model")
+    assert f"going on from iteration 1 of {tmp_path / 'parts'}" in there.stderr
+    again = train("--out", tmp_path / "again", "--iterations", "2", "--resume", tmp_path / "here" / "model")
     assert again.returncode == 0, again.stderr
-    assert states.load(tmp_path / "again").iteration == 3, "a schedule of its own"
+    assert states.load(tmp_path / "again").iteration == 2, "a schedule of its own"
 
 
 @pytest.mark.parametrize(
@@ -171,6 +190,27 @@ def test_unusable_options(folders: tuple[Path, Path], tmp_path: Path, options: d
     with pytest.raises(UserError) as error:
         training_commands.train(TrainOptions(**everything), Console())
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(("seconds", "minutes", "clips"), [(40, 1, 1), (2, 1, 3), (0.1, 1, 8), (40, None, 8)])
+def test_scores_of_held_out_clips_take_a_tenth_of_the_time(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, minutes: float | None, clips: int
+) -> None:
+    """One clip at least, and without a limit of time eight; also before the first iteration."""
+    now = 0.0
+
+    def score(model: object, clips: Sequence[Clip], most: int | None = None) -> Iterator[HeldOut]:
+        nonlocal now
+        for clip in clips[:most]:
+            now += seconds
+            yield HeldOut(clip.id, np.zeros((1, 8)), np.zeros((1, 8)), 1.0, 1.0)
+
+    monkeypatch.setattr(training_commands, "score_held_out", score)
+    monkeypatch.setattr(training_commands, "time", SimpleNamespace(perf_counter=lambda: now))
+    held_out = [Clip(f"clip{number}", Path()) for number in range(20)]
+    validate = training_commands.held_out_validation(held_out, minutes)
+    for _ in range(2):
+        assert len(validate(cast(Music2Latent, None)).examples) == 2 * clips
 
 
 def test_errors_end_in_one_line(train: Cli, tmp_path: Path) -> None:
@@ -213,19 +253,19 @@ def losses(folder: Path) -> list[float]:
 def test_two_processes_do_what_one_does(
     three_iterations: Path, arguments: list[str], tmp_path: Path, nodes: int
 ) -> None:
-    """On one machine, and as two machines would: each its own torchrun and address."""
+    """On one machine, started by torchrun, and as two machines: with the variables that torchrun sets on each."""
     port = str(20_000 + os.getpid() % 10_000 + nodes)
-    torchrun = [sys.executable, "-m", "torch.distributed.run"]
     script = ["-m", "m2l_bench", *arguments, "--iterations", "3", "--out", str(tmp_path / "two")]
     if nodes == 1:
-        commands = [[*torchrun, "--nproc-per-node", "2", "--master-port", port, *script]]
+        torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", port]
+        processes = [started(sys.executable, *torchrun, *script)]
     else:
-        shared = ["--nnodes", "2", "--nproc-per-node", "1", "--master-addr", "127.0.0.1", "--master-port", port]
-        commands = [
-            [*torchrun, *shared, "--node-rank", str(rank), "--local-addr", f"127.0.0.{rank + 1}", *script]
-            for rank in range(2)
+        shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "1", "LOCAL_RANK": "0", "GROUP_WORLD_SIZE": "2"}
+        shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "none"}
+        processes = [
+            started(sys.executable, *script, **shared, RANK=str(rank), GROUP_RANK=str(rank)) for rank in range(2)
         ]
-    for process in [started(*command) for command in commands]:
+    for process in processes:
         _, stderr = process.communicate(timeout=300)
         assert process.returncode == 0, stderr
     assert losses(tmp_path / "two") == pytest.approx(losses(three_iterations), rel=1e-4)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from support.audio import music, write
-from support.command_line import M2L_BENCH
 
 from m2l_bench.music2latent import Music2Latent
 
@@ -47,12 +46,10 @@ def test_the_device_is_checked_and_the_time_taken_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_training_leaves_weights(tmp_path: Path) -> None:
-    write(tmp_path / "music" / "song.wav", music(1.0))
-    pack = subprocess.run([*M2L_BENCH, "pack", tmp_path / "music", "-o", tmp_path / "corpus"], capture_output=True)
-    assert pack.returncode == 0
-    options = f"--iterations 2 --validate-on {tmp_path / 'music'}"
-    done = check(tmp_path / "a", tmp_path / "corpus", MINUTES="9", PARTS="train export", TRAIN_OPTIONS=options)
+def test_training_leaves_weights(corpus_folder: Path, tmp_path: Path) -> None:
+    write(tmp_path / "held-out" / "a.wav", music(0.1))
+    options = f"--iterations 2 --validate-on {tmp_path / 'held-out'}"
+    done = check(tmp_path / "a", corpus_folder, MINUTES="9", PARTS="train export", TRAIN_OPTIONS=options)
     assert done.returncode == 0, done.stdout
     assert parts(tmp_path / "a") == {"train": "0", "export": "0"}
     assert "iteration 2: loss" in (tmp_path / "a" / "train.txt").read_text()
@@ -61,12 +58,13 @@ def test_training_leaves_weights(tmp_path: Path) -> None:
 
 def test_a_part_that_runs_out_of_time_does_not_stop_the_next(tmp_path: Path) -> None:
     sleeper = tmp_path / "python"
-    sleeper.write_text("#!/bin/sh\necho $2\nexec sleep 60\n")
+    sleeper.write_text('#!/bin/sh\necho $2\n[ "$2" != correct ] || exec sleep 60\n')
     sleeper.chmod(0o755)
     done = check(tmp_path / "a", MINUTES="1", PARTS="correct profile", PYTHON=str(sleeper), PATH=os.environ["PATH"])
     assert done.returncode == 1
-    assert parts(tmp_path / "a") == {"correct": "124", "profile": "124"}
-    assert (tmp_path / "a" / "profile.txt").read_text() == "profile\n", "written as it goes"
+    assert parts(tmp_path / "a") == {"correct": "124", "profile": "0"}
+    assert (tmp_path / "a" / "correct.txt").read_text() == "correct\n", "written as it goes"
+    assert (tmp_path / "a" / "profile.txt").read_text() == "profile\n"
 
 
 def test_it_says_how_it_is_used() -> None:

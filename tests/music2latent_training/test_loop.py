@@ -7,13 +7,15 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from m2l_bench.music2latent import Music2Latent
-from m2l_bench.music2latent.training import loop
+from m2l_bench.music2latent.private_apis import import_fabric
+from m2l_bench.music2latent.training import clock, loop
 from m2l_bench.music2latent.training import state as states
 from m2l_bench.music2latent.training.loop import MOST_SKIPPED, TrainingError, initial_state
 from m2l_bench.music2latent.training.prefetch import Share
@@ -51,8 +53,9 @@ def test_a_run_leaves_a_model_a_checkpoint_and_a_log(corpus_folder: Path, tmp_pa
     assert list((tmp_path / "tensorboard").iterdir())
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("optimiser", ["radam", "adam", "muon"])
+@pytest.mark.parametrize(
+    ("optimiser", "number"), [("radam", signal.SIGTERM), ("adam", signal.SIGINT), ("muon", signal.SIGTERM)]
+)
 def test_a_stopped_run_goes_on_bit_exactly(corpus_folder: Path, tmp_path: Path, optimiser: str, number: int) -> None:
     start = initial_state(MINUSCULE, replace(SHORT, optimiser=optimiser), 0)
     whole = run(corpus_folder, tmp_path / "whole", start)
@@ -68,30 +71,45 @@ class Killed(BaseException):
     """What ends a run at once, as SIGKILL does."""
 
 
+NINE = replace(SHORT, iterations=9)
+VALIDATED = {"validate": lambda model: Validation({"answer": 42.0})}
+
+
+def log_often(patch: pytest.MonkeyPatch) -> None:
+    """Rows of 1, 3, 6 and 9 iterations; checkpoints with validations after 0, 2, 4, 6 and 8."""
+    patch.setattr(loop, "CHECK_EVERY", 3)
+    patch.setattr(loop._Run, "_is_checkpoint_due", lambda run: run.iteration % 2 == 0)
+
+
+@pytest.fixture(scope="module")
+def whole(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        log_often(patch)
+        run(corpus_folder, folder, initial_state(MINUSCULE, NINE, 0), **VALIDATED)
+    return folder
+
+
 @pytest.mark.parametrize("killed_at", [1, 5, 8])
 def test_the_log_of_a_killed_run_becomes_that_of_a_whole_one(
-    corpus_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+    corpus_folder: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
 ) -> None:
-    """Rows of 1, 3, 6 and 9 iterations; checkpoints with validations after 0, 2, 4, 6 and 8."""
-    monkeypatch.setattr(loop, "CHECK_EVERY", 3)
-    monkeypatch.setattr(loop._Run, "_is_checkpoint_due", lambda run: run.iteration % 2 == 0)
-    start = initial_state(MINUSCULE, replace(SHORT, iterations=9), 0)
+    log_often(monkeypatch)
 
     def kill(status: Status) -> None:
         if status.iteration == killed_at:
             raise Killed
 
-    settings = {"validate": lambda model: Validation({"answer": 42.0})}
-    run(corpus_folder, tmp_path / "whole", start, **settings)
     with pytest.raises(Killed):
-        run(corpus_folder, tmp_path / "run", start, on_status=kill, **settings)
-    log = tmp_path / "run" / "log.jsonl"
+        run(corpus_folder, tmp_path, initial_state(MINUSCULE, NINE, 0), on_status=kill, **VALIDATED)
+    log = tmp_path / "log.jsonl"
     log.write_text(log.read_text() + '{"iteration": 9, "loss": 0.1}\n{"iteration": 9, "lo')
-    run(corpus_folder, tmp_path / "run", states.load(tmp_path / "run"), **settings)
-    whole, resumed = (rows_of(tmp_path / name) for name in ("whole", "run"))
-    assert resumed == whole
-    assert [row["iteration"] for row in whole if "loss" in row] == [1, 3, 6, 9]
-    assert curve(tmp_path / "run") == curve(tmp_path / "whole") == [row["loss"] for row in whole if "loss" in row]
+    run(corpus_folder, tmp_path, states.load(tmp_path), **VALIDATED)
+    expected = rows_of(whole)
+    assert rows_of(tmp_path) == expected
+    assert [row["iteration"] for row in expected if "loss" in row] == [1, 3, 6, 9]
+    assert curve(tmp_path) == curve(whole) == [row["loss"] for row in expected if "loss" in row]
 
 
 def curve(folder: Path) -> list[float]:
@@ -116,13 +134,18 @@ def test_half_precision_trains(corpus_folder: Path, tmp_path: Path) -> None:
     assert all(tensor.dtype == torch.float32 for tensor in result.weights.values())
 
 
-def test_time_decides_the_length_where_the_recipe_leaves_it_open(corpus_folder: Path, tmp_path: Path) -> None:
+def test_time_decides_the_length_where_the_recipe_leaves_it_open(
+    corpus_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock of which each step takes a third of a second."""
     messages: list[str] = []
+    done: list[Status] = []
+    monkeypatch.setattr(clock, "time", SimpleNamespace(perf_counter=lambda: len(done) / 3))
     start = initial_state(MINUSCULE, replace(SHORT, iterations=0), 0)
-    result = run(corpus_folder, tmp_path, start, minutes=0.1, on_message=messages.append)
+    result = run(corpus_folder, tmp_path, start, minutes=0.1, on_status=done.append, on_message=messages.append)
     assert result.iterations > 5
     assert result.iteration <= result.iterations
-    assert any("iterations fit in 0.1 minutes" in message for message in messages)
+    assert any("iterations fit in 0.1 min" in message for message in messages)
     assert f"{result.iteration} iterations of 4 crops in 0.1 minutes" in messages[-1]
     with pytest.raises(TrainingError, match="pass --max-minutes or --iterations"):
         run(corpus_folder, tmp_path, start)
@@ -243,9 +266,7 @@ def test_float16_refuses_two_optimisers(corpus_folder: Path, tmp_path: Path) -> 
     class Scaling:
         scaler = object()
 
-    from lightning_fabric import Fabric
-
-    fabric = Fabric(accelerator="cpu", devices=1)
+    fabric = import_fabric()(accelerator="cpu", devices=1)
     fabric._precision = Scaling()
     with pytest.raises(TrainingError, match="16-mixed cannot scale the gradients of two optimisers"):
         loop._Run(initial_state(MINUSCULE, SHORT, 0), None, Settings(tmp_path), fabric)

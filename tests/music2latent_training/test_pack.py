@@ -125,7 +125,7 @@ def test_licences_come_from_the_manifest(tmp_path: Path) -> None:
     [
         (lambda folder: None, "no such folder"),
         (lambda folder: folder.mkdir(), r"no audio files \(\.wav"),
-        (lambda folder: (folder.mkdir(), (folder / "a.wav").write_text("")), "none of its 1 files could be read"),
+        (lambda folder: (folder.mkdir(), (folder / "a.wav").write_text("")), "none of its files could be read"),
     ],
 )
 def test_nothing_to_pack(tmp_path: Path, make, message: str) -> None:

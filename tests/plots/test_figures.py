@@ -21,7 +21,7 @@ from m2l_bench.runs.distances import vectors_digest, write_distance
 from m2l_bench.runs.reconstruction import read_rows
 from m2l_bench.runs.schema import StoredDistance
 
-LATENTS = {"sample_rate": 8_000, "channels": 1, "width": 4, "samples": 100}
+TENTHS = {"sample_rate": 8_000, "channels": 1, "width": 1, "samples": 800}
 Scores = dict[str, dict[str, float]]
 
 
@@ -91,13 +91,12 @@ class TestDistribution:
 class TestPareto:
     def test_places_front_and_notes(self, tmp_path: Path, make_run: MakeRun) -> None:
         cost = {"encode_seconds": 0.1, "decode_seconds": 0.3}
-        floats = {"kind": "neural", "latents": LATENTS}
-        rates = {"small": (10, 1.0), "worse": (20, 0.0), "large": (40, 2.0)}
-        for name, (values, quality) in rates.items():
-            transmitted = {"latent_values": values, "latent_bytes": 4 * values}
-            make_run(name, {"si_sdr_db": {"a": quality, "b": quality}}, card=floats, cost=cost | transmitted)
-        codes = {"latents": LATENTS | {"bits": 8}}
-        make_run("codes", {"si_sdr_db": {"a": 0.5, "b": 0.5}}, card=codes, cost={"latent_values": 5, "latent_bytes": 5})
+        widths = {"small": (1, 1.0), "worse": (2, 0.0), "large": (4, 2.0)}
+        for name, (width, quality) in widths.items():
+            floats = {"kind": "neural", "latents": TENTHS | {"width": width}}
+            make_run(name, {"si_sdr_db": {"a": quality, "b": quality}}, card=floats, cost=cost)
+        codes = {"latents": TENTHS | {"samples": 1600, "bits": 8}}
+        make_run("codes", {"si_sdr_db": {"a": 0.5, "b": 0.5}}, card=codes)
         make_run("anchor", {"si_sdr_db": {"a": 9.0, "b": 9.0}}, card={"kind": "anchor"})
         drawn = pareto.figure(load_runs([tmp_path / "runs"]))
         by_kilobits, by_values, by_speed = drawn.axes

@@ -16,10 +16,13 @@ import pytest
 from support.audio import bad_files, music, write
 from support.command_line import M2L_BENCH, Cli
 
-from m2l_bench import evaluate
+from m2l_bench import audio, evaluate
 from m2l_bench.cards import load_cards
 from m2l_bench.reconstruction.pipeline import Outcome, reconstruct
 from m2l_bench.reconstruction.plan import Settings, make_plan
+from m2l_bench.runs.audio import originals as originals_of
+from m2l_bench.runs.audio import read_original
+from m2l_bench.runs.measured import measured_runs
 from m2l_bench.runs.reconstruction import read_manifest, read_rows
 from m2l_bench.tables.reconstruction import reconstruction_table
 
@@ -263,6 +266,7 @@ def test_a_killed_run_goes_on(
     process.send_signal(sent)
     assert process.wait(timeout=60) == code, messages.read_text()
     assert "Traceback" not in messages.read_text()
+    assert (code == 130) == messages.read_text().endswith("is safe, the same command goes on\n")
     safe = len(read_rows(folder))
     assert 3 <= safe < 15
     with (folder / "rows.jsonl").open("ab") as journal:
@@ -345,3 +349,47 @@ def test_a_metric_whose_package_is_not_installed_is_named(
     assert str(plan.not_measured["zimtohrli"]) == (
         "the package zimtohrli is not installed: pip install 'm2l-bench[metrics]'"
     )
+
+
+def test_long_files_are_cut_into_sections(quick_cards: Path, tmp_path: Path) -> None:
+    data, out = tmp_path / "albums", tmp_path / "runs"
+    write(data / "long.wav", music(seed=0, seconds=4.3))
+    write(data / "short.wav", music(seed=1, seconds=1.2))
+    (outcome,) = run(quick_cards, data, out, section_seconds=1.0, keep_audio=True)
+    assert outcome.folder.parent.name == "folder-albums-sections-1s"
+    rows = {row.id: row for row in read_rows(outcome.folder)}
+    assert sorted(rows) == ["long@0", "long@1", "long@2", "long@3", "short"]
+    lengths = {id: row.reference_samples for id, row in rows.items()}
+    assert lengths == {"long@0": 44_100, "long@1": 44_100, "long@2": 44_100, "long@3": 57_330, "short": 52_920}
+    (measured,) = measured_runs(out).runs
+    clips = originals_of(measured)
+    section, rate = read_original(clips["long@2"], rows["long@2"])
+    assert np.array_equal(section, audio.read(data / "long.wav", 2.0, 1.0)[0]) and rate == 44_100
+    (whole,) = run(quick_cards, data, out, limit=1)
+    assert whole.folder.parent.name == "folder-albums" and whole.measured == 1
+
+
+def test_a_clip_that_is_too_long_is_one_failed_row(
+    quick_cards: Path, originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("m2l_bench.reconstruction.work.LONGEST_SECONDS", 1.5)
+    write(originals / "stated.wav", music(seconds=2.0))
+    write(originals / "unstated.mp3", music(seconds=2.0))
+    (outcome,) = run(quick_cards, originals, tmp_path / "runs")
+    reason = "longer than 0.025 minutes: --section-seconds 60 cuts it into sections"
+    assert (outcome.measured, outcome.failed) == (3, {"stated": reason, "unstated": reason})
+
+
+def test_processes_that_score_do_not_wait_for_pytorch() -> None:
+    code = "import sys; from m2l_bench.reconstruction.scoring import score_safely; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_threads_sleep_while_they_wait_so_that_workers_have_the_cores() -> None:
+    code = "import os, m2l_bench.reconstruction.pipeline; print(os.environ['OMP_WAIT_POLICY'])"
+    for chosen, expected in (({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")):
+        environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | chosen
+        result = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        )
+        assert result.stdout.strip() == expected

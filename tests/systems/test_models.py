@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from support.audio import music, write
 from support.command_line import TESTS, Cli
 from support.toy_codec import CARD, Denoiser
 
@@ -161,6 +163,68 @@ def test_the_long_list_is_whole_in_any_terminal(cli: Cli) -> None:
 def test_names_are_never_cut(cli: Cli, command: tuple[str, ...]) -> None:
     text = cli(*command, HF_HOME="none", COLUMNS="60").stdout
     assert " stable-audio-open-vae " in text and "…" not in text
+
+
+@pytest.mark.parametrize("command", [("models",), ("weights", "list")])
+def test_no_word_is_broken_at_80_columns(cli_here: Cli, command: tuple[str, ...]) -> None:
+    """Neither in the name and title of a system or network, nor in what the table says of it."""
+    table, _, _ = cli_here(*command, COLUMNS="80").stdout.partition("└")
+    printed = set(table.split())
+    listed = json.loads(cli_here(*command, "--json").stdout)
+    for card in listed:
+        words = [card["name"], *card["title"].split()]
+        words += card["licence"].split() if command[0] == "weights" else [card["kind"]]
+        assert printed.issuperset(words), card["name"]
+    assert "music2latent-mini" in printed and {len(line) for line in table.splitlines()} == {80}
+
+
+def test_one_card_is_shown_by_its_name(cli_here: Cli) -> None:
+    shown = cli_here("models", "music2latent-mini", COLUMNS="1000")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith("Music2Latent, mini: ") and "DAC" not in shown.stdout
+    facts = dict(line.split(": ", 1) for line in shown.stdout.splitlines())
+    assert facts["runs here"] == "yes" and facts["rate"] == "44.1 kb/s for stereo"
+    assert facts["audio"] == "44,100 Hz, 1 channel" and facts["licences"] == "code MIT, weights CC-BY-SA-4.0"
+    assert json.loads(cli_here("models", "music2latent-mini", "--json").stdout)["name"] == "music2latent-mini"
+    unknown = cli_here("models", "music2latent-min")
+    assert unknown.returncode == 1 and "did you mean 'music2latent-mini'?" in unknown.stderr
+
+
+FRAMES = """
+from torch import nn
+from m2l_bench import Codec
+class Frames(Codec):
+    sample_rate, channels = 44100, 1
+    def encode(self, audio):
+        whole = nn.functional.pad(audio, (0, -audio.shape[-1] % 4096))
+        return whole.reshape(len(audio), -1, 4096)[..., :64].mT
+    def decode(self, latents, samples, **_):
+        return latents.mT.repeat(1, 1, 64).reshape(len(latents), 1, -1)
+"""
+
+
+def test_a_system_has_one_rate_in_every_command(
+    cli_here: Cli, tmp_path: Path, quick_cards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the last frame of a clip is filled up: 11 frames for a second, which has 10.8."""
+    monkeypatch.setattr("sys.path", [*sys.path])
+    (quick_cards / "frames_of_4096.py").write_text(FRAMES)
+    card = "name: frames\ntitle: Frames\nkind: neural\nadapter: frames_of_4096:Frames\nlatents: %s\n"
+    latents = "{sample_rate: 44100, channels: 1, width: 64, samples: 4096}"
+    (quick_cards / "frames.yaml").write_text(card % latents)
+    write(tmp_path / "clips" / "second.wav", music(channels=2))
+    cards = ("--cards", "cards")
+    listed = cli_here("models", *cards).stdout.splitlines()
+    assert next(line.split("│")[4].strip() for line in listed if "│ frames " in line) == "44.1"
+    assert "\nrate: 44.1 kb/s for stereo\n" in cli_here("models", "frames", *cards).stdout
+    checked = cli_here("models", "check", "frames", *cards)
+    assert checked.returncode == 0, checked.stderr
+    assert re.search(r"rate for stereo +│ +44.1 kb/s", checked.stdout), checked.stdout
+    task = ("--task", "quick", "--data", "clips", "--models", "frames", "--jobs", 1)
+    assert cli_here("reconstruct", *task, *cards).returncode == 0
+    tables = json.loads(cli_here("tables", "--json").stdout)
+    assert tables["pareto"]["rows"][0]["kilobits_per_second"] == pytest.approx(44.1)
+    assert tables["rows"][0]["kilobits_per_second"] == pytest.approx(44.1)
 
 
 def test_json_has_what_is_computed(cli: Cli) -> None:

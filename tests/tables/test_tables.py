@@ -11,8 +11,9 @@ from support.runs import measured_row, run_key, system_card, write_run
 from m2l_bench.console.terminal import column_parts
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.bootstrap import bootstrap_interval
+from m2l_bench.runs.distances import ORIGINALS, vectors_digest, write_distance
 from m2l_bench.runs.measured import measured_runs
-from m2l_bench.runs.schema import Session
+from m2l_bench.runs.schema import Session, StoredDistance
 from m2l_bench.tables import formats as table_formats
 from m2l_bench.tables import reconstruction as tables
 from m2l_bench.tables.significance import differences
@@ -101,6 +102,18 @@ def test_of_several_runs_the_newest_counts_and_the_rest_is_named(tmp_path: Path)
     assert measured["si_sdr_db"].to_dict() == {"a": 2.0}
     assert any(note.startswith("a: an earlier run") for note in table.notes)
     assert any(note.startswith("b: measured on other versions of the clips") for note in table.notes)
+
+
+def test_a_note_on_distances_is_written_once_for_all_systems_it_applies_to(tmp_path: Path) -> None:
+    few, none = "too few vectors", "no kernel distance"
+    for system, notes in {"a": [few, none], "b": [few], "c": [few]}.items():
+        rows = [measured_row(id, {}, frames={"fad": 3}) for id in "xy"]
+        folder = write_run(tmp_path, run_key(system, metric_versions={"fad": "1"}), rows)
+        digest = vectors_digest("fad", "1", "r", rows)
+        distance = StoredDistance(digest=digest, reference_digest="r", value=3.0, clips=2, notes=notes)
+        write_distance(folder, ORIGINALS, "fad", distance)
+    notes = tables.reconstruction_table(tmp_path).notes
+    assert [note for note in notes if "fad: " in note] == [f"fad: {few}", f"a: fad: {none}"]
 
 
 def test_the_order_in_which_clips_finished_does_not_matter(tmp_path: Path) -> None:

@@ -294,7 +294,7 @@ class _Run:
         if more:
             self.schedule = self.schedule.decide(self.iteration, self.iteration + more, self.recipe)
             if not known:
-                self.settings.on_message(f"{self.iteration + more} iterations fit in {self.settings.minutes:g} minutes")
+                self.settings.on_message(f"{self.iteration + more} iterations fit in {self.settings.minutes:g} min")
 
     def state(self) -> State:
         return State(

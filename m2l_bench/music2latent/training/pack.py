@@ -67,7 +67,7 @@ def pack(
         on_file()
     writer.close()
     if not index.files:
-        raise CorpusError(f"{source}: none of its {len(files)} files could be read, for example {next(iter(files))}")
+        raise CorpusError(f"{source}: none of its files could be read, for example {next(iter(files))}")
     return index
 
 
