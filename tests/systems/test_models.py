@@ -46,6 +46,7 @@ def test_rates_in_kilobits_are_the_published_ones() -> None:
     assert rates == {
         "dac": 7.75,
         "dac-4": 3.45,
+        "dac-3": 2.58,
         "encodec-48k": 24.0,
         "encodec-48k-4": 6.0,
         "mimi": 1.1,
