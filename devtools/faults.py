@@ -82,6 +82,7 @@ def close_pipe(_: int) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     os.dup2(writing, 1)
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - which was a file, and would seek
 
 
 def lose_locks(number: int) -> None:

@@ -186,7 +186,8 @@ def check_words(output: str) -> None:
     """A user sees no traceback and no bug."""
     for sign in ("Traceback", "a bug"):
         if sign in output:
-            raise Wrong(f"'{sign}' in its output: {' '.join(output.split())[-400:]}")
+            start = max(0, output.index(sign) - 200)
+            raise Wrong(f"'{sign}' in its output: {' '.join(output[start:].split())[:2000]}")
 
 
 def check_end(campaign: Campaign, name: str, audio: Path, folder: Path) -> None:
@@ -283,6 +284,8 @@ def machine(campaign: Campaign, draw: random.Random, folder: Path) -> str:
     name, audio = draw.choice(list(campaign.commands)), campaign.base / "good"
     campaign.expected(name, audio)
     fault = draw.choice(sorted(MACHINES))
+    if fault == "nobody" and not all(parent.stat().st_mode & 0o001 for parent in Path(sys.base_prefix).parents):
+        fault = "no home"  # nobody may not read where this Python is, and could import nothing more
     argument = draw.randrange(30_000)
     (folder / "out").mkdir()
     if fault == "nobody":
@@ -291,6 +294,8 @@ def machine(campaign: Campaign, draw: random.Random, folder: Path) -> str:
     code, output = campaign.run(campaign.commands[name].arguments(audio), folder, lambda: MACHINES[fault](argument))
     said = f"{name}, {fault} {argument}"
     allowed = {"file size": (0, 1, 3), "full disk": (1, 3), "nobody": (0, 1, 3), "closed pipe": (0, 1)}.get(fault, (0,))
+    if (name, fault) == ("fad", "full disk"):
+        allowed = (0, 1, 3)  # its table fits
     try:
         check_words(output)
         if code not in allowed:
