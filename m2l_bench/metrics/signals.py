@@ -1,10 +1,11 @@
-"""Checks of the two signals of a paired metric, and their mid and side."""
+"""Checks of the two signals of a paired metric, their mid and side, and both in mono."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from m2l_bench.audio import Audio, to_mono
+from m2l_bench.audio import Audio, resample, to_mono
 from m2l_bench.errors import Undefined
 
 SILENCE = 1e-5
@@ -47,3 +48,18 @@ def side(audio: Audio) -> Audio:
 def is_silent(audio: Audio) -> bool:
     """Whether the root mean square is below -100 dB relative to full scale."""
     return bool(np.sqrt(np.mean(np.square(audio, dtype=np.float64))) < SILENCE)
+
+
+def mono_pair(reference: Audio, reconstruction: Audio, sample_rate: int, target_rate: int) -> list[NDArray[np.float64]]:
+    """Mix both signals (channels, samples) down to mono (samples,) at `target_rate` in Hz.
+
+    Raises:
+        Undefined: one of them is silent.
+    """
+    signals = []
+    for name, audio in (("original", reference), ("reconstruction", reconstruction)):
+        mono = resample(to_mono(audio), sample_rate, target_rate)[0].astype(np.float64)
+        if is_silent(mono):
+            raise Undefined(f"the {name} is silent")
+        signals.append(mono)
+    return signals

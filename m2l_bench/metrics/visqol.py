@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from m2l_bench.audio import Audio, resample, to_mono
+from m2l_bench.audio import Audio
 from m2l_bench.errors import Undefined
 from m2l_bench.metrics.base import PairedMetric
-from m2l_bench.metrics.signals import check_pair, is_silent
+from m2l_bench.metrics.signals import check_pair, mono_pair
 from m2l_bench.text import one_line
 
 SAMPLE_RATE = 48_000
@@ -48,12 +48,7 @@ def visqol(reference: Audio, reconstruction: Audio, sample_rate: int) -> float:
     check_pair(reference, reconstruction)
     if reference.shape[1] < MINIMUM_SECONDS * sample_rate:
         raise Undefined("shorter than the second that ViSQOL needs")
-    signals = []
-    for name, audio in (("original", reference), ("reconstruction", reconstruction)):
-        mono = resample(to_mono(audio), sample_rate, SAMPLE_RATE)[0].astype(np.float64)
-        if is_silent(mono):
-            raise Undefined(f"the {name} is silent")
-        signals.append(mono)
+    signals = mono_pair(reference, reconstruction, sample_rate, SAMPLE_RATE)
     try:
         score = float(_api().measure_from_arrays(*signals, SAMPLE_RATE).moslqo)
     except (ValueError, IndexError, RuntimeError) as error:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from m2l_bench.audio import Audio, resample, to_mono
+from m2l_bench.audio import Audio
 from m2l_bench.errors import Undefined
 from m2l_bench.metrics.base import PairedMetric
-from m2l_bench.metrics.signals import check_pair, is_silent
+from m2l_bench.metrics.signals import check_pair, mono_pair
 
 SAMPLE_RATE = 48_000
 SHORTEST_SECONDS = 1.0
@@ -34,13 +34,7 @@ def zimtohrli(reference: Audio, reconstruction: Audio, sample_rate: int) -> floa
         raise Undefined("shorter than the second that Zimtohrli is given")
     if reference.shape[1] > LONGEST_SECONDS * sample_rate:
         raise Undefined("longer than the minute up to which Zimtohrli is computed")
-    signals = []
-    for name, audio in (("original", reference), ("reconstruction", reconstruction)):
-        mono = resample(to_mono(audio), sample_rate, SAMPLE_RATE)[0]
-        if is_silent(mono):
-            raise Undefined(f"the {name} is silent")
-        signals.append(mono)
-    return float(mos_from_signals(*signals))
+    return float(mos_from_signals(*mono_pair(reference, reconstruction, sample_rate, SAMPLE_RATE)))
 
 
 METRIC = PairedMetric(
