@@ -5,8 +5,9 @@ VENV_UPSTREAM ?= .venv-upstream
 VENV_LOWEST ?= .venv-lowest
 LOWEST_TESTS := $(addprefix tests/,audio distances metrics plots report runs systems tables test_audio.py test_cards.py)
 PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo demo-full results test test-gpu test-lowest test-upstream lint docs clean
+.PHONY: demo demo-full results test test-full test-gpu test-lowest test-upstream lint docs clean
 
 # One command from a fresh clone to a table of six clips, a page to hear what is behind it, and a report: minutes.
 demo: $(VENV)/.installed
@@ -25,7 +26,11 @@ results: $(VENV)/.installed
 	$(BIN)/m2l-bench tables runs --task bundled --results results
 
 test: $(VENV)/.installed-test lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not full"
+
+# Of some tests `make test` runs the small form: a narrow network, one notebook. This runs the large ones.
+test-full: $(VENV)/.installed-test
+	$(PYTEST) -m full
 
 # What only a GPU shows; needs a PyTorch with CUDA in place of the one that was installed.
 test-gpu: $(VENV)/.installed-test
@@ -37,7 +42,7 @@ test-upstream: $(VENV_UPSTREAM)/.installed
 
 # The quick tests with the lowest versions that pyproject.toml allows, in an environment of its own.
 test-lowest: $(VENV_LOWEST)/.installed
-	OMP_NUM_THREADS=1 $(VENV_LOWEST)/bin/pytest -m "not slow and not gpu" $(LOWEST_TESTS)
+	OMP_NUM_THREADS=1 $(VENV_LOWEST)/bin/pytest -m "not slow and not full and not gpu" $(LOWEST_TESTS)
 
 # The documentation as a site: open build/site/index.html.
 docs: $(VENV)/.installed-docs

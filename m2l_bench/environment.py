@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import logging
 import os
 import sys
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 LOG = logging.getLogger("m2l_bench")
 """Warnings to the user: a line on stderr."""
+COMPILING_SECONDS = 300
+"""How long to wait for another process that compiles."""
 
 
 @functools.cache
@@ -37,6 +44,48 @@ def prepare() -> None:
     for name, folder in (("NUMBA_CACHE_DIR", "numba"), ("TORCHINDUCTOR_CACHE_DIR", "torch")):
         if name not in os.environ and not _is_writable(_usual_cache()):
             os.environ[name] = os.fspath(user_cache() / folder)
+
+
+def compile_once(package: str, compile: Callable[[], object]) -> None:
+    """Call `compile` the first time on this machine, while other processes that want the same wait.
+
+    numba compiles the functions of some packages when they are imported or first called, which takes seconds, and keeps
+    the result on disk. Two processes that do it at once may keep parts that do not fit together: from then on each
+    process that calls such a function ends with a segmentation fault (numba's issue 10128) or calls the function for
+    another type (4807).
+
+    Args:
+        package: the package whose functions `compile` compiles. They are compiled again after another installation of
+            it, with another numba, and on another kind of processor.
+
+    Raises:
+        ModuleNotFoundError: it is not installed.
+    """
+    from filelock import FileLock, Timeout
+    from llvmlite.binding import get_host_cpu_name
+
+    module = find_spec(package)
+    if module is None or module.origin is None:
+        raise ModuleNotFoundError(f"no module named {package}", name=package)
+    installed = Path(module.origin).stat().st_mtime_ns
+    identity = repr((module.origin, installed, version("numba"), get_host_cpu_name()))
+    key = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    done = user_cache() / "m2l-bench" / "compiled" / f"{package}-{key}"
+    if done.exists():
+        return
+    try:
+        done.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{done}.lock", timeout=COMPILING_SECONDS):
+            if not done.exists():
+                compile()
+                done.touch()
+    except (OSError, NotImplementedError, Timeout):
+        pass  # No locks here, or nowhere to write: it is compiled when it is used, as without this function.
+
+
+def compile_librosa() -> None:
+    """Compile what `librosa.feature` and `librosa.util` define: to be called before they are used."""
+    compile_once("librosa", lambda: import_module("librosa.feature.spectral"))
 
 
 def share_cores() -> None:

@@ -18,6 +18,7 @@ QUICKER = {
     "your_own_codec": {'("quick", 3)': '("quick", 2)'},
 }
 """Settings of a notebook's first cell, and what takes their place here."""
+QUICKEST = ("a_function", "tables")
 
 
 def test_they_are_there() -> None:
@@ -39,7 +40,11 @@ def test_kept_without_outputs(path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [path if path.stem in QUICKEST else pytest.param(path, marks=pytest.mark.full) for path in NOTEBOOKS],
+    ids=lambda path: path.stem,
+)
 def test_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "notebooks"
     folder.mkdir()

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from m2l_bench.audio.mel import mel_powers
 from m2l_bench.embeddings.base import Embedding
+from m2l_bench.environment import compile_librosa
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,12 +33,9 @@ class LogMel(Embedding):
 
     def embed(self, audio: Tensor) -> Tensor:
         """Map (samples,) to (frames, 128)."""
-        import librosa
         import torch
 
-        mel = librosa.feature.melspectrogram(
-            y=audio.cpu().numpy(), sr=self.sample_rate, n_fft=2048, hop_length=HOP, n_mels=self.dim
-        )
+        mel = mel_powers(audio.cpu().numpy(), self.sample_rate, 2048, HOP, self.dim, centred=True)
         return torch.from_numpy(np.log10(1 + 10_000 * mel.T).astype(np.float32))
 
 
@@ -55,11 +54,13 @@ class Chroma(Embedding):
         """Map (samples,) to (frames, 12), from C to B."""
         import warnings
 
-        import librosa
         import torch
+
+        compile_librosa()
+        from librosa.feature import chroma_cqt
 
         with warnings.catch_warnings():
             # librosa warns about windows longer than a short clip (which it pads) and about silence (without tuning).
             warnings.simplefilter("ignore", UserWarning)
-            chroma = librosa.feature.chroma_cqt(y=audio.cpu().numpy(), sr=self.sample_rate, hop_length=HOP)
+            chroma = chroma_cqt(y=audio.cpu().numpy(), sr=self.sample_rate, hop_length=HOP)
         return torch.from_numpy(chroma.T.astype(np.float32))

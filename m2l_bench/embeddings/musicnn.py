@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from m2l_bench.audio.mel import mel_powers
 from m2l_bench.embeddings.base import Blocks, Embedding
 
 if TYPE_CHECKING:
@@ -99,11 +100,7 @@ def _log_mel(samples: NDArray[np.float32], first: int, end: int) -> NDArray[np.f
 
     The audio is taken as surrounded by zeros.
     """
-    import librosa
-
     start, stop = first * HOP - FFT // 2, (end - 1) * HOP + FFT // 2
     section = np.pad(samples[max(start, 0) : stop], (max(-start, 0), max(stop - len(samples), 0)))
-    mel: NDArray[np.float32] = librosa.feature.melspectrogram(
-        y=section, sr=SAMPLE_RATE, n_fft=FFT, hop_length=HOP, n_mels=MELS, center=False
-    )
+    mel = mel_powers(section, SAMPLE_RATE, FFT, HOP, MELS, centred=False)
     return np.log10(10_000 * mel.T.astype(np.float16).astype(np.float32) + 1)

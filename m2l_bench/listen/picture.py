@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,18 +65,26 @@ def _webp(values: NDArray[np.float64], colours: str) -> bytes:
 
 def _mel_levels(mono: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
     """Compute levels (HEIGHT, WIDTH) in dB of a full-scale sine, the highest frequency first."""
-    from librosa.filters import mel
-
     size = 2 ** round(np.log2(max(64, WINDOW_SECONDS * rate)))
     window = np.hanning(size)
     padded = np.pad(mono.astype(np.float64), size // 2)
     starts = ((np.arange(WIDTH) + 0.5) * len(mono) / WIDTH).astype(int)
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[starts] * window
     power = np.abs(np.fft.rfft(frames, axis=1) / (window.sum() / 2)) ** 2
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # bands above half the sample rate, or narrower than a bin, are empty
-        bands = mel(sr=rate, n_fft=size, n_mels=HEIGHT, fmin=LOWEST_HZ, fmax=HIGHEST_HZ, norm=None)
-    mel_levels: NDArray[np.float64] = 10 * np.log10(power @ bands.T.astype(np.float64) + 1e-12)
+    mel_levels: NDArray[np.float64] = 10 * np.log10(power @ _bands(rate, size) + 1e-12)
     return mel_levels.T[::-1]
+
+
+@lru_cache
+def _bands(rate: int, size: int) -> NDArray[np.float64]:
+    """Compute the weights (bins, HEIGHT) of bins in mel bands; the highest of each band is about 1."""
+    from librosa.core.convert import mel_frequencies
+    from librosa.filters import mel
+
+    with warnings.catch_warnings():
+        # Bands above half the sample rate, or narrower than a bin, are empty.
+        warnings.simplefilter("ignore", UserWarning)
+        equal_areas = mel(sr=rate, n_fft=size, n_mels=HEIGHT, fmin=LOWEST_HZ, fmax=HIGHEST_HZ)
+    edges = mel_frequencies(HEIGHT + 2, fmin=LOWEST_HZ, fmax=HIGHEST_HZ)
+    weights: NDArray[np.float64] = equal_areas.T * (edges[2:] - edges[:-2]) / 2
+    return weights

@@ -156,7 +156,7 @@ def _make_folder(out: Path) -> None:
 def _remove_unused(folder: Path, ids: set[str]) -> None:
     """Remove files of an earlier page that are not in `ids`, and files that a killed run left half written."""
     for path in folder.iterdir():
-        if re.fullmatch(rf"{ID}|\.{ID}\.\d+\.part", path.stem) and path.stem not in ids:
+        if re.fullmatch(rf"{ID}|\.{ID}(\.\d+)?\.part", path.stem) and path.stem not in ids:
             path.unlink()
 
 

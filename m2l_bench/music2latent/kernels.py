@@ -93,7 +93,6 @@ def _compiled(bfloat16: bool) -> Any:
     half = np.uint32(0x7FFF)
     sixteen = np.uint32(16)
 
-    @njit(parallel=True, fastmath=fast, cache=True)
     def sums(values: Any, tasks: int) -> Any:
         """Return one value per channel, and per task the sums of the differences from it and of their squares."""
         count, channels = values.shape
@@ -131,7 +130,6 @@ def _compiled(bfloat16: bool) -> Any:
                     second[task, c] += block_second[c]
         return shift, first, second
 
-    @njit(parallel=True, fastmath=fast, cache=True)
     def apply(values: Any, out: Any, scale: Any, offset: Any, tasks: int, swish: bool) -> None:
         """Write f(values * scale + offset) to `out`."""
         count, channels = values.shape
@@ -176,4 +174,8 @@ def _compiled(bfloat16: bool) -> Any:
                     for c in range(channels):
                         out[position, c] = row[c]
 
-    return sums, apply
+    compiled = njit(parallel=True, fastmath=fast, cache=True)
+    for function in (sums, apply):
+        # numba names its cache after this. Two processes that compile for two types at once mix up one cache of both.
+        function.__qualname__ += "_bfloat16" if bfloat16 else "_float32"
+    return compiled(sums), compiled(apply)

@@ -20,6 +20,7 @@ from matplotlib.ticker import MultipleLocator
 from numpy.typing import NDArray
 
 from m2l_bench.audio import Audio, to_mono
+from m2l_bench.audio.mel import mel_powers
 from m2l_bench.datasets.base import Clip
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED
@@ -117,11 +118,7 @@ def levels(audio: Audio, rate: int, loudest: float | None = None) -> tuple[Level
     Returns:
         levels (bands, frames) in dB relative to `loudest`, and `loudest`.
     """
-    import librosa
-
-    power: Levels = librosa.feature.melspectrogram(
-        y=to_mono(audio)[0].astype(np.float64), sr=rate, n_fft=WINDOW, hop_length=HOP, n_mels=BANDS, fmax=rate / 2
-    )
+    power = mel_powers(to_mono(audio)[0].astype(np.float64), rate, WINDOW, HOP, BANDS, centred=True)
     top = max(float(power.max()), SILENCE) if loudest is None else loudest
     return 10 * np.log10(np.maximum(power / top, 10 ** (-RANGE_DB / 10))), top
 
@@ -133,11 +130,11 @@ def _draw_levels(axis: Axes, image: Levels, rate: int, colours: str, low: float,
 
 def _label_frequencies(axes: Any, rate: int) -> None:
     """Set the frequency ticks of all panels, and label the axis of the original in kHz."""
-    import librosa
+    from librosa.core.convert import hz_to_mel
 
     ticks = [frequency for frequency in FREQUENCIES_KHZ if 2000 * frequency < rate]
-    top = librosa.hz_to_mel(rate / 2)
-    positions = [float(BANDS * librosa.hz_to_mel(1000 * frequency) / top) for frequency in ticks]
+    top = hz_to_mel(rate / 2)
+    positions = [float(BANDS * hz_to_mel(1000 * frequency) / top) for frequency in ticks]
     for axis in axes.flat:
         axis.grid(visible=False)
         axis.set_yticks(positions, [f"{frequency:g}" for frequency in ticks])

@@ -13,7 +13,7 @@ from m2l_bench.datasets import bundled
 from scripts.run_every_codec import run
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_sections_of_two_bundled_clips(tmp_path: Path) -> None:
     for clip in bundled.load().clips[:2]:
         samples, rate = audio.read(clip.path, 3.0, 2.0)

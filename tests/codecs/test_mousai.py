@@ -20,6 +20,7 @@ from m2l_bench.codecs import mousai_networks
 from m2l_bench.codecs.mousai import HUB, PACKAGES, Mousai
 from m2l_bench.codecs.mousai_networks import ARCHITECTURES, build, import_packages
 from m2l_bench.codecs.recorded import Recorded
+from m2l_bench.environment import compile_librosa
 from m2l_bench.errors import UserError
 from m2l_bench.systems.check import check_codec
 from m2l_bench.systems.loading import availability, load_runner, load_system, recorded_card
@@ -93,6 +94,7 @@ class DMAE1d(nn.Module):
 
 def mel_filters() -> np.ndarray:
     """(80, 513): those of torchaudio's defaults."""
+    compile_librosa()
     return librosa.filters.mel(sr=48_000, n_fft=1024, n_mels=80, htk=True, norm=None)
 
 

@@ -101,6 +101,7 @@ def test_a_checkpoint_with_fusion(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_full_size(tmp_path: Path) -> None:
     embedding = Clap(write_laion(random_clap("HTSAT-base"), tmp_path / "clap.pt"), "HTSAT-base")
     check_contract(embedding, seconds=10.0, rows=1)

@@ -149,7 +149,7 @@ def test_a_file_with_another_hash_is_refused(hub: Hub, tmp_path: Path) -> None:
     assert python(right + DOWNLOAD, environment).endswith("music2latent.pt")
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_from_the_hub_to_the_authors_package(full_size: Networks, tmp_path: Path) -> None:
     """The check that waits for the real file, with random weights in its place."""
     checkpoint.export_official(full_size, tmp_path / "music2latent.pt")

@@ -75,3 +75,9 @@ def test_pytorch_keeps_its_number_of_threads() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
+
+
+def test_each_number_type_has_a_cache_of_its_own() -> None:
+    """Two processes that compile one function for two types at once would take each other's code."""
+    names = {function.py_func.__qualname__ for bfloat16 in (False, True) for function in kernels._compiled(bfloat16)}
+    assert len(names) == 4

@@ -249,7 +249,7 @@ def losses(folder: Path) -> list[float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("nodes", [1, 2])
+@pytest.mark.parametrize("nodes", [1, pytest.param(2, marks=pytest.mark.full)])
 def test_two_processes_do_what_one_does(
     three_iterations: Path, arguments: list[str], tmp_path: Path, nodes: int
 ) -> None:

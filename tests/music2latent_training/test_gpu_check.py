@@ -28,7 +28,7 @@ def parts(results: Path) -> dict[str, str]:
     return {name: status for name, status, _ in rows}
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_the_device_is_checked_and_the_time_taken_apart(tmp_path: Path) -> None:
     done = check(tmp_path, MINUTES="60", PARTS="correct profile")
     assert done.returncode == 0, done.stdout
@@ -45,7 +45,7 @@ def test_the_device_is_checked_and_the_time_taken_apart(tmp_path: Path) -> None:
         assert profile[name]["kernels"] and profile[name]["seconds"] > 0
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_training_leaves_weights(corpus_folder: Path, tmp_path: Path) -> None:
     write(tmp_path / "held-out" / "a.wav", music(0.1))
     options = f"--iterations 2 --validate-on {tmp_path / 'held-out'}"

@@ -44,7 +44,7 @@ def random_networks(config: Config) -> Networks:
     return networks
 
 
-@pytest.fixture(scope="module", params=["narrow", pytest.param("full", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["narrow", pytest.param("full", marks=pytest.mark.full)])
 def step(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What went into one step of theirs, and what came out."""
     if not PACKAGE.is_dir():
