@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -61,6 +60,8 @@ def compile_once(package: str, compile: Callable[[], object]) -> None:
     Raises:
         ModuleNotFoundError: it is not installed.
     """
+    from importlib.metadata import version
+
     from filelock import FileLock, Timeout
     from llvmlite.binding import get_host_cpu_name
 
