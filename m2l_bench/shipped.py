@@ -8,6 +8,6 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def shipped(folder: str) -> Path:
-    """Find the folder `tasks`, `baselines` or `results/paper`, in a wheel or in a checkout."""
+    """Find the folder `tasks`, `baselines` or `results/published`, in a wheel or in a checkout."""
     inside = PACKAGE / folder
     return inside if inside.is_dir() else PACKAGE.parent / folder

@@ -21,7 +21,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 
 from m2l_bench import audio
@@ -33,9 +32,9 @@ from m2l_bench.metrics.si_sdr import si_sdr
 from m2l_bench.music2latent import PUBLISHED_LATENT_SCALE, Music2Latent, checkpoint
 from m2l_bench.reconstruction.scoring import score
 from m2l_bench.runs.schema import Row
-from m2l_bench.shipped import shipped
 from m2l_bench.systems.embedding_runner import load_embedding
 from m2l_bench.systems.loading import load_runner
+from m2l_bench.tables.published import TABLE2
 from m2l_bench.text import one_line
 from m2l_bench.weights.locate import checked_sha256, fetch
 
@@ -100,11 +99,11 @@ def of_system(card: SystemCard, seconds: float, weights_dir: Path | None) -> str
     reconstruction = runner.reconstruct("clip", original, rate).audio
     measured = Row(id="clip")
     score(measured, original, reconstruction, rate, ["si_sdr_db", "visqol"])
-    paper = pd.read_csv(shipped("results/paper") / "table2.csv", index_col="model")
+    paper = TABLE2["paper"]
     report = f"SI-SDR {measured.values['si_sdr_db']:.2f} dB, ViSQOL {measured.values['visqol']:.2f}"
-    if card.paper_row in paper.index:
-        row = paper.loc[card.paper_row]
-        report += f" (paper, all of MusicCaps: {row['si_sdr_db']:.2f} dB, {row['visqol']:.2f})"
+    if model := paper.model(card):
+        figures = [paper.figure(model, name) for name in ("si_sdr_db", "visqol")]
+        report += f" (paper, all of MusicCaps: {figures[0]:.2f} dB, {figures[1]:.2f})"
     return report
 
 

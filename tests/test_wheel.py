@@ -21,7 +21,7 @@ def test_the_wheel_lists_its_cards_in_an_empty_environment(tmp_path: Path) -> No
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert sum(name.endswith(".opus") for name in names) == 30
-    assert {"m2l_bench/py.typed", "m2l_bench/results/paper/table2.csv"} <= set(names)
+    assert {"m2l_bench/py.typed", "m2l_bench/results/published/paper/table2.csv"} <= set(names)
     assert wheel.name == f"m2l_bench-{__version__}-py3-none-any.whl"
     assert {"m2l_bench/listen/page/page.html", "m2l_bench/listen/page/main.js"} <= set(names)
     assert {f"m2l_bench/report/{name}" for name in ("report.html.j2", "macros.html.j2", "report.css")} <= set(names)

@@ -18,7 +18,7 @@ from m2l_bench.reconstruction.plan import Plan, Settings, make_plan
 from m2l_bench.runs.distances import ORIGINALS
 from m2l_bench.runs.measured import measured_runs
 from m2l_bench.systems.objects import object_card
-from m2l_bench.tables.reconstruction import Beside
+from m2l_bench.tables.published import Beside
 
 
 class Evaluation(Results):
@@ -78,7 +78,8 @@ def evaluate(
             measured anew. Default: a temporary folder that is deleted with the results.
         audio: whether to keep the reconstructions as FLAC; default: the task decides.
         accept_truncated: measure files that hold less audio than they state.
-        beside: whose published figures the formatted table shows beside the measured ones, `paper` or `none`.
+        beside: whose published figures the formatted table shows beside the measured ones: `paper`, `rerun`,
+            `codicodec` or `none`.
         columns: metrics that the table shows; another set than `paper` is also measured.
         skip_unavailable: leave out systems that cannot run here; default: only where `systems` is `all`.
         weights_dir: a folder of weight files to look in first.

@@ -13,7 +13,8 @@ from m2l_bench.api.players import players
 from m2l_bench.metrics.column_sets import ColumnSet
 from m2l_bench.runs.distances import ORIGINALS
 from m2l_bench.runs.measured import MeasuredRun, MeasuredRuns, measured_runs
-from m2l_bench.tables.reconstruction import Beside, in_table_order, table_of
+from m2l_bench.tables.published import Beside
+from m2l_bench.tables.reconstruction import in_table_order, table_of
 from m2l_bench.tables.significance import differences
 
 

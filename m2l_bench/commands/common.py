@@ -8,15 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from m2l_bench.tables.published import Beside
+
 SOME_FAILED = 3
 """Exit code: done, but some clips, files or systems failed."""
-
-
-class Beside(str, Enum):
-    """Whose published figures a table shows beside the measured ones."""
-
-    none = "none"
-    paper = "paper"
 
 
 class Columns(str, Enum):
@@ -81,7 +76,7 @@ ReferenceOption = Annotated[
         help="Reference of the Fréchet distances: `originals`, or the name of a --reference that was measured.",
     ),
 ]
-BesideOption = Annotated[Beside, typer.Option(help="Published figures to show beside the measured ones.")]
+BesideOption = Annotated[Beside, typer.Option(help="Source of published figures to show beside the measured ones.")]
 ColumnsOption = Annotated[Columns, typer.Option(help="Metrics to show: those of the paper, or a set of others.")]
 DeviceOption = Annotated[
     str, typer.Option(metavar="DEVICE", help="`cpu`, `cuda`, `cuda:1`, or `auto`: a GPU if there is one.")

@@ -10,7 +10,6 @@ import typer
 from m2l_bench.commands.common import (
     SOME_FAILED,
     AcceptTruncatedOption,
-    Beside,
     BesideOption,
     CardsOption,
     Columns,
@@ -79,7 +78,7 @@ def reconstruct(
     out: OutOption = Path("runs"),
     audio: AudioOption = None,
     accept_truncated: AcceptTruncatedOption = False,
-    beside: BesideOption = Beside.none,
+    beside: BesideOption = "none",
     columns: Annotated[
         Columns, typer.Option(help="Metrics to show; another set than the paper's is measured beside the task's own.")
     ] = Columns.paper,
@@ -130,7 +129,7 @@ def reconstruct(
         out=out,
         audio=audio,
         accept_truncated=accept_truncated,
-        beside=beside.value,
+        beside=beside,
         columns=columns.value,
         skip_unavailable=skip_unavailable,
         weights_dir=weights_dir,

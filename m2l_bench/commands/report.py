@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from m2l_bench.commands.common import Beside, BesideOption, Columns, ColumnsOption, ReferenceOption, consoles
+from m2l_bench.commands.common import BesideOption, Columns, ColumnsOption, ReferenceOption, consoles
 from m2l_bench.errors import UserError
 from m2l_bench.extras import require
 
@@ -17,7 +17,7 @@ def report(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="HTML", help="HTML file to write.")] = Path("report.html"),
     task: Annotated[str | None, typer.Option(help="Use only runs of this dataset or probing task.")] = None,
     reference: ReferenceOption = "originals",
-    beside: BesideOption = Beside.none,
+    beside: BesideOption = "none",
     columns: ColumnsOption = Columns.paper,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "Benchmark report",
 ) -> None:
@@ -41,7 +41,7 @@ def report(
     from m2l_bench.runs.files import write_atomically
 
     _, stderr = consoles()
-    page = to_html(gather(runs, task, reference, ProgressBars(stderr), beside.value, out.parent, columns.value), title)
+    page = to_html(gather(runs, task, reference, ProgressBars(stderr), beside, out.parent, columns.value), title)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out, page.encode())

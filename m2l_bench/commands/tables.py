@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from m2l_bench.commands.common import (
-    Beside,
     BesideOption,
     Columns,
     ColumnsOption,
@@ -36,7 +35,7 @@ def tables(
         Path | None, typer.Option(metavar="DIR", help="Folder for the tables; default: the folder of the runs.")
     ] = None,
     reference: ReferenceOption = "originals",
-    beside: BesideOption = Beside.none,
+    beside: BesideOption = "none",
     columns: ColumnsOption = Columns.paper,
     format: Annotated[Format, typer.Option(help="How to print the tables.")] = Format.terminal,
     json: JsonOption = False,
@@ -63,7 +62,7 @@ def tables(
     from m2l_bench.tables.every import regenerate
 
     stdout, stderr = consoles()
-    regenerated = regenerate(runs, task, results or runs, reference, beside.value, columns.value, ProgressBars(stderr))
+    regenerated = regenerate(runs, task, results or runs, reference, beside, columns.value, ProgressBars(stderr))
     if json:
         # The keys of Table 2 are at the top level, as in version 0.1; the other tables are beside them.
         content = {name: formats.to_json(table) for name, table in regenerated.tables.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -14,7 +15,7 @@ from m2l_bench.plots.looks import Look, looks
 from m2l_bench.plots.runs import choose_metrics, system_name, unequal_clips
 from m2l_bench.plots.style import POINTS, QUIET, footnote, legend, metric_label, panels, styled
 from m2l_bench.runs.measured import MeasuredRun
-from m2l_bench.tables.reconstruction import published
+from m2l_bench.tables.published import TABLE2
 from m2l_bench.text import counted
 
 PAPER = "dashed: the paper's Table 2, on all of MusicCaps; its Figure 2 states no numbers"
@@ -72,13 +73,14 @@ def _draw_line(axis: Axes, runs: Sequence[MeasuredRun], name: str, look: Look) -
 
 def _draw_published(axis: Axes, run: MeasuredRun, name: str, look: Look) -> bool:
     """Draw the paper's result as a dashed line, and return whether there is one."""
-    value = published(run.manifest.card.paper_row, name)
-    if value is None:
+    paper = TABLE2["paper"]
+    value = paper.figure(paper.model(run.manifest.card), name)
+    if math.isnan(value):
         return False
     steps = run.manifest.card.steps or 1
     axis.axhline(value, color=look.colour, linestyle="--", linewidth=0.8, alpha=0.8)
     axis.annotate(
-        f"paper, {counted(steps, 'step')}",
+        f"{paper.source}, {counted(steps, 'step')}",
         (1, value),
         xycoords=("axes fraction", "data"),
         xytext=(-2, 2),

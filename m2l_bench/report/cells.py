@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from m2l_bench.tables.formats import Column, Table, cell, paper_cell, shown_columns, to_csv
+from m2l_bench.tables.formats import Column, Table, cell, published_cell, shown_columns, to_csv
+from m2l_bench.tables.published import Published
 
 EXACT = ".4f"
 """Number format of exact figures, the same as in the CSV files."""
@@ -18,22 +19,22 @@ EXACT = ".4f"
 
 @dataclass(frozen=True)
 class Strip:
-    """Positions of a figure, its interval and the paper's figure, in percent of the column's range."""
+    """Positions of a figure, its interval and the published figure, in percent of the column's range."""
 
     value: float
     low: float | None
     high: float | None
-    paper: float | None
+    published: float | None
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure: text and interval, the number of the CSV file, and the difference from the paper's figure."""
+    """A figure: text and interval, the number of the CSV file, and the difference from the published figure."""
 
     text: str
     interval: str
     exact: str
-    paper: str
+    published: str
     delta: str
     strip: Strip | None
 
@@ -44,9 +45,9 @@ class Head:
 
     title: str
     published: bool
-    """Whether the paper has figures for the column, which are shown beside it."""
+    """Whether there are published figures for the column, which are shown beside it."""
     compared: bool
-    """Whether differences from the paper's figures are shown as well."""
+    """Whether differences from the published figures are shown as well."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ class Sheet:
     notes: list[str]
     csv_name: str
     csv: str
+    beside: Published | None
+    """Source of the published figures; None: there are none."""
 
 
 def sheet(table: Table, csv_name: str) -> Sheet:
@@ -85,7 +88,7 @@ def sheet(table: Table, csv_name: str) -> Sheet:
         csv_name: file name under which readers can download the table.
     """
     columns = shown_columns(table)
-    ranges = {column.name: _range(table.data, column.name) for column, _ in columns}
+    ranges = {column.name: _range(table.data, column.name, published) for column, published in columns}
     records: Iterable[dict[Any, Any]] = table.data.to_dict("records")
     lines = [
         Line(
@@ -100,38 +103,42 @@ def sheet(table: Table, csv_name: str) -> Sheet:
     heads = [
         Head(
             column.header,
-            any(line.cells[position].paper for line in shown),
+            any(line.cells[position].published for line in shown),
             any(line.cells[position].delta for line in shown),
         )
         for position, (column, _) in enumerate(columns)
     ]
-    return Sheet(table.caption, table.head, heads, shown, table.notes, csv_name, to_csv(table))
+    return Sheet(table.caption, table.head, heads, shown, table.notes, csv_name, to_csv(table), table.beside)
 
 
-def _cell(record: Mapping[str, Any], column: Column, published: bool, limits: tuple[float, float]) -> Cell:
+def _cell(record: Mapping[str, Any], column: Column, published: Published | None, limits: tuple[float, float]) -> Cell:
     value = record[column.name]
     text, _, interval = cell(record, column).partition(" ")
-    paper = paper_cell(record, column) if published else ""
-    delta = signed(value - record[f"{column.name}_paper"], column.decimals) if paper and text else ""
+    theirs = published_cell(record, column, published) if published else ""
+    delta = signed(value - record[published.column(column.name)], column.decimals) if published else ""
     exact = format(value, EXACT) if text else ""
-    return Cell(text, interval, exact, paper, delta, _strip(record, column.name, limits))
+    return Cell(text, interval, exact, theirs, delta, _strip(record, column.name, published, limits))
 
 
-def _strip(record: Mapping[str, Any], name: str, limits: tuple[float, float]) -> Strip | None:
+def _strip(
+    record: Mapping[str, Any], name: str, published: Published | None, limits: tuple[float, float]
+) -> Strip | None:
     low, high = limits
     if not high > low or not np.isfinite(record[name]):
         return None
 
-    def position(suffix: str) -> float | None:
-        value = record.get(f"{name}{suffix}")
+    def position(column: str) -> float | None:
+        value = record.get(column)
         return None if value is None or not np.isfinite(value) else round(100 * (value - low) / (high - low), 2)
 
-    return Strip(position("") or 0.0, position("_low"), position("_high"), position("_paper"))
+    theirs = position(published.column(name)) if published else None
+    return Strip(position(name) or 0.0, position(f"{name}_low"), position(f"{name}_high"), theirs)
 
 
-def _range(data: pd.DataFrame, name: str) -> tuple[float, float]:
-    """Smallest and largest finite number in a column, including intervals and the paper's figures of measured rows."""
-    columns = [f"{name}{end}" for end in ("", "_low", "_high", "_paper") if f"{name}{end}" in data]
+def _range(data: pd.DataFrame, name: str, published: Published | None) -> tuple[float, float]:
+    """Smallest and largest finite number in a column, including intervals and published figures of measured rows."""
+    names = [name, f"{name}_low", f"{name}_high", *([published.column(name)] if published else [])]
+    columns = [column for column in names if column in data]
     values = data.loc[data[name].notna(), columns].to_numpy(float)
     values = values[np.isfinite(values)]
     return (float(values.min()), float(values.max())) if len(values) else (math.nan, math.nan)

@@ -29,7 +29,8 @@ from m2l_bench.runs.probe import ProbeRun, find_probes
 from m2l_bench.runs.reconstruction import find_runs
 from m2l_bench.tables import ablation, probes, significance
 from m2l_bench.tables.formats import Column, frame_to_csv
-from m2l_bench.tables.reconstruction import Beside, in_table_order, table_of
+from m2l_bench.tables.published import Beside, Published
+from m2l_bench.tables.reconstruction import in_table_order, table_of
 from m2l_bench.tables.steps import steps_table
 
 NOT_COMPARED = (
@@ -81,6 +82,13 @@ class Report:
     """Time of the newest run, "2026-11-25 00:03 UTC"; empty if none is recorded."""
     explanations: dict[str, str]
     """A sentence or two about each metric, by its title."""
+
+    @property
+    def published(self) -> list[Published]:
+        """Published tables whose figures the report shows."""
+        sheets = [sheet for section in self.sections for sheet in section.sheets]
+        shown = [sheet.beside for sheet in sheets if sheet.beside and any(head.published for head in sheet.columns)]
+        return list(dict.fromkeys(shown))
 
 
 def gather(

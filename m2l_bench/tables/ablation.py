@@ -11,9 +11,9 @@ import pandas as pd
 
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.bootstrap import bootstrap_interval
-from m2l_bench.shipped import shipped
 from m2l_bench.tables import formats
 from m2l_bench.tables.formats import Column, Table
+from m2l_bench.tables.published import TABLE3
 from m2l_bench.text import counted, spreadsheet_value
 
 METRICS = {"log_spectral_distance_db": "Log-spectral distance (dB) ↓", "si_sdr_db": "SI-SDR (dB) ↑"}
@@ -49,7 +49,6 @@ def ablation_table(clips: pd.DataFrame) -> Table:
     Args:
         clips: rows of `jobs.ablation.score`, one per model, seed and held-out clip.
     """
-    paper = pd.read_csv(shipped("results/paper") / "table3.csv", index_col="model")
     by_clip = clips.groupby(["system", "clip"])[list(METRICS)].mean()
     by_seed = clips.groupby(["system", "seed"])[list(METRICS)].mean()
     counts = clips.groupby("system")[["parameters", "iterations", "crops"]].first()
@@ -63,9 +62,9 @@ def ablation_table(clips: pd.DataFrame) -> Table:
             difference = (figures[name] - base[name]).dropna().to_numpy()
             record |= _mean_and_interval(f"{name}_from_base", difference if variant is not VARIANTS[0] else np.zeros(0))
             record[f"{name}_between_seeds"] = np.ptp(means[name].to_numpy()) if len(means) > 1 else float("nan")
-        record |= {f"{name}_paper": paper.loc[variant.paper_row, name] for name in PUBLISHED}
+        record |= {TABLE3.column(name): TABLE3.figure(variant.paper_row, name) for name in PUBLISHED}
         records.append(record)
-    published = ", ".join(f"{row} {fad:.3f}" for row, fad in paper["fad"].items())
+    published = ", ".join(f"{row} {fad:.3f}" for row, fad in TABLE3.rows["fad"].items())
     first, seeds, held_out = clips.iloc[0], clips["seed"].nunique(), clips["clip"].nunique()
     between = f"between seeds: the range of the means of {seeds} trainings that differ only in the seed"
     alone = "trainings that differ only in the seed were not compared"

@@ -13,8 +13,9 @@ from m2l_bench.runs.probe import ProbeRun, find_probes
 from m2l_bench.runs.reconstruction import find_runs
 from m2l_bench.tables import formats, probes, significance
 from m2l_bench.tables.formats import Table
+from m2l_bench.tables.published import Beside
 from m2l_bench.tables.rate_quality import rate_quality_table
-from m2l_bench.tables.reconstruction import Beside, in_table_order, table_of
+from m2l_bench.tables.reconstruction import in_table_order, table_of
 
 
 @dataclass

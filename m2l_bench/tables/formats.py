@@ -12,12 +12,13 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from m2l_bench.errors import UserError
+from m2l_bench.tables.published import Published
 from m2l_bench.text import spreadsheet_text
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of figures: `data` has them as `name`, and where known as `name_low`, `name_high` and `name_paper`."""
+    """A column of figures: `data` has them as `name`, and where known as `name_low` and `name_high`."""
 
     name: str
     header: str
@@ -39,6 +40,8 @@ class Table:
     """Columns of whole numbers after the system, in the order of `head`."""
     rule: int | None = None
     """Number of rows above a rule; None: there is no rule."""
+    beside: Published | None = None
+    """Published figures in `data`, which are shown beside the measured ones."""
 
 
 def write(table: Table, folder: Path, name: str) -> list[Path]:
@@ -58,7 +61,7 @@ def write(table: Table, folder: Path, name: str) -> list[Path]:
 
 
 def to_csv(table: Table) -> str:
-    """Write the whole table as CSV: metric, metric_low, metric_high, metric_paper, with four decimals."""
+    """Write the whole table as CSV: metric, metric_low, metric_high and published figures, with four decimals."""
     return frame_to_csv(table.data, "%.4f")
 
 
@@ -83,19 +86,24 @@ def cell(record: Any, column: Column) -> str:
     return f"{value:.{column.decimals}f}{interval}"
 
 
-def paper_cell(record: Any, column: Column) -> str:
-    """Format the paper's figure; empty where it has none."""
-    value = record[f"{column.name}_paper"]
+def published_cell(record: Any, column: Column, published: Published) -> str:
+    """Format a published figure; empty where there is none."""
+    value = record[published.column(column.name)]
     return "" if pd.isna(value) else f"{value:.{column.decimals}f}"
 
 
-def shown_columns(table: Table) -> list[tuple[Column, bool]]:
-    """List the columns in which something was measured, and whether the paper has figures for each."""
+def shown_columns(table: Table) -> list[tuple[Column, Published | None]]:
+    """List the columns in which something was measured, each with its published figures or None."""
 
     def has_figures(name: str) -> bool:
         return name in table.data and bool(table.data[name].notna().any())
 
-    return [(column, has_figures(f"{column.name}_paper")) for column in table.columns if has_figures(column.name)]
+    beside = table.beside
+    return [
+        (column, beside if beside and has_figures(beside.column(column.name)) else None)
+        for column in table.columns
+        if has_figures(column.name)
+    ]
 
 
 def text_rows(table: Table) -> tuple[list[str], list[list[str]]]:
@@ -103,12 +111,12 @@ def text_rows(table: Table) -> tuple[list[str], list[list[str]]]:
     columns = shown_columns(table)
     head = list(table.head)
     for column, published in columns:
-        head += [column.header, "paper"] if published else [column.header]
+        head += [column.header, published.source] if published else [column.header]
     rows = []
     for record in table.data.to_dict("records"):
         row = [table.titles[record["system"]], *(str(record[name]) for name in table.counts)]
         for column, published in columns:
-            row += [cell(record, column)] + ([paper_cell(record, column)] if published else [])
+            row += [cell(record, column)] + ([published_cell(record, column, published)] if published else [])
         rows.append(row)
     return head, rows
 

@@ -10,18 +10,16 @@ from typing import Any
 
 import pandas as pd
 
-from m2l_bench.cards import EmbeddingCard, SystemCard, load_cards
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.classification import METRICS
 from m2l_bench.metrics.probe_scores import RESAMPLES
 from m2l_bench.runs.probe import ProbeRun, find_probes, newest_probes
 from m2l_bench.runs.schema import MetricResult, StoredTaskCard
-from m2l_bench.shipped import shipped
 from m2l_bench.tables.formats import Column, Table, frame_to_csv
 from m2l_bench.tables.probe_differences import paired_difference
+from m2l_bench.tables.published import TABLE1, Published
 from m2l_bench.text import counted, first_of
 
-PAPER = "Music2Latent paper, Table 1"
 PERCENT = 100.0
 CLASSIFIERS = {"mlp": "", "linear": ", linear probe", "knn": ", nearest neighbours"}
 
@@ -38,7 +36,7 @@ class Probes:
     def tasks(self) -> dict[str, StoredTaskCard]:
         """Cards of the tasks as the runs stored them; tasks with columns in the paper come first, in its order."""
         cards = {task: run.manifest.task for (task, _), run in self.runs.items()}
-        order = list(_paper().columns)
+        order = list(TABLE1.rows.columns)
         rank = {task: min(map(order.index, card.table1.values()), default=99) for task, card in cards.items()}
         return {task: cards[task] for task in sorted(cards, key=lambda task: (rank[task], task))}
 
@@ -74,35 +72,35 @@ def probe_table(probes: Probes) -> Table:
     tasks = probes.tasks
     columns = [(task, metric) for task, card in tasks.items() for metric in card.metrics]
     names = {(task, metric): column_name(tasks[task], metric) for task, metric in columns}
-    paper = _paper() if any(card.table1 for card in tasks.values()) else pd.DataFrame()
+    paper = TABLE1 if any(card.table1 for card in tasks.values()) else None
     headers = {names[pair]: f"{pair[0]}: {METRICS[pair[1]].title} (%) ↑" for pair in columns}
-    headers = {**{name: name for name in paper.columns}, **headers}
-    records, titles = [], {}
+    headers = {**{name: name for name in (paper.rows.columns.drop("system") if paper else ())}, **headers}
+    records, titles, models = [], {}, []
     for label in dict.fromkeys(label for _, label in probes.runs):
         runs = {task: run for (task, other), run in probes.runs.items() if other == label}
         any_run = next(iter(runs.values()))
         titles[label] = model_title(any_run)
-        row = any_run.manifest.card.paper_row if label == any_run.key.model else ""
+        models.append(paper.model(any_run.manifest.card) if paper and label == any_run.key.model else "")
         figures = {
             names[task, metric]: run.results.metrics[metric]
             for task, run in runs.items()
             for metric in tasks[task].metrics
         }
         seeds = max(run.key.seeds for run in runs.values())
-        records.append(_record(label, row, seeds, figures, headers, paper))
-    for row in paper.index.difference([record["paper_row"] for record in records], sort=False):
-        name, title = _name_and_title(str(row))
-        records.append(_record(name, str(row), 0, {}, headers, paper))
+        records.append(_record(label, models[-1], seeds, figures, headers, paper))
+    for model, name, title in paper.others(models) if paper else ():
+        models.append(model)
+        records.append(_record(name, model, 0, {}, headers, paper))
         titles[name] = title
-    order = {row: i for i, row in enumerate(paper.index)}
-    records.sort(key=lambda record: (order.get(record.pop("paper_row"), len(order)), record["system"]))
+    order = {model: i for i, model in enumerate(paper.rows.index if paper else ())}
+    records.sort(key=lambda record: (order.get(record.pop("model"), len(order)), record["system"]))
     caption = f"Probes: mean over seeds [95 % bootstrap interval over test clips, {RESAMPLES} resamples]" + (
-        f"; paper: {PAPER}." if len(paper) else "."
+        f"; {paper.source}: {paper.footnote}." if paper else "."
     )
     table_columns = [Column(name, header, 1) for name, header in headers.items()]
     notes = [*probes.notes, *_notes(probes, tasks)]
     head, counts = ("Model", "Seeds"), ("seeds",)
-    return Table(pd.DataFrame(records), titles, table_columns, notes, caption, head, counts)
+    return Table(pd.DataFrame(records), titles, table_columns, notes, caption, head, counts, beside=paper)
 
 
 def column_name(task: StoredTaskCard, metric: str) -> str:
@@ -172,25 +170,21 @@ def write_csv(data: pd.DataFrame, path: Path, float_format: str = "%.4f") -> lis
     return [path]
 
 
-def _paper() -> pd.DataFrame:
-    return pd.read_csv(shipped("results/paper") / "table1.csv", index_col="model")
-
-
 def _record(
     label: str,
-    paper_row: str,
+    model: str,
     seeds: int,
     figures: dict[str, MetricResult],
     columns: Iterable[str],
-    paper: pd.DataFrame,
+    paper: Published | None,
 ) -> dict[str, Any]:
-    record: dict[str, Any] = {"system": label, "paper_row": paper_row, "seeds": seeds}
+    record: dict[str, Any] = {"system": label, "model": model, "seeds": seeds}
     for name in columns:
         figure = figures.get(name)
         for suffix, key in (("", "mean"), ("_low", "low"), ("_high", "high"), ("_std", "std")):
             record[name + suffix] = _percent(getattr(figure, key) if figure else None)
-        if name in paper.columns:
-            record[f"{name}_paper"] = paper.loc[paper_row, name] if paper_row in paper.index else float("nan")
+        if paper and name in paper.rows:
+            record[paper.column(name)] = paper.figure(model, name)
     return record
 
 
@@ -202,16 +196,6 @@ def model_title(run: ProbeRun) -> str:
     """Title of the model, with the classifier if it is not the paper's, and the part of the training set."""
     part = "" if run.is_whole else f", {run.key.fraction:.3g} of the training clips"
     return run.manifest.card.title + CLASSIFIERS[run.key.classifier] + part
-
-
-def _name_and_title(paper_row: str) -> tuple[str, str]:
-    """Name and title of a row of the paper, from its card where there is one."""
-    cards = load_cards()
-    models: list[SystemCard | EmbeddingCard] = [*cards.systems.values(), *cards.embeddings.values()]
-    for card in models:
-        if card.paper_row == paper_row:
-            return card.name, card.title
-    return paper_row.lower(), paper_row
 
 
 def _notes(probes: Probes, tasks: dict[str, StoredTaskCard]) -> list[str]:

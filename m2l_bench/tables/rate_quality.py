@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from m2l_bench.runs.measured import MeasuredRun, MeasuredRuns
 from m2l_bench.tables.formats import Column, Table
+from m2l_bench.tables.published import NOT_MEASURED
 from m2l_bench.tables.rates import KILOBITS, VALUES, Rates, rates_of
-from m2l_bench.tables.reconstruction import NOT_MEASURED
 
 COLUMNS = [
     Column(VALUES, "Values a second", 0),
@@ -42,6 +42,7 @@ def rate_quality_table(table2: Table, measured: MeasuredRuns) -> Table:
             f"are of all channels of a clip, {_mean_channels(measured.runs):.2f} on average."
         ),
         rule=None,
+        beside=None,
     )
 
 

@@ -1,34 +1,28 @@
-"""Table 2 from runs on disk, beside the paper's figures. This module reads rows and never runs a model."""
+"""Table 2 from runs on disk, beside published figures. This module reads rows and never runs a model."""
 
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from m2l_bench.cards import load_cards
 from m2l_bench.metrics import PAIRED, metric, set_metric
 from m2l_bench.metrics.column_sets import MEMBERS, ColumnSet, columns_of
 from m2l_bench.runs.distances import ORIGINALS
 from m2l_bench.runs.measured import MeasuredRun, MeasuredRuns, measured_runs
 from m2l_bench.runs.order import position
 from m2l_bench.runs.schema import Row
-from m2l_bench.shipped import shipped
 from m2l_bench.tables.formats import Column, Table
+from m2l_bench.tables.published import NOT_MEASURED, TABLE2, Beside, Published
 from m2l_bench.tables.rates import KILOBITS, rates_of
 from m2l_bench.text import counted, first_of
 
-PAPER = "Music2Latent paper, Table 2 (all of MusicCaps)"
-NOT_MEASURED = "not measured here; only the paper's figures are known"
 QUALITY = ("visqol", "fad_musicnn", "fad", "fad_clap", "si_sdr_db")
 """Metrics that decide the order of the systems, the first that was measured: what listeners hear comes first."""
 RATE = Column(KILOBITS, "kb/s", 1)
-Beside = Literal["none", "paper"]
-"""Whose published figures a table shows beside the measured ones."""
 
 
 def reconstruction_table(
@@ -59,36 +53,33 @@ def table_of(
     """Make Table 2 from these runs, which were read with the same `reference`: the best system first, anchors last.
 
     Args:
-        beside: `paper` adds the figures of the paper, also for its systems that were not measured.
+        beside: the source of published figures to add, also for its systems that were not measured.
         columns: which metrics the table has, measured or not.
     """
     dataset, runs, notes = measured.dataset, measured.runs, list(measured.notes)
-    paper = _paper() if beside == "paper" else pd.DataFrame()
+    published = TABLE2.get(beside)
     requested = {name for run in runs for name in run.requested_metrics}
     shown = columns_of(columns, requested)
-    records, titles = [], {}
+    records, titles, measured_models = [], {}, set()
     for run in sorted(runs, key=table_position):
         titles[run.name] = run.title
         rate = rates_of(run).figures[KILOBITS]
-        records.append(_record(run.name, run.manifest.card.paper_row, rate, run, paper, shown))
+        model = published.model(run.manifest.card) if published else ""
+        measured_models.add(model)
+        records.append(_record(run.name, model, rate, run, published, shown))
         notes += [f"{run.name}: computed in {run.precision}"] if run.precision else []
         notes += _clip_notes(run.name, run.rows, shown)
     notes += _distance_notes(runs)
-    measured_rows = {run.manifest.card.paper_row for run in runs}
-    unmeasured = [
-        card
-        for card in (load_cards().systems.values() if len(paper) else ())
-        if card.paper_row in paper.index and card.paper_row not in measured_rows
-    ]
-    for card in unmeasured:
-        records.append(_record(card.name, card.paper_row, float("nan"), None, paper, shown))
-        titles[card.name] = card.title
+    unmeasured = published.others(measured_models) if published else []
+    for model, name, title in unmeasured:
+        records.append(_record(name, model, float("nan"), None, published, shown))
+        titles[name] = title
     data = pd.DataFrame(records)
     counts = {int(n) for n in data["clips"] if n}
     if len(counts) > 1:
         notes.append("systems were scored on different numbers of clips: see the column clips")
     if unmeasured:
-        names = ", ".join(card.name for card in unmeasured)
+        names = ", ".join(name for _, name, _ in unmeasured)
         notes.append(f"{names}: {NOT_MEASURED}")
     explained = {name for run in runs for name, distance in run.distances.items() if distance.notes}
     empty = [name for name in shown if not data[name].notna().any() and name in requested - explained]
@@ -101,8 +92,8 @@ def table_of(
     if hidden and columns == "paper":
         notes.append(f"measured as well: --columns {', '.join(hidden)} or all")
     caption = f"Reconstruction on {dataset}: mean over clips [95 % bootstrap interval]."
-    if beside == "paper":
-        caption = caption[:-1] + f"; paper: {PAPER}."
+    if published:
+        caption = caption[:-1] + f"; {published.source}: {published.footnote}."
     if any(run.distances for run in runs):
         against = "the originals of the same clips" if reference == ORIGINALS else reference
         caption = caption[:-1] + f"; Fréchet distances against {against}."
@@ -114,6 +105,7 @@ def table_of(
         notes,
         caption,
         rule=len(runs) - anchors if anchors else None,
+        beside=published,
     )
 
 
@@ -144,34 +136,20 @@ def _column(name: str) -> Column:
     return Column(name, f"{definition.title}{unit} {definition.arrow}", definition.decimals)
 
 
-@cache
-def _paper() -> pd.DataFrame:
-    return pd.read_csv(shipped("results/paper") / "table2.csv", index_col="model")
-
-
-def published(paper_row: str, name: str) -> float | None:
-    """The paper's figure of a metric, or None where Table 2 has none."""
-    paper = _paper()
-    if name not in paper.columns or paper_row not in paper.index:
-        return None
-    return float(paper[name].loc[paper_row])
-
-
 def _record(
     system: str,
-    paper_row: str,
+    model: str,
     rate: float,
     run: MeasuredRun | None,
-    paper: pd.DataFrame,
+    published: Published | None,
     columns: list[str],
 ) -> dict[str, Any]:
     record: dict[str, Any] = {"system": system, "clips": len(run.measured) if run else 0, KILOBITS: rate}
     for name in columns:
         figures = run.figure(name) if run else (float("nan"),) * 3
         record |= dict(zip((name, f"{name}_low", f"{name}_high"), figures, strict=True))
-        if len(paper):
-            is_published = name in paper.columns and paper_row in paper.index
-            record[f"{name}_paper"] = paper.loc[paper_row, name] if is_published else float("nan")
+        if published:
+            record[published.column(name)] = published.figure(model, name)
     for name in columns:
         if name not in PAIRED:
             distance = run.distances.get(name) if run else None
