@@ -42,7 +42,7 @@ class Published:
         import pandas as pd
 
         path = shipped("results/published") / self.source / f"{self.table}.csv"
-        return pd.read_csv(path, index_col="model", converters={"system": str})
+        return pd.read_csv(path, index_col="model").fillna({"system": ""})
 
     def column(self, name: str) -> str:
         """Name of the column that has the published figures of this metric."""
@@ -65,7 +65,9 @@ class Published:
         return float(self.rows[name].loc[model])
 
     def others(self, measured: Collection[str]) -> list[tuple[str, str, str]]:
-        """List the models that were not measured: the source's name, and name and title of the card, if there is one.
+        """List the models that were not measured: the source's name, and name and title in tables.
+
+        Name and title are those of the card. A model without a card has the source's name, and the source in brackets.
 
         Args:
             measured: the source's names of the models that were measured.
@@ -73,12 +75,13 @@ class Published:
         from m2l_bench.cards import load_cards
 
         cards = load_cards()
-        known = {**cards.embeddings, **cards.systems}
-        return [
-            (model, system or model, known[system].title if system else model)
+        titles = {name: card.title for name, card in {**cards.embeddings, **cards.systems}.items()}
+        names = [
+            (model, system or f"{model} ({self.source})")
             for model, system in zip(self.rows.index, self.rows["system"], strict=True)
             if model not in measured
         ]
+        return [(model, name, titles.get(name, name)) for model, name in names]
 
 
 MUSIC2LATENT = "https://arxiv.org/abs/2408.06500"
