@@ -85,7 +85,7 @@ def test_models_and_tasks_are_listed_for_people_and_programs(cli: Cli) -> None:
 
 
 def test_output_that_is_not_a_terminal_has_no_colours_or_bars(cli: Cli) -> None:
-    result = cli("reconstruct", "--limit", 1, "--models", "reference", "--no-audio")
+    result = cli("reconstruct", "--task", "demo", "--limit", 1, "--models", "reference", "--no-audio")
     assert result.returncode == 0, result.stderr
     assert "\x1b" not in result.stdout + result.stderr and "\r" not in result.stderr
     assert "∞" in result.stdout and "4.73" in result.stdout

@@ -32,7 +32,7 @@ def without_hash(card: EmbeddingCard) -> EmbeddingCard:
     return card.model_copy(update={"weights": files})
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_musiccaps_fills_the_distances_whose_weights_are_there(tmp_path: Path, weights: Path) -> None:
     ids = [f"clip{i}" for i in range(2)]
     (tmp_path / "musiccaps-public.csv").write_text("ytid,start_s,end_s\n" + "".join(f"{id},0,10\n" for id in ids))

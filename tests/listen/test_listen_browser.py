@@ -84,7 +84,9 @@ AROUND_A_SWITCH = """async (keys) => {
 }"""
 
 
-@pytest.mark.parametrize("keys", ["01", "12", "20"])
+@pytest.mark.parametrize(
+    "keys", ["01", pytest.param("12", marks=pytest.mark.full), pytest.param("20", marks=pytest.mark.full)]
+)
 def test_a_switch_keeps_the_position_and_leaves_no_gap(page: Page, made: tuple[Collection, Path], keys: str) -> None:
     page.goto(f"{made[1].as_uri()}#clip={SCRIPT}")
     page.keyboard.press("Space")
@@ -118,6 +120,7 @@ def _find(heard: np.ndarray, pieces: list[np.ndarray], expected: int) -> int:
     return int(likeness[expected].argmax())
 
 
+@pytest.mark.full
 def test_loudness_matching_is_heard_and_can_be_switched_off(page: Page, made: tuple[Collection, Path]) -> None:
     page.goto(f"{made[1].as_uri()}#clip=worst&system=lowpass-3.5k")
     gain = page.evaluate("app.clip.made['lowpass-3.5k'].gain + app.clip.headroom")
@@ -185,7 +188,7 @@ def timed(page: Page, change: str) -> None:
     assert {row.get_attribute("aria-setsize") for row in page.locator(".clips li").all()} == {str(len(names))}
 
 
-@pytest.mark.parametrize("size", [(1280, 800), (390, 844)])
+@pytest.mark.parametrize("size", [(1280, 800), pytest.param((390, 844), marks=pytest.mark.full)])
 def test_a_long_list_has_only_the_rows_in_sight(browser: Browser, many: Path, size: tuple[int, int]) -> None:
     with open_page(browser, many, *size) as page:
         loaded = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
@@ -214,6 +217,7 @@ def test_a_long_list_has_only_the_rows_in_sight(browser: Browser, many: Path, si
         assert page.locator(".clips li").count() == 0
 
 
+@pytest.mark.full
 def test_a_link_into_a_long_list_and_its_keys(browser: Browser, many: Path) -> None:
     with open_page(browser, f"{many.as_uri()}#clip=clip+5000&sort=set") as page:
         expect(page.locator(SELECTED)).to_contain_text("clip 5000")
@@ -489,6 +493,7 @@ def test_a_missing_file_is_said_and_the_rest_plays(browser: Browser, tmp_path: P
         page.wait_for_function("app.player.playing && app.player.position > 0")
 
 
+@pytest.mark.full
 def test_little_is_loaded_before_the_first_play(browser: Browser, tmp_path: Path) -> None:
     """100 clips of eight systems, from a web host that does not compress."""
     collection = gather(make_runs(tmp_path, {"one": noise(1)}))

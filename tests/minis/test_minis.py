@@ -220,7 +220,7 @@ def test_too_few_pieces_to_split() -> None:
         split_groups({"a": [frozenset("x")], "b": [frozenset("y")]}, least=1)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_the_command_makes_a_set_from_a_folder_of_midi(tmp_path: Path, cli: Cli, midi_folder: Path) -> None:
     result = cli("data", "make", "mini-magnatagatune", "set", "--midi", midi_folder, "--json")
     assert result.returncode == 0, result.stderr

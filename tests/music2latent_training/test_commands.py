@@ -138,6 +138,7 @@ def test_kill_minus_nine_loses_nothing_but_time(
     assert equal(one.average, other.average)
 
 
+@pytest.mark.full
 def test_sigterm_leaves_a_checkpoint_and_success(arguments: list[str], tmp_path: Path) -> None:
     process = started(*M2L_BENCH, *arguments, "--iterations", "1000", "--out", tmp_path)
     while not (tmp_path / "log.jsonl").exists() or '"loss"' not in (tmp_path / "log.jsonl").read_text():
@@ -248,8 +249,8 @@ def losses(folder: Path) -> list[float]:
     return [row["loss"] for row in rows if "loss" in row]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("nodes", [1, pytest.param(2, marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("nodes", [1, 2])
 def test_two_processes_do_what_one_does(
     three_iterations: Path, arguments: list[str], tmp_path: Path, nodes: int
 ) -> None:

@@ -184,7 +184,7 @@ def test_another_reference_a_folder_or_its_statistics(cards: Path, data: Path, t
     assert f"{values['others.npz']:.4f}" in shown.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_kill_and_resume(cards: Path, data: Path, tmp_path: Path, cli_here: Cli) -> None:
     for i in range(60):
         write(data / f"more{i}.wav", music(seconds=1.0, seed=i))

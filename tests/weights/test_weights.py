@@ -41,6 +41,7 @@ def test_the_shipped_weights_are_there_and_the_others_say_how_to_get_them(cli: C
     assert " package " in result.stdout and "m2l-bench weights get" in result.stdout
 
 
+@pytest.mark.full
 def test_from_the_hub_into_its_cache_or_a_folder(cli: Cli, tmp_path: Path, content: Path) -> None:
     digest = hashlib.sha256(content.read_bytes()).hexdigest()
     write_card(tmp_path, f"{{repository: lab/net, filename: number.txt, revision: main, sha256: {digest}}}")
