@@ -20,6 +20,7 @@ PAIRED: dict[str, PairedMetric] = {
         *spectrograms.COHERENCE_METRICS,
         level.WIDTH,
         level.LOUDNESS,
+        level.RANGE,
         level.TRUE_PEAK,
         level.DC,
         level.CLIPPING,

@@ -22,6 +22,7 @@ MEMBERS: dict[str, tuple[str, ...]] = {
     "perceptual": ("visqol", "zimtohrli"),
     "level": (
         "loudness_difference_lu",
+        "loudness_range_difference_lu",
         "true_peak_difference_db",
         "dc_difference_pct",
         "clipping_difference_pct",

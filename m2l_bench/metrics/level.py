@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from m2l_bench.audio import Audio
 from m2l_bench.errors import Undefined
 from m2l_bench.metrics.base import PairedMetric
-from m2l_bench.metrics.loudness import BLOCK_SECONDS, integrated_loudness, true_peak
+from m2l_bench.metrics.loudness import BLOCK_SECONDS, RANGE_SECONDS, integrated_loudness, loudness_range, true_peak
 from m2l_bench.metrics.signals import SILENCE, check_pair, check_stereo, is_silent, side
 
 FULL_SCALE = 1 - 2**-15
@@ -23,15 +25,19 @@ def loudness_difference(reference: Audio, reconstruction: Audio, sample_rate: in
     check_pair(reference, reconstruction)
     if reference.shape[1] < BLOCK_SECONDS * sample_rate:
         raise Undefined(f"shorter than the {BLOCK_SECONDS} s that have a loudness")
-    if reference.shape[0] > 2:
-        check_stereo(reference)
-    loudness = []
-    for name, audio in (("original", reference), ("reconstruction", reconstruction)):
-        value = integrated_loudness(audio, sample_rate)
-        if value is None:
-            raise Undefined(f"the {name} is silent")
-        loudness.append(value)
-    return loudness[1] - loudness[0]
+    return _difference(integrated_loudness, reference, reconstruction, sample_rate)
+
+
+def loudness_range_difference(reference: Audio, reconstruction: Audio, sample_rate: int) -> float:
+    """Loudness range (EBU Tech 3342) of the reconstruction minus that of the original, in LU.
+
+    Raises:
+        Undefined: a signal is silent or shorter than 3 s.
+    """
+    check_pair(reference, reconstruction)
+    if reference.shape[1] < RANGE_SECONDS * sample_rate:
+        raise Undefined(f"shorter than the {RANGE_SECONDS:g} s that have a loudness range")
+    return _difference(loudness_range, reference, reconstruction, sample_rate)
 
 
 def true_peak_difference(reference: Audio, reconstruction: Audio, sample_rate: int) -> float:
@@ -79,6 +85,20 @@ def width_difference(reference: Audio, reconstruction: Audio, sample_rate: int =
     return float(10 * np.log10(max(energies[1], SILENCE**2) / energies[0]))
 
 
+def _difference(
+    measure: Callable[[Audio, int], float | None], reference: Audio, reconstruction: Audio, sample_rate: int
+) -> float:
+    if reference.shape[0] > 2:
+        check_stereo(reference)
+    loudness = []
+    for name, audio in (("original", reference), ("reconstruction", reconstruction)):
+        value = measure(audio, sample_rate)
+        if value is None:
+            raise Undefined(f"the {name} is silent")
+        loudness.append(value)
+    return loudness[1] - loudness[0]
+
+
 def _check_sound(reference: Audio, reconstruction: Audio) -> None:
     for name, audio in (("original", reference), ("reconstruction", reconstruction)):
         if is_silent(audio):
@@ -86,12 +106,20 @@ def _check_sound(reference: Audio, reconstruction: Audio) -> None:
 
 
 BS1770 = "ITU-R BS.1770-4, Algorithms to measure audio programme loudness and true-peak audio level, 2015"
-LOUDNESS, TRUE_PEAK, DC, CLIPPING, WIDTH = (
+LOUDNESS, RANGE, TRUE_PEAK, DC, CLIPPING, WIDTH = (
     PairedMetric(
         name, title, unit, False, decimals, citation, lambda: "1", measure, signed=measure is not dc_difference
     )
     for name, title, unit, decimals, citation, measure in (
         ("loudness_difference_lu", "Loudness", "LU", 2, BS1770, loudness_difference),
+        (
+            "loudness_range_difference_lu",
+            "Loudness range",
+            "LU",
+            2,
+            "EBU Tech 3342, Loudness range, 2023",
+            loudness_range_difference,
+        ),
         ("true_peak_difference_db", "True peak", "dB", 2, BS1770, true_peak_difference),
         ("dc_difference_pct", "DC", "%", 3, "Means of the samples", dc_difference),
         (

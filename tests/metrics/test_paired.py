@@ -16,7 +16,8 @@ from m2l_bench.reconstruction.scoring import score
 from m2l_bench.runs.schema import Row
 
 RATE = 44_100
-FAST = [name for name, metric in PAIRED.items() if name != "visqol" and not metric.package]
+LONG = ("visqol", "loudness_range_difference_lu")  # these need seconds
+FAST = [name for name, metric in PAIRED.items() if name not in LONG and not metric.package]
 SILENT, NOTES = np.zeros((2, RATE // 2), np.float32), music(0.5, channels=2)
 CONSTANT = np.full_like(SILENT, 0.25)
 NOT_A_NUMBER = NOTES.copy()
@@ -135,6 +136,24 @@ def test_known_levels() -> None:
     at_samples = np.sin(2 * np.pi * RATE / 4 * time).astype(np.float32)[None]
     assert np.abs(between).max() < 0.71
     assert PAIRED["true_peak_difference_db"].measure(at_samples, between, RATE) == pytest.approx(0, abs=0.3)
+
+
+@pytest.mark.parametrize("levels_db, expected", [((-20, -30), 10), ((-20, -15), 5), ((-40, -20), 20)])
+def test_loudness_ranges_of_ebu_tech_3342(levels_db: tuple[int, int], expected: float) -> None:
+    """The first three signals of its Table 1, which a meter must measure within 1 LU."""
+    time = np.arange(20 * 48_000) / 48_000
+    tone = np.sin(2 * np.pi * 1000 * time)
+    constant, changing = (
+        np.repeat([np.concatenate([10 ** (level / 20) * tone for level in levels])], 2, axis=0).astype(np.float32)
+        for levels in ((-20, -20), levels_db)
+    )
+    metric = PAIRED["loudness_range_difference_lu"]
+    assert metric.measure(constant, changing, 48_000) == pytest.approx(expected, abs=1)
+    assert metric.measure(changing, constant, 48_000) == pytest.approx(-expected, abs=1)
+    with pytest.raises(Undefined, match="silent"):
+        metric.measure(0 * constant, changing, 48_000)
+    with pytest.raises(Undefined, match="shorter than the 3 s"):
+        metric.measure(constant[:, :140_000], changing[:, :140_000], 48_000)
 
 
 def test_a_clip_too_short_for_coherences_has_distances() -> None:
