@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from m2l_bench.commands.common import Beside, BesideOption, Columns, ColumnsOption, ReferenceOption, consoles
+from m2l_bench.commands.common import (
+    AnswersOption,
+    Beside,
+    BesideOption,
+    Columns,
+    ColumnsOption,
+    ReferenceOption,
+    consoles,
+)
 from m2l_bench.errors import UserError
 from m2l_bench.extras import require
 
@@ -19,11 +27,12 @@ def report(
     reference: ReferenceOption = "originals",
     beside: BesideOption = Beside.none,
     columns: ColumnsOption = Columns.paper,
+    answers: AnswersOption = None,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "Benchmark report",
 ) -> None:
     """Write a report of all runs as one HTML file.
 
-    It has tables, which differences are significant, figures, and where each number comes from.
+    It has tables, which differences are significant, figures, where metrics disagree, and where each number comes from.
 
     The file needs no network and no other file: send it as it is. If a listening page is in a folder beside it or in
     RUNS, the report links to its clips.
@@ -41,7 +50,9 @@ def report(
     from m2l_bench.runs.files import write_atomically
 
     _, stderr = consoles()
-    page = to_html(gather(runs, task, reference, ProgressBars(stderr), beside.value, out.parent, columns.value), title)
+    progress = ProgressBars(stderr)
+    gathered = gather(runs, task, reference, progress, beside.value, out.parent, columns.value, answers or ())
+    page = to_html(gathered, title)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out, page.encode())
