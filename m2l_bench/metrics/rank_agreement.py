@@ -137,7 +137,7 @@ def _means(values: Values, has_value: Mask, counts: Counts) -> Values:
     values, counts = values[has_value], counts[:, has_value]
     number = counts.sum(axis=1)
     means = _divide(counts @ np.where(np.isfinite(values), values, 0.0), number)
-    above, below = (counts @ (values == end) > 0 for end in (np.inf, -np.inf))
+    above, below = ((counts[:, values == end] > 0).any(axis=1) for end in (np.inf, -np.inf))
     means[above], means[below], means[above & below] = np.inf, -np.inf, np.nan
     return means
 
@@ -169,7 +169,7 @@ def _correlate(first: Values, second: Values) -> Values:
     return correlations
 
 
-def _divide(values: Values, by: NDArray[Any]) -> Values:
+def _divide(values: NDArray[Any], by: NDArray[Any]) -> Values:
     """Divide by numbers that are not negative; NaN where one is zero."""
     quotients: Values = np.divide(values, by, out=np.full(values.shape, np.nan), where=by > 0)
     return quotients

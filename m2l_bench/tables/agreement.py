@@ -189,8 +189,10 @@ def _notes(agreement: Agreement, runs: Sequence[MeasuredRun], metrics: Sequence[
     counts = {len(run.measured) for run in runs}
     if len(counts) > 1:
         notes.append(f"systems were scored on different numbers of clips, from {min(counts)} to {max(counts)}")
-    for name, of_systems in zip(agreement.metrics, np.isnan(agreement.merits).all(axis=2).tolist(), strict=True):
-        absent = [system for system, is_absent in zip(agreement.systems, of_systems, strict=True) if is_absent]
+    for name, of_systems in zip(agreement.metrics, agreement.merits, strict=True):
+        absent = [
+            system for system, values in zip(agreement.systems, of_systems, strict=True) if np.isnan(values).all()
+        ]
         notes += [f"{name}: no value on {', '.join(absent)}"] if absent else []
     notes += [f"{name}: {why_empty(name, list(runs))}" for name in metrics if name not in agreement.metrics]
     return notes + why_no_correlation(agreement.pairs)
@@ -206,7 +208,7 @@ def why_no_correlation(pairs: pd.DataFrame) -> list[str]:
             reason = f"fewer than {FEWEST} systems have both" if few else "one of them is equal on all systems"
             names.setdefault(f"no correlation over systems, since {reason}", []).append(pair)
         if np.isnan(record["over_clips"]):
-            reason = f"no system has {FEWEST} clips with both on which both differ"
+            reason = f"no system has {counted(FEWEST, 'clip')} with both on which both differ"
             names.setdefault(f"no correlation over clips, since {reason}", []).append(pair)
     return [
         f"{reason}: {'all pairs' if len(affected) == len(pairs) else first_of(affected, separator='; ')}"
