@@ -18,7 +18,6 @@ from m2l_bench.plots.runs import choose_metrics
 from m2l_bench.plots.style import COLUMN_INCHES, PAGE_INCHES, POINTS, QUIET, footnote, styled
 from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.tables.agreement import (
-    LISTENERS,
     Agreement,
     Scores,
     agreement_of,
@@ -57,11 +56,11 @@ def figure(runs: Sequence[MeasuredRun], metrics: Sequence[str] = (), listeners: 
 @styled
 def draw(agreement: Agreement) -> Figure:
     """Draw an agreement that was computed before."""
-    names = sorted(agreement.metrics, key=lambda name: name != LISTENERS)
+    names = agreement.metrics
     width = COLUMN_INCHES if len(names) <= MOST_IN_A_COLUMN else PAGE_INCHES
     drawing = Figure(figsize=(width, width))
     axis = drawing.subplots()
-    image = _draw_cells(axis, names, *_matrices(agreement, names))
+    image = _draw_cells(axis, *_matrices(agreement))
     titles = [title_of(name) for name in names]
     axis.set_xticks(range(len(names)), titles, rotation=90)
     axis.set_yticks(range(len(names)), titles)
@@ -80,21 +79,19 @@ def draw(agreement: Agreement) -> Figure:
     return drawing
 
 
-def _matrices(agreement: Agreement, names: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _matrices(agreement: Agreement) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Arrange the correlations, (metrics, metrics), and whether the interval of each contains zero."""
-    place = {name: number for number, name in enumerate(names)}
-    values, uncertain = np.full((2, len(names), len(names)), np.nan)
+    place = {name: number for number, name in enumerate(agreement.metrics)}
+    values, uncertain = np.full((2, len(place), len(place)), np.nan)
     for pair in agreement.pairs.to_dict("records"):
-        first, second = sorted((place[pair["first"]], place[pair["second"]]))
+        first, second = place[pair["first"]], place[pair["second"]]
         for name, cell in (("over_systems", (second, first)), ("over_clips", (first, second))):
             values[cell] = pair[name]
             uncertain[cell] = pair[f"{name}_low"] <= 0 <= pair[f"{name}_high"]
     return values, uncertain == 1
 
 
-def _draw_cells(
-    axis: Axes, names: Sequence[str], values: NDArray[np.float64], uncertain: NDArray[np.bool_]
-) -> AxesImage:
+def _draw_cells(axis: Axes, values: NDArray[np.float64], uncertain: NDArray[np.bool_]) -> AxesImage:
     """Draw colours, hatches of negative cells, and numbers where there is room for them."""
     colours = matplotlib.colormaps[DIFFERENCES].with_extremes(bad=LIGHT["line"])
     image = axis.imshow(np.ma.masked_invalid(values), vmin=-1, vmax=1, cmap=colours, aspect="auto")
@@ -105,7 +102,7 @@ def _draw_cells(
         if value < 0:
             box = Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, hatch="////", edgecolor=QUIET, linewidth=0)
             axis.add_patch(box)
-        if len(names) <= MOST_NUMBERS:
+        if len(values) <= MOST_NUMBERS:
             text = "" if np.isnan(value) else f"({value:.2f})" if uncertain[row, column] else f"{value:.2f}"
             ink = "white" if abs(value) > DARK else LIGHT["ink"]
             number = axis.text(column, row, text, color=ink, fontsize=POINTS["tiny"], ha="center", va="center")
