@@ -16,8 +16,10 @@ from support.runs import measured_row, probe_key, probe_results, run_key, system
 
 from m2l_bench.cards import ProbeSettings
 from m2l_bench.errors import UserError
+from m2l_bench.metrics import PAIRED
 from m2l_bench.metrics.classification import Truth
 from m2l_bench.metrics.probe_scores import mean_confusion, measure
+from m2l_bench.plots.explanations import explanation
 from m2l_bench.plots.looks import KNOWN
 from m2l_bench.progress import Quiet
 from m2l_bench.report.gather import gather
@@ -339,3 +341,8 @@ def test_one_pair_of_metrics_has_a_row_and_no_figure_and_one_metric_has_no_part(
     assert "Where metrics disagree" in page.text and "fewer than 3 systems have both: all pairs" in page.text
     assert not any((tag.get("alt") or "").startswith("Which metrics agree") for _, tag in page.tags)
     assert "Where metrics disagree" not in Page(page_of(runs)).text
+
+
+def test_every_metric_of_pairs_is_explained() -> None:
+    for name, definition in PAIRED.items():
+        assert explanation(name).endswith(f"{definition.direction.capitalize()}.")
