@@ -16,6 +16,7 @@ import typer
 from m2l_bench import __version__
 from m2l_bench.boundary import interrupted, is_out_of_memory, listen_for_interrupts
 from m2l_bench.commands import (
+    agreement,
     data,
     fad,
     listen,
@@ -50,6 +51,7 @@ for command in (
     reconstruct.sweep,
     probe.probe,
     tables.tables,
+    agreement.agreement,
     report.report,
     fad.fad,
     listen.listen,
@@ -74,7 +76,15 @@ data_app.command()(data.check)
 data_app.command()(data.musiccaps)
 app.add_typer(data_app, name="data")
 plot_app = typer.Typer(no_args_is_help=True, help="Draw figures of runs, for a paper or a web page.")
-for plot_command in (plot.figure2, plot.pareto, plot.distribution, plot.spectrograms, plot.training, plot.confusion):
+for plot_command in (
+    plot.figure2,
+    plot.pareto,
+    plot.distribution,
+    plot.agreement,
+    plot.spectrograms,
+    plot.training,
+    plot.confusion,
+):
     plot_app.command()(plot_command)
 app.add_typer(plot_app, name="plot")
 weights_app = typer.Typer(no_args_is_help=True, help="List and fetch the weights of systems and embeddings.")

@@ -76,6 +76,13 @@ ReferenceOption = Annotated[
         help="Reference of the Fréchet distances: `originals`, or the name of a --reference that was measured.",
     ),
 ]
+AnswersOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="CSV",
+        help="Answers of a MUSHRA test on the listening page, to compare the metrics with (repeatable).",
+    ),
+]
 BesideOption = Annotated[Beside, typer.Option(help="Source of published figures to show beside the measured ones.")]
 ColumnsOption = Annotated[Columns, typer.Option(help="Metrics to show: those of the paper, or a set of others.")]
 DeviceOption = Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2l_bench.commands.common import ReferenceOption, consoles
+from m2l_bench.commands.common import AnswersOption, ReferenceOption, consoles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -143,6 +143,33 @@ def training(
     from m2l_bench.plots import training
 
     _write(training.figure(training.read_logs(runs)), out)
+
+
+def agreement(
+    out: OutOption,
+    runs: RunsArgument = None,
+    task: TaskOption = None,
+    models: ModelsOption = "",
+    metrics: MetricsOption = "",
+    answers: AnswersOption = None,
+) -> None:
+    """Draw which metrics agree on what is better: a heat map of the numbers of agreement.csv.
+
+    Rank correlations over systems are below the diagonal, those over clips above it; negative cells are hatched.
+
+    Examples:
+
+        m2l-bench plot agreement -o agreement.pdf
+
+        m2l-bench plot agreement --metrics si_sdr_db,visqol,mel_distance --answers anna.csv -o agreement.png
+    """
+    from m2l_bench.listen.ratings import read_ratings
+    from m2l_bench.plots import agreement
+    from m2l_bench.plots.runs import load_runs
+
+    systems = load_runs(_paths(runs), task, _names(models))
+    scores = read_ratings(answers, systems).scores if answers else None
+    _write(agreement.figure(systems, _names(metrics), scores), out)
 
 
 def confusion(out: OutOption, runs: RunsArgument = None, task: TaskOption = None, models: ModelsOption = "") -> None:

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from m2l_bench.commands.common import BesideOption, Columns, ColumnsOption, ReferenceOption, consoles
+from m2l_bench.commands.common import (
+    AnswersOption,
+    BesideOption,
+    Columns,
+    ColumnsOption,
+    ReferenceOption,
+    consoles,
+)
 from m2l_bench.errors import UserError
 from m2l_bench.extras import require
 
@@ -19,11 +26,12 @@ def report(
     reference: ReferenceOption = "originals",
     beside: BesideOption = "none",
     columns: ColumnsOption = Columns.paper,
+    answers: AnswersOption = None,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "Benchmark report",
 ) -> None:
     """Write a report of all runs as one HTML file.
 
-    It has tables, which differences are significant, figures, and where each number comes from.
+    It has tables, which differences are significant, figures, where metrics disagree, and where each number comes from.
 
     The file needs no network and no other file: send it as it is. If a listening page is in a folder beside it or in
     RUNS, the report links to its clips.
@@ -41,7 +49,9 @@ def report(
     from m2l_bench.runs.files import write_atomically
 
     _, stderr = consoles()
-    page = to_html(gather(runs, task, reference, ProgressBars(stderr), beside, out.parent, columns.value), title)
+    progress = ProgressBars(stderr)
+    gathered = gather(runs, task, reference, progress, beside, out.parent, columns.value, answers or ())
+    page = to_html(gathered, title)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out, page.encode())

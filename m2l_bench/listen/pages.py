@@ -28,6 +28,10 @@ class ListeningPage:
         """Address that opens the page on a clip."""
         return f"{self.address}#{urlencode({'clip': clip})}"
 
+    def address_or_nothing(self, clip: str) -> str:
+        """Address that opens the page on a clip; empty for a clip that the page does not have."""
+        return self.of_clip(clip) if clip in self.clips else ""
+
     def of_system(self, system: str) -> str:
         """Address that opens the page on a system."""
         return f"{self.address}#{urlencode({'system': system})}"

@@ -11,6 +11,7 @@ PNG, and `style.to_svg` returns it as text for a page.
 | `figure2` | quality against denoising steps: Figure 2 of the paper |
 | `spectrograms` | original and reconstructions of some clips, and where they differ |
 | `training` | loss and held-out scores of training runs |
+| `agreement` | which metrics agree on what is better, over systems and over clips |
 | `confusion` | which classes a probe confuses |
 
 `design` holds colours and sizes that figures share with the listening page and the report; `looks` gives a system the

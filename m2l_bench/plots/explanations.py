@@ -7,6 +7,7 @@ from m2l_bench.metrics import metric
 SENTENCES = {
     "si_sdr_db": "Scale-invariant signal-to-distortion ratio: how near the samples are to the original's.",
     "visqol": "Opinion score that ViSQOL predicts, from 1 (bad) to 4.73 (like the original).",
+    "zimtohrli": "Opinion score that Zimtohrli predicts for small differences, from 1 (bad) to 5 (like the original).",
     "mel_distance": "How far mel spectra are apart on a logarithmic scale, as in the evaluation of Descript's codec.",
     "stft_distance": "How far magnitudes and their logarithms are apart, as in the evaluation of Descript's codec.",
     "mr_stft_auraloss": "How far spectra of three resolutions are apart, with the defaults of auraloss.",

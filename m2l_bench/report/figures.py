@@ -16,6 +16,8 @@ from m2l_bench.runs.probe import ProbeRun
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
+    from m2l_bench.tables.agreement import Agreement
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -58,6 +60,16 @@ def reconstruction_figures(runs: Sequence[MeasuredRun], metrics: Sequence[str], 
             )
         )
     return _draw_all(drawings)
+
+
+def agreement_figures(agreement: Agreement) -> list[Figure]:
+    """Draw which metrics agree; nothing for one pair, whose two numbers the table has."""
+    from m2l_bench.plots import agreement as plot
+
+    if len(agreement.metrics) < 3:
+        return []
+    description = "Rank correlations over systems are below the diagonal, those over clips above it; hatched: below 0."
+    return _draw_all([("Which metrics agree", description, lambda: plot.draw(agreement))])
 
 
 def probe_figures(runs: Sequence[ProbeRun]) -> list[Figure]:

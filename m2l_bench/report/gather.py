@@ -19,6 +19,7 @@ from m2l_bench.plots.marks import svg_path
 from m2l_bench.plots.runs import measured_metrics, median_clip, ranked_clips
 from m2l_bench.progress import Progress
 from m2l_bench.report import cells, figures, matrices, provenance
+from m2l_bench.report.agreement import AgreementPart, agreement_part
 from m2l_bench.report.cells import Sheet
 from m2l_bench.report.figures import Figure
 from m2l_bench.report.headline import headline
@@ -70,6 +71,8 @@ class Section:
     """Metrics and systems without differences, with the reasons."""
     differences_csv: str = ""
     figures: list[Figure] = field(default_factory=list)
+    agreement: AgreementPart | None = None
+    """Where metrics disagree; None where there are not two to compare."""
     provenance: list[Provenance] = field(default_factory=list)
 
 
@@ -99,6 +102,7 @@ def gather(
     beside: Beside = "none",
     linked_from: Path | None = None,
     columns: ColumnSet = "paper",
+    answers: Sequence[Path] = (),
 ) -> Report:
     """Gather everything that the report of the runs below `out` shows.
 
@@ -106,16 +110,19 @@ def gather(
         linked_from: folder of the report; it links to the listening pages there and in `out`. None: no links.
         task: use only runs of this dataset or probing task.
         reference, beside, columns: see `tables.reconstruction.reconstruction_table`.
+        answers: CSV files with answers of a MUSHRA test, to compare the metrics with.
 
     Raises:
-        UserError: there are no runs or none of this task, or one of them cannot be read.
+        UserError: there are no runs or none of this task, or one of them cannot be read; or the answers are not about
+            these runs.
     """
     datasets = sorted({folder.parent.name for folder in find_runs(out)})
     probe_runs = [run for run in find_probes(out) if task in (None, run.key.task)]
     pages = find_pages([linked_from, out], linked_from) if linked_from else {}
     shown = [name for name in datasets if task in (None, name)]
     sections = [
-        _reconstruction_section(out, name, reference, progress, beside, pages.get(name), columns) for name in shown
+        _reconstruction_section(out, name, reference, progress, beside, pages.get(name), columns, answers)
+        for name in shown
     ]
     for in_paper, title in ((True, "Probes: the paper's tasks"), (False, "Probes: other tasks")):
         run_folders = {run.folder for run in probe_runs if probes.has_paper_columns(run) == in_paper}
@@ -140,6 +147,7 @@ def _reconstruction_section(
     beside: Beside,
     page: ListeningPage | None,
     columns: ColumnSet,
+    answers: Sequence[Path],
 ) -> Section:
     measured = measured_runs(out, dataset, reference=reference)
     table = table_of(measured, reference, beside, columns)
@@ -164,6 +172,7 @@ def _reconstruction_section(
     measured_on = [run for run in runs if run.measured]
     section.metrics = measured_metrics(measured_on, columns)
     section.figures = figures.reconstruction_figures(measured_on, section.metrics, bool(swept))
+    section.agreement = agreement_part(measured_on, dataset, columns, page, answers, progress)
     section.headline = headline(table, measured_on, differences)
     section.marks = {name: Mark(look.colour, svg_path(look)) for name, look in looks(run.name for run in runs).items()}
     if page:

@@ -27,21 +27,23 @@ class Column:
 
 @dataclass
 class Table:
-    """A table with one row per system, and notes for its readers."""
+    """A table with one row per system or pair of metrics, and notes for its readers."""
 
     data: pd.DataFrame
     titles: dict[str, str]
-    """Titles of the systems, by their names in the column `system`."""
+    """Titles of the systems or metrics, by their names in the column `key`."""
     columns: list[Column]
     notes: list[str]
     caption: str
     head: tuple[str, ...] = ("System", "Clips")
     counts: tuple[str, ...] = ("clips",)
-    """Columns of whole numbers after the system, in the order of `head`."""
+    """Columns after the key, in the order of `head`: whole numbers, or names that have a title."""
     rule: int | None = None
     """Number of rows above a rule; None: there is no rule."""
     beside: Published | None = None
     """Published figures in `data`, which are shown beside the measured ones."""
+    key: str = "system"
+    """Column with the names of what the rows are about."""
 
 
 def write(table: Table, folder: Path, name: str) -> list[Path]:
@@ -114,7 +116,8 @@ def text_rows(table: Table) -> tuple[list[str], list[list[str]]]:
         head += [column.header, published.source] if published else [column.header]
     rows = []
     for record in table.data.to_dict("records"):
-        row = [table.titles[record["system"]], *(str(record[name]) for name in table.counts)]
+        row = [table.titles[record[table.key]]]
+        row += [str(table.titles.get(record[name], record[name])) for name in table.counts]
         for column, published in columns:
             row += [cell(record, column)] + ([published_cell(record, column, published)] if published else [])
         rows.append(row)

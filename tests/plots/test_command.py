@@ -14,7 +14,7 @@ from m2l_bench.errors import UserError
 from m2l_bench.plots.runs import load_probes, load_runs
 
 Scores = dict[str, dict[str, float]]
-COMMANDS = ("figure2", "pareto", "distribution", "spectrograms", "training", "confusion")
+COMMANDS = ("figure2", "pareto", "distribution", "agreement", "spectrograms", "training", "confusion")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -51,7 +51,7 @@ def test_matplotlib_is_imported_late_and_pyplot_never(cli: Cli, tmp_path: Path) 
         "import sys, m2l_bench.cli\n"
         "assert 'matplotlib' not in sys.modules and 'pandas' not in sys.modules\n"
         "import m2l_bench.plots.style\n"
-        "from m2l_bench.plots import confusion, distribution, figure2, pareto, spectrograms, training\n"
+        "from m2l_bench.plots import agreement, confusion, distribution, figure2, pareto, spectrograms, training\n"
         "assert 'matplotlib.pyplot' not in sys.modules and 'torch' not in sys.modules\n"
     )
     import os

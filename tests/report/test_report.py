@@ -16,8 +16,10 @@ from support.runs import measured_row, probe_key, probe_results, run_key, system
 
 from m2l_bench.cards import ProbeSettings
 from m2l_bench.errors import UserError
+from m2l_bench.metrics import PAIRED
 from m2l_bench.metrics.classification import Truth
 from m2l_bench.metrics.probe_scores import mean_confusion, measure
+from m2l_bench.plots.explanations import explanation
 from m2l_bench.plots.looks import KNOWN
 from m2l_bench.progress import Quiet
 from m2l_bench.report.gather import gather
@@ -307,3 +309,54 @@ def test_bad_runs_are_one_line(tmp_path: Path, cli: Cli) -> None:
     result = cli("report", "runs", "-o", "out/report.html")
     assert result.returncode == 0 and result.stderr == "wrote out/report.html\n"
     assert (tmp_path / "out" / "report.html").is_file()
+
+
+def write_two_metrics(out: Path, systems: int = 3) -> None:
+    """Write runs with SI-SDR, ViSQOL and mel distances; SI-SDR and ViSQOL say the opposite of each other."""
+    rng = np.random.default_rng(5)
+    for number in range(systems):
+        figures = number + rng.normal(0, 1, 8)
+        rows = [
+            measured_row(f"song & {i}", {"si_sdr_db": value, "visqol": 5 - value, "mel_distance": rng.random()})
+            for i, value in enumerate(figures.tolist())
+        ]
+        versions = dict.fromkeys(("si_sdr_db", "visqol", "mel_distance"), "1")
+        write_run(out, run_key(f"s{number}", dataset="songs", metric_versions=versions), rows)
+
+
+def test_where_metrics_disagree(tmp_path: Path, cli_here: Cli) -> None:
+    write_two_metrics(tmp_path / "runs")
+    answers = ["test,page,listener,seed,started,trial,trials,clip,position,system,role,score"]
+    answers += [f"mushra,P,Anna,7,2026,1,8,song & {i},1,s{n},system,{9 * n + i}" for n in range(3) for i in range(8)]
+    (tmp_path / "anna.csv").write_text("\n".join(answers))
+    (tmp_path / "page").mkdir()
+    clips = [{"id": f"song & {i}"} for i in range(8)]
+    data = {"dataset": "songs", "clips": clips, "systems": [{"name": "s0"}]}
+    (tmp_path / "page" / "data.js").write_text(f"const DATA = {json.dumps(data)};")
+    (tmp_path / "page" / ".finished.jsonl").touch()
+    assert cli_here("agreement", "--columns", "all", "--answers", "anna.csv").returncode == 0
+    assert cli_here("report", "--columns", "all", "--answers", "anna.csv").returncode == 0
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "Where metrics disagree" in page.text and "Agreement of metrics is Spearman's" in page.text
+    assert "SI-SDR ViSQOL -1.00 [-1.00, -1.00] -1.00 [-1.00, -1.00] song &" in page.text
+    assert "Listeners (MUSHRA) ViSQOL" in page.text and "MUSHRA: mean scores of 1 listener" in page.text
+    images = [tag["alt"] or "" for kind, tag in page.tags if kind == "img"]
+    assert any(text.startswith("Which metrics agree.") for text in images)
+    links = [tag.get("href") or "" for kind, tag in page.tags if kind == "a"]
+    assert any(link.startswith("page/index.html#clip=song+%26+") for link in links)
+    (csv_file,) = [tag["href"] for kind, tag in page.tags if kind == "a" and tag.get("download") == "agreement.csv"]
+    written = (tmp_path / "runs" / "agreement.csv").read_text()
+    assert base64.b64decode((csv_file or "").partition("base64,")[2]).decode() == written
+
+
+def test_one_pair_of_metrics_has_a_row_and_no_figure_and_one_metric_has_no_part(runs: Path, tmp_path: Path) -> None:
+    write_two_metrics(tmp_path, systems=2)
+    page = Page(page_of(tmp_path))  # the columns of the paper's table
+    assert "Where metrics disagree" in page.text and "fewer than 3 systems have both: all pairs" in page.text
+    assert not any((tag.get("alt") or "").startswith("Which metrics agree") for _, tag in page.tags)
+    assert "Where metrics disagree" not in Page(page_of(runs)).text
+
+
+def test_every_metric_of_pairs_is_explained() -> None:
+    for name, definition in PAIRED.items():
+        assert explanation(name).endswith(f"{definition.direction.capitalize()}.")
