@@ -27,7 +27,7 @@ COLUMNS = [
     IDEAL,
     Column("ideal_share_pct", "Ideal, % of kb/s", 1),
     Column("usage_pct", "Entries used, mean (%)", 1),
-    Column("smallest_usage_pct", "Smallest (%)", 1),
+    Column("smallest_usage_pct", "Entries used, smallest (%)", 1),
 ]
 ENOUGH_PER_ENTRY = 10
 """Codes per entry of a codebook from which the entropy of independent codes is less than 0.02 bits too low, for
@@ -115,7 +115,7 @@ def codebooks_frame(uses: Mapping[str, CodeUse]) -> pd.DataFrame:
             "perplexity": 2**bits,
             IDEAL.name: ideal,
         }
-        for name, use in uses.items()
+        for name, use in sorted(uses.items())
         for number, (counts, share, bits, ideal) in enumerate(
             zip(use.counts, usage(use.counts), entropy_bits(use.counts), use.ideal_kilobits, strict=True), start=1
         )
