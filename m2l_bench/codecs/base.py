@@ -35,6 +35,10 @@ class Codec(Adapter, ABC):
     deterministic: bool = True
     """Whether equal audio has equal latents. Equal latents and seeds must always give equal audio."""
 
+    codebook_entries: int = 0
+    """Number of entries of each codebook, where latents are (batch, codebooks, frames) indices of entries, from 0; the
+    harness then counts how often each entry is used. 0: latents are no such codes."""
+
     generator_per_item: bool = False
     """Whether `decode` takes a list with one generator for each item of the batch as `generator`; neighbouring items
     share one if they are of the same clip. A decoder without noise takes it too. If False, each clip is decoded by
@@ -65,6 +69,13 @@ class Codec(Adapter, ABC):
     def has_features(cls) -> bool:
         """Tell whether this class defines `features`."""
         return cls.features is not Codec.features
+
+    def codes(self, latents: Tensor) -> Tensor:
+        """Select the indices of entries of codebooks, (batch, codebooks, frames), from latents; by default all of them.
+
+        It is only called where `codebook_entries` is not 0.
+        """
+        return latents
 
     def transmitted(self, latents: Tensor) -> Transmitted:
         """Count the values of latents and their bits; by default all values, in the type that holds them."""

@@ -55,6 +55,7 @@ class EnCodec(ResidualCodec):
         self.kilobits = bandwidths[codebooks]
         self.size, self.stride = model.config.chunk_length, model.config.chunk_stride
         self.hop = model.config.hop_length
+        self.segment_columns = 1 + self.size // self.hop
 
     def encode(self, audio: Tensor) -> Tensor:
         """Encode (batch, 2, samples) to (batch, codebooks, columns), int16."""
@@ -97,10 +98,16 @@ class EnCodec(ResidualCodec):
         segments = self._segments(audio.shape[-1])
         return torch.cat([self._encode_segment(audio[..., segment])[1] for segment in segments], dim=-1)
 
+    def codes(self, latents: Tensor) -> Tensor:
+        """Select the columns of codes: all but the first column of each segment, which has its level."""
+        import torch
+
+        return latents[..., torch.arange(latents.shape[-1], device=latents.device) % self.segment_columns != 0]
+
     def transmitted(self, latents: Tensor) -> Transmitted:
         """Count the codes and the level of each segment, which is a number of 32 bits."""
         batch, _, columns = latents.shape
-        segments = -(-columns // (self.size // self.hop + 1))
+        segments = -(-columns // self.segment_columns)
         codes = batch * self.codebooks * (columns - segments)
         return Transmitted(codes + batch * segments, codes * self.bits + batch * segments * 32)
 

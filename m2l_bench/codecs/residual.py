@@ -40,6 +40,7 @@ class ResidualCodec(Codec):
             raise ValueError(f"codebooks is {codebooks}: expected 1 to {available_codebooks}")
         self.model = model
         self.codebooks = codebooks
+        self.codebook_entries = codebook_size
         self.bits = math.ceil(math.log2(codebook_size))
 
     @classmethod

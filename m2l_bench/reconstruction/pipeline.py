@@ -21,6 +21,7 @@ from m2l_bench.reconstruction.plan import Plan, Settings
 from m2l_bench.reconstruction.scoring import lost_in_scoring, score_safely
 from m2l_bench.reconstruction.set_metrics import Embedder, measure_distances
 from m2l_bench.reconstruction.work import Item, Result, Work, Workplace, hashes, lost, stats
+from m2l_bench.runs.code_counts import write_code_counts
 from m2l_bench.runs.provenance import now, origin
 from m2l_bench.runs.reconstruction import Run, RunKey, is_complete, open_run
 from m2l_bench.runs.schema import Row, Session
@@ -186,6 +187,8 @@ def _measured(
                 continue
             for embedder in embedders:
                 embedder.write(run.folder, row, result.vectors[embedder.metric.name])
+            if result.code_counts is not None:
+                write_code_counts(run.folder, row.id, result.code_counts)
             if keep_audio:
                 _keep_audio(run, row, result.reconstruction, result.sample_rate)
             _keep_values(run, row)

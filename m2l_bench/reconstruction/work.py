@@ -20,6 +20,7 @@ from m2l_bench.engine.devices import KILLED
 from m2l_bench.engine.prefetch import READERS, prefetched
 from m2l_bench.errors import BadClip, MissingRecording, TooLong, UserError
 from m2l_bench.metrics import SetMetric
+from m2l_bench.metrics.codes import Counts
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.reconstruction.set_metrics import Embedder, Vectors
 from m2l_bench.runs.schema import Row
@@ -53,6 +54,8 @@ class Result:
     """(channels, samples) at the original's rate."""
     vectors: dict[str, Vectors] = field(default_factory=dict)
     """Vectors by set metric."""
+    code_counts: Counts | None = None
+    """How often its codes use each entry of each codebook; None where the system has no codebooks."""
 
     def fail(self, reason: str, status: str = "failed") -> Result:
         """Note the reason why there is no reconstruction."""
@@ -145,7 +148,7 @@ class Work:
         """Complete a result: reconstruction, cost, vectors."""
         try:
             reconstruction = reconstruct()
-            result.reconstruction = reconstruction.audio
+            result.reconstruction, result.code_counts = reconstruction.audio, reconstruction.code_counts
             for embedder in self.embedders:
                 result.vectors[embedder.metric.name] = embedder.embed(
                     self.run, result.row, result.original, result.reconstruction, result.sample_rate

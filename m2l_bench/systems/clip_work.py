@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 from m2l_bench.audio import Audio, fit_length, resample
+from m2l_bench.metrics.codes import Counts
 
 if TYPE_CHECKING:
     from torch import Generator
@@ -33,6 +34,8 @@ class Reconstruction:
     audio: Audio
     """(channels, samples) at the clip's sample rate."""
     cost: Cost
+    code_counts: Counts | None = None
+    """How often its codes use each entry of each codebook; None where the system has no codebooks."""
 
 
 class ClipWork:
@@ -85,7 +88,13 @@ class ClipWork:
             "latent_bytes": 0,
             "peak_memory_mb": 0.0,
         }
+        self.code_counts: Counts | None = None
+        """Counts of the codes of the parts that are finished; None where the codec has no codebooks."""
         self._whole: Audio | None = None
+
+    def add_codes(self, counts: Counts) -> None:
+        """Add the counts of the codes of a part, (codebooks, entries)."""
+        self.code_counts = counts if self.code_counts is None else self.code_counts + counts
 
     def add(self, places: list[tuple[int, int]], audio: Audio) -> None:
         """Add decoded chunks (places, width, samples), faded in and out where chunks overlap."""
@@ -101,7 +110,7 @@ class ClipWork:
         assert self._whole is not None
         joined = _from_streams(self._whole[..., : self.length], self.channels)
         restored = resample(joined, self.codec_rate, self.sample_rate)
-        return Reconstruction(fit_length(restored, self.samples), self.cost)
+        return Reconstruction(fit_length(restored, self.samples), self.cost, self.code_counts)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from m2l_bench.audio import Audio
 from m2l_bench.boundary import is_out_of_memory, reason_of
 from m2l_bench.errors import BadClip, UserError
+from m2l_bench.metrics.codes import Counts, count_codes
 from m2l_bench.systems.clip_work import ClipWork, Part, Reconstruction
 from m2l_bench.systems.devices import MemoryMeter, clock, is_gpu
 from m2l_bench.systems.packing import WAITING_LENGTHS, pack
@@ -182,13 +183,16 @@ class CodecRunner:
             audio = self._checked_shape(output, batch)
             each = [latents] if len(parts) == 1 else [latents[places] for places in slices]
             sizes = [self.codec.transmitted(part) for part in each]
+            counts = [self._count_codes(part) for part in each]
         peak = meter.peak_mb()
-        for part, places, (values, bits) in zip(parts, slices, sizes, strict=True):
+        for part, places, (values, bits), part_counts in zip(parts, slices, sizes, counts, strict=True):
             work, share = part.work, len(part.places) / len(pieces)
             if not np.isfinite(audio[places]).all():
                 work.problem = "the codec gave NaN or infinite samples"
                 continue
             work.add(part.places, audio[places])
+            if part_counts is not None:
+                work.add_codes(part_counts)
             work.cost["encode_seconds"] += share * (encoded - started)
             work.cost["decode_seconds"] += share * (finished - encoded)
             work.cost["latent_values"] += values
@@ -220,6 +224,12 @@ class CodecRunner:
         if self.packs or work.generator is None:
             work.generator = torch.Generator(self.device).manual_seed(_seed_for(self.seed, work.clip_id, index))
         return work.generator
+
+    def _count_codes(self, latents: Tensor) -> Counts | None:
+        """Count the uses of each entry of the codebooks; None where the codec has no codebooks."""
+        if not self.codec.codebook_entries:
+            return None
+        return count_codes(self.codec.codes(latents).cpu().numpy(), self.codec.codebook_entries)
 
     def _checked_shape(self, output: Tensor, batch: Tensor) -> Audio:
         if output.ndim != 3 or output.shape[:2] != batch.shape[:2]:

@@ -12,6 +12,7 @@ from m2l_bench.runs.measured import measured_runs
 from m2l_bench.runs.probe import ProbeRun, find_probes
 from m2l_bench.runs.reconstruction import find_runs
 from m2l_bench.tables import formats, probes, significance
+from m2l_bench.tables.codes import code_use, codebooks_frame, codes_table
 from m2l_bench.tables.formats import Table
 from m2l_bench.tables.published import Beside
 from m2l_bench.tables.rate_quality import rate_quality_table
@@ -35,8 +36,8 @@ def regenerate(
     columns: ColumnSet = "paper",
     progress: Progress | None = None,
 ) -> Tables:
-    """Make and write Table 2, quality against rate and the differences between systems from the reconstructions below
-    `out`, and Table 1 from the probes.
+    """Make and write Table 2, quality against rate, the use of codebooks and the differences between systems from the
+    reconstructions below `out`, and Table 1 from the probes.
 
     Args:
         out: folder of runs.
@@ -55,9 +56,13 @@ def regenerate(
     if (task is None and find_runs(out)) or not probe_runs:
         measured = measured_runs(out, task, reference=reference)
         table2 = table_of(measured, reference, beside, columns)
-        for name, table in (("table2", table2), ("pareto", rate_quality_table(table2, measured))):
+        uses = {run.name: use for run in measured.runs if (use := code_use(run))}
+        tables = {"table2": table2, "pareto": rate_quality_table(table2, measured, uses)}
+        tables |= {"codes": codes_table(measured, uses)} if uses else {}
+        for name, table in tables.items():
             result.tables[name] = table
             result.paths += formats.write(table, results, name)
+        result.paths += probes.write_csv(codebooks_frame(uses), results / "codebooks.csv")
         differences = significance.differences(in_table_order(measured.runs, table2), progress)
         result.paths += probes.write_csv(differences, results / "significance.csv", "%.6g")
     for name, folder, in_paper in (("table1", results, True), ("mini/table1", results / "mini", False)):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 from m2l_bench.runs.measured import MeasuredRun, MeasuredRuns
+from m2l_bench.tables.codes import IDEAL, CodeUse
 from m2l_bench.tables.formats import Column, Table
 from m2l_bench.tables.published import NOT_MEASURED
 from m2l_bench.tables.rates import KILOBITS, VALUES, Rates, rates_of
@@ -13,24 +15,27 @@ from m2l_bench.tables.rates import KILOBITS, VALUES, Rates, rates_of
 COLUMNS = [
     Column(VALUES, "Values a second", 0),
     Column(KILOBITS, "kb/s", 2),
+    IDEAL,
     Column("encode_real_time_factor", "Encode, times real time", 1),
     Column("decode_real_time_factor", "Decode, times real time", 1),
 ]
 
 
-def rate_quality_table(table2: Table, measured: MeasuredRuns) -> Table:
+def rate_quality_table(table2: Table, measured: MeasuredRuns, uses: Mapping[str, CodeUse]) -> Table:
     """Sort the measured systems of Table 2 by rate, and add `values_per_second`, `kilobits_per_second` and speeds.
 
     Args:
         measured: the runs that `table2` was made from.
+        uses: codes by system, of the systems that have codes.
     """
     rates = {run.name: rates_of(run) for run in measured.runs}
+    figures = {name: {**rate.figures, IDEAL.name: _ideal(uses.get(name))} for name, rate in rates.items()}
     data = table2.data[table2.data["clips"] > 0]
     metrics = [column for column in table2.columns if column.name != KILOBITS]
     quality = [f"{column.name}{end}" for column in metrics for end in ("", "_low", "_high")]
     data = data[["system", "clips", *quality]]
     for place, column in enumerate(COLUMNS, start=2):
-        data.insert(place, column.name, [rates[name].figures[column.name] for name in data["system"]])
+        data.insert(place, column.name, [figures[name][column.name] for name in data["system"]])
     notes = [note for note in table2.notes if not note.endswith(NOT_MEASURED)]
     return replace(
         table2,
@@ -44,6 +49,10 @@ def rate_quality_table(table2: Table, measured: MeasuredRuns) -> Table:
         rule=None,
         beside=None,
     )
+
+
+def _ideal(use: CodeUse | None) -> float:
+    return sum(use.ideal_kilobits) if use else math.nan
 
 
 def _mean_channels(runs: list[MeasuredRun]) -> float:

@@ -30,7 +30,7 @@ def rates_of(run: MeasuredRun) -> Rates:
     So a system has the rate that `m2l-bench models` shows, whatever the codec adds to fill the last frame of a clip.
     """
     rows = run.measured
-    seconds = sum(map(_seconds, rows))
+    seconds = sum(map(seconds_of, rows))
     figures = dict.fromkeys((VALUES, KILOBITS, *SPEEDS), math.nan)
     for name, column in SPEEDS.items():
         times: list[float | None] = [getattr(row, column) for row in rows]
@@ -40,7 +40,7 @@ def rates_of(run: MeasuredRun) -> Rates:
     if not rows:
         return Rates(figures, ["no rate: none of its clips was measured"])
     if latents:
-        streams = sum(math.ceil((row.channels or 0) / latents.channels) * _seconds(row) for row in rows) / seconds
+        streams = sum(math.ceil((row.channels or 0) / latents.channels) * seconds_of(row) for row in rows) / seconds
         figures[VALUES] = streams * latents.frames_per_second * latents.width
         figures[KILOBITS] = streams * latents.kilobits_per_second
         indices = f"its values are indices of {latents.bits} bits: compare kb/s"
@@ -68,6 +68,6 @@ def _latents_by_name() -> dict[str, Latents | None]:
     return {card.name: card.latents for card in load_cards().systems.values()}
 
 
-def _seconds(row: Row) -> float:
+def seconds_of(row: Row) -> float:
     """Length of the original in seconds."""
     return (row.reference_samples or 0) / (row.sample_rate or 1)

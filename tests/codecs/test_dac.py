@@ -66,6 +66,20 @@ def test_chunks_keep_the_middle(files: tuple[Path, Path]) -> None:
     assert abs(reconstruction[:, :10_000] - whole[:, :10_000]).max() < 1e-4
 
 
+def test_its_codes_are_counted(files: tuple[Path, Path]) -> None:
+    """Also those of overlapping chunks: 0.6 s and 0.4 s and what both share, which is 0.2 s."""
+    clip = music(1.0)
+    runner = CodecRunner(Dac(*files), chunk_seconds=0.6, overlap_seconds=0.2, batch_size=1)
+    result = runner.reconstruct("clip", clip, 44_100)
+    assert result.code_counts is not None and result.code_counts.shape == (9, 1024)
+    assert result.code_counts.sum() == result.cost["latent_values"]
+    whole = CodecRunner(Dac(*files)).reconstruct("clip", clip, 44_100).code_counts
+    codes = Dac(*files).encode(torch.from_numpy(clip[None]))
+    assert whole is not None
+    for counts, codebook in zip(whole, codes[0], strict=True):
+        assert counts.tolist() == torch.bincount(codebook.long(), minlength=1024).tolist()
+
+
 @pytest.mark.parametrize("codebooks", [0, 10])
 def test_no_such_number_of_codebooks(files: tuple[Path, Path], codebooks: int) -> None:
     with pytest.raises(ValueError, match=f"codebooks is {codebooks}: expected 1 to 9"):

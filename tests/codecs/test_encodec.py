@@ -57,6 +57,18 @@ def test_the_latents_are_the_codes_and_levels(files: tuple[Path, Path], model: A
     assert codec.transmitted(latents) == (4 * 189 + 2, 4 * 189 * 10 + 64)
 
 
+def test_the_codes_are_the_latents_without_levels(files: tuple[Path, Path]) -> None:
+    """Of three whole segments of 150 frames, and of one of 580 samples, which has 2."""
+    codec = EnCodec(*files, codebooks=2)
+    latents = codec.encode(audio(codec, 3 * 47_520 + 580))
+    levels = [0, 151, 302, 453]
+    codes = [column for column in range(latents.shape[-1]) if column not in levels]
+    assert len(codes) == 3 * 150 + 2
+    assert torch.equal(codec.codes(latents), latents[..., codes])
+    result = CodecRunner(codec).reconstruct("clip", music(0.5, 48_000, channels=2), 48_000)
+    assert result.code_counts is not None and result.code_counts.sum() == 2 * 75
+
+
 def test_rate(files: tuple[Path, Path]) -> None:
     """24 kb/s, 1 % more for the overlap, and 32 bits a segment."""
     cost = CodecRunner(EnCodec(*files)).reconstruct("clip", music(4.0, 48_000, channels=2), 48_000).cost

@@ -70,8 +70,10 @@ def test_features_lead_to_the_codes(files: tuple[Path, Path], model: Any) -> Non
 
 def test_rate(files: tuple[Path, Path]) -> None:
     """8 codebooks of 11 bits, 12.5 times a second: 1.1 kb/s."""
-    cost = CodecRunner(Mimi(*files)).reconstruct("clip", music(2.0, 24_000), 24_000).cost
-    assert (cost["latent_values"], cost["latent_bytes"]) == (8 * 25, 8 * 25 * 11 // 8)
+    result = CodecRunner(Mimi(*files)).reconstruct("clip", music(2.0, 24_000), 24_000)
+    assert (result.cost["latent_values"], result.cost["latent_bytes"]) == (8 * 25, 8 * 25 * 11 // 8)
+    assert result.code_counts is not None and result.code_counts.shape == (8, 2048)
+    assert result.code_counts.sum() == 8 * 25
 
 
 def test_bad_files(files: tuple[Path, Path], capfd: Any) -> None:

@@ -14,6 +14,7 @@ from support.audio import music
 
 from m2l_bench.codecs.base import Codec
 from m2l_bench.errors import UserError
+from m2l_bench.metrics.codes import count_codes
 from m2l_bench.music2latent.pickles import read_pickle
 from m2l_bench.systems.codec_runner import CodecRunner
 
@@ -35,7 +36,10 @@ def decode(codec: Codec, latents: torch.Tensor, samples: int) -> torch.Tensor:
 
 
 def check_contract(codec: Codec, features: int) -> None:
-    """Check any length, repeatability, silence, streams of a batch by themselves, and the width of the features."""
+    """Check any length, repeatability, silence, streams of a batch by themselves, the width of the features, and codes.
+
+    Codes must be entries of their codebooks.
+    """
     with torch.inference_mode():
         for samples in LENGTHS:
             clip = audio(codec, samples)
@@ -46,6 +50,8 @@ def check_contract(codec: Codec, features: int) -> None:
             assert decoded.isfinite().all()
             assert torch.equal(codec.encode(clip), latents) and torch.equal(decode(codec, latents, samples), decoded)
             assert codec.features(clip).shape[:2] == (1, features)
+            if codec.codebook_entries:
+                assert count_codes(codec.codes(latents).numpy(), codec.codebook_entries).sum() > 0
         assert decode(codec, codec.encode(torch.zeros_like(clip)), samples).isfinite().all()
         pair = torch.cat([clip, audio(codec, samples, seed=1)])
         both = decode(codec, codec.encode(pair), samples)

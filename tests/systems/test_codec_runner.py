@@ -1,4 +1,5 @@
 import contextlib
+import re
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -45,6 +46,20 @@ class PackedNoise(Identity):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         noise = draw_noise(latents.shape, generator, latents.device)
         return torch.where(latents.abs().amax((1, 2), True) > 2, torch.nan, latents + noise)
+
+
+class Codes(Identity):
+    """Latents are two codebooks of 16 entries, of samples and of the samples before them."""
+
+    generator_per_item, codebook_entries = True, 16
+
+    def encode(self, audio: torch.Tensor) -> torch.Tensor:
+        self.seen.append(tuple(audio.shape))
+        codes = (16 * (audio + 0.5)).clamp(0, 15).to(torch.uint8)
+        return torch.cat([codes, codes.roll(1, dims=-1)], dim=1)
+
+    def decode(self, latents: torch.Tensor, samples: int, **_: Any) -> torch.Tensor:
+        return latents[:, :1] / 16 - 0.5
 
 
 class Noise(Identity):
@@ -165,6 +180,39 @@ def test_clips_share_batches_and_keep_their_noise(codec: type[Identity], group: 
         assert together["nan"].problem == "the codec gave NaN or infinite samples"
         assert together["full"].problem == "out of memory: set chunk_seconds or a smaller batch_size in the card"
         assert runner.largest_batch < 8, "the next batches are smaller"
+
+
+def test_codes_are_counted_over_all_channels_and_chunks_in_any_batch() -> None:
+    clips = {id: music(0.1, channels=channels, seed=channels) for id, channels in (("a", 1), ("b", 2), ("c", 3))}
+    runner = CodecRunner(Codes(), chunk_seconds=0.06, overlap_seconds=0.02, batch_size=2)
+    chunks = [slice(0, 2646), slice(1764, 4410)]
+    counts = {id: runner.reconstruct(id, audio, 44_100).code_counts for id, audio in clips.items()}
+    for id, audio in clips.items():
+        codes = runner.codec.encode(torch.from_numpy(np.concatenate([audio[:, None, chunk] for chunk in chunks])))
+        assert counts[id].tolist() == [
+            torch.bincount(book.flatten(), minlength=16).tolist() for book in codes.unbind(1)
+        ]
+    runner.packs, runner.largest_batch = True, 8
+    runner.codec.seen.clear()  # type: ignore[attr-defined]
+    for work in runner.reconstruct_all(runner.prepare(id, audio, 44_100) for id, audio in clips.items()):
+        np.testing.assert_array_equal(work.reconstruction().code_counts, counts[work.clip_id])
+    assert max(shape[0] for shape in runner.codec.seen) > 4, "several clips were in one batch"  # type: ignore[attr-defined]
+
+
+def test_latents_that_are_no_codes_are_not_counted() -> None:
+    """Neither numbers nor whole numbers without codebooks, such as the bytes of a bitstream."""
+    codec = Codes()
+    codec.codebook_entries = 0
+    for each in (Identity(), codec):
+        assert CodecRunner(each).reconstruct("a", music(0.1), 44_100).code_counts is None
+
+
+def test_codes_beyond_their_codebook_fail_the_clip() -> None:
+    codec = Codes()
+    codec.codebook_entries = 4
+    runner = CodecRunner(codec)
+    (work,) = runner.reconstruct_all([runner.prepare("a", music(0.1), 44_100)])
+    assert re.fullmatch(r"ValueError: codes from \d+ to \d+: expected 0 to 3", work.problem)
 
 
 def test_clips_wait_for_others_of_their_length_only() -> None:

@@ -32,7 +32,7 @@ def make_run(out: Path, system: str, card: dict[str, Any], channels: int = 2, **
 
 
 def pareto(out: Path) -> Table:
-    return rate_quality_table(tables.reconstruction_table(out), measured_runs(out))
+    return rate_quality_table(tables.reconstruction_table(out), measured_runs(out), {})
 
 
 def test_speeds_are_those_of_the_rows_and_so_are_rates_that_no_card_states(tmp_path: Path) -> None:
