@@ -19,6 +19,7 @@ from m2l_bench.commands import (
     data,
     fad,
     listen,
+    merge,
     models,
     music2latent,
     plot,
@@ -48,6 +49,7 @@ app = typer.Typer(
 for command in (
     reconstruct.reconstruct,
     reconstruct.sweep,
+    merge.merge,
     probe.probe,
     tables.tables,
     report.report,
