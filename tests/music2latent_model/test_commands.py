@@ -126,11 +126,13 @@ def test_shards_of_a_folder_encode_it_into_one_folder(cli_here: Cli, tmp_path: P
     for index in (3, 1, 4, 2):
         result = encode("-o", "latents", "--shard", f"{index}/4")
         assert result.returncode == 0, result.stderr
-        assert result.stderr.splitlines() == [f"shard {index}/4: {int(index < 4)} of 3 files"]
+        assert result.stderr.splitlines()[-1] == f"shard {index}/4: {int(index < 4)} of 3 files"
         parts += json.loads(result.stdout)["written"]
     assert sorted(parts) == sorted(path.replace("whole", "latents") for path in whole) and len(parts) == 3
     for path in whole:
-        assert load_file(path) == load_file(path.replace("whole", "latents"))
+        files = (tmp_path / path, tmp_path / path.replace("whole", "latents"))
+        first, second = (load_file(file)["latents"] for file in files)
+        assert torch.equal(first, second)
     again = json.loads(encode("-o", "latents", "--shard", "1/4").stdout)
     assert (again["written"], len(again["present"])) == ([], 1)
     alone = cli_here("encode", "album/a.wav", "--shard", "1/4")
