@@ -261,7 +261,7 @@ def _session(plan: Plan, settings: Settings) -> Session:
     devices = torch_devices(settings.device)
     return Session(
         **origin(PACKAGES, devices[0]).model_copy(update={"device": ",".join(devices)}).model_dump(),
-        clips=len(plan.dataset.clips),
+        clips=len(plan.all_clips),
         not_measured={name: str(state) for name, state in plan.not_measured.items()},
         jobs=settings.jobs or default_jobs(),
         shard=str(settings.shard or ""),

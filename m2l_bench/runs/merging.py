@@ -6,6 +6,7 @@ and a second merge finds everything done.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -99,12 +100,7 @@ def join(out: Path, sharded: ShardedRun) -> Path:
                     for source, target in _files(part, row, run.folder):
                         link_or_copy(source, target)
         if parts:
-            sessions = [session for part, _ in parts for session in part.manifest.sessions]
-            known = [session.model_copy(update={"number": 0}) for session in run.manifest.sessions]
-            unnumbered = (session.model_copy(update={"number": 0}) for session in sessions)
-            run.add_sessions(
-                sorted((session for session in unnumbered if session not in known), key=lambda session: session.started)
-            )
+            run.add_sessions(_new_sessions(run, [part for part, _ in parts]))
             run.add(row for _, new in parts for row in new)
     return run.folder
 
@@ -114,13 +110,21 @@ def _new_rows(run: Run, part: ShardRun) -> list[Row]:
     rows = []
     for id, row in part.rows.items():
         present = run.rows.get(id)
-        if is_complete(present, row.values) and present is not None and present.frames.keys() >= row.frames.keys():
+        if present is not None and is_complete(present, row.values) and present.frames.keys() >= row.frames.keys():
             continue
         row = row.model_copy()
         run.keep_values(row)
         if row != present:
             rows.append(row)
     return rows
+
+
+def _new_sessions(run: Run, parts: Sequence[ShardRun]) -> list[Session]:
+    """List the commands that worked on shards and that the run does not know, in the order in which they ended."""
+    known = [session.model_copy(update={"number": 0}) for session in run.manifest.sessions]
+    sessions = [session.model_copy(update={"number": 0}) for part in parts for session in part.manifest.sessions]
+    new = [session for session in sessions if session not in known]
+    return sorted(new, key=lambda session: session.finished or session.started)
 
 
 def _files(part: ShardRun, row: Row, run: Path) -> list[tuple[Path, Path]]:
@@ -153,7 +157,9 @@ def _checked(out: Path, dataset: str, name: str, places: dict[Shard, Path]) -> S
     for part in parts:
         problem = _misfit(first, part, name)
         if problem:
-            raise UserError(f"{title}, shard {part.shard}: {problem}: run both jobs again with the same options")
+            raise UserError(
+                f"{title}, shard {part.shard}: {problem}: run both jobs again with the same data and options"
+            )
     owners: dict[str, Shard] = {}
     for part in parts:
         for id in part.rows:
@@ -196,7 +202,7 @@ def _misfit(first: ShardRun, part: ShardRun, name: str) -> str:
         metric = min(metrics ^ others)
         return f"{metric} was {'measured' if metric in metrics else 'not measured'}, unlike in shard {first.shard}"
     if (first.record.all_clips, first.record.limited) != (part.record.all_clips, part.record.limited):
-        return f"it is a part of other clips than shard {first.shard}"
+        return f"the dataset had other clips than for shard {first.shard}"
     return ""
 
 

@@ -94,8 +94,8 @@ def test_the_merged_run_is_that_of_one_command(jobs: Cli, shards: Path, cli_here
     manifests = [read_manifest(out / RUN) for out in (whole, runs)]
     assert manifests[0].key == manifests[1].key and manifests[0].metric_versions == manifests[1].metric_versions
     assert [(session.shard, session.clips, session.number) for session in manifests[1].sessions] == [
-        ("2/2", 3, 1),
-        ("1/2", 3, 2),
+        ("2/2", 6, 1),
+        ("1/2", 6, 2),
     ]
     tables = []
     for out in (whole, runs):
@@ -141,7 +141,7 @@ def test_a_change_of_the_audio_starts_a_run_beside_the_earlier_one(jobs: Cli, cl
 def other_version(jobs: Cli, shards: Path, patch: pytest.MonkeyPatch) -> str:
     patch.setattr(Denoiser, "version", "2")
     jobs("--shard", "2/2")
-    return "shard 2/2: adapter version 2, shard 1/2 has 1: run both jobs again with the same options"
+    return "shard 2/2: adapter version 2, shard 1/2 has 1: run both jobs again with the same data and options"
 
 
 def other_metrics(jobs: Cli, shards: Path, patch: pytest.MonkeyPatch) -> str:
@@ -152,7 +152,7 @@ def other_metrics(jobs: Cli, shards: Path, patch: pytest.MonkeyPatch) -> str:
 def other_clips(jobs: Cli, shards: Path, patch: pytest.MonkeyPatch) -> str:
     write(shards.parents[1] / "originals" / "new.wav", music(0.3, 8000), 8000)
     jobs("--shard", "2/2")
-    return "shard 2/2: it is a part of other clips than shard 1/2"
+    return "shard 2/2: the dataset had other clips than for shard 1/2"
 
 
 def other_count(jobs: Cli, shards: Path, patch: pytest.MonkeyPatch) -> str:
