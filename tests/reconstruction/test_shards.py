@@ -85,6 +85,7 @@ def test_the_merged_run_is_that_of_one_command(jobs: Cli, shards: Path, cli_here
     whole, runs = tmp_path / "whole", tmp_path / "runs"
     assert jobs("--out", whole).returncode == 3
     assert "no runs there" in cli_here("tables", "runs").stderr
+    assert not list(shards.rglob("distances.json")), "a part of the clips has other distances than the whole"
     before = files(shards)
     result = cli_here("merge")
     assert result.returncode == 0, result.stderr
