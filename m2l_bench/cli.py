@@ -20,6 +20,7 @@ from m2l_bench.commands import (
     data,
     fad,
     listen,
+    merge,
     models,
     music2latent,
     plot,
@@ -49,6 +50,7 @@ app = typer.Typer(
 for command in (
     reconstruct.reconstruct,
     reconstruct.sweep,
+    merge.merge,
     probe.probe,
     tables.tables,
     agreement.agreement,

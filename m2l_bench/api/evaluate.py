@@ -17,6 +17,7 @@ from m2l_bench.reconstruction import pipeline
 from m2l_bench.reconstruction.plan import Plan, Settings, make_plan
 from m2l_bench.runs.distances import ORIGINALS
 from m2l_bench.runs.measured import measured_runs
+from m2l_bench.runs.shards import Shard
 from m2l_bench.systems.objects import object_card
 from m2l_bench.tables.published import Beside
 
@@ -45,6 +46,7 @@ def evaluate(
     precision: str = "auto",
     section_seconds: float | None = None,
     limit: int | None = None,
+    shard: str | None = None,
     jobs: int = 0,
     out: str | PathLike[str] | None = None,
     audio: bool | None = None,
@@ -73,6 +75,8 @@ def evaluate(
         section_seconds: length of the sections into which long clips are cut, each a clip of its own; default: clips
             are measured whole, and those of more than half an hour not at all.
         limit: number of clips to use, the first ones; default: all.
+        shard: part of these clips to do, such as `2/8`, below `out`; the results are those of this part. The command
+            `m2l-bench merge` makes one run of all parts.
         jobs: worker processes for scoring; 0: one per core.
         out: folder of the runs. What is in it already is not measured again, except for objects in memory, which are
             measured anew. Default: a temporary folder that is deleted with the results.
@@ -98,15 +102,20 @@ def evaluate(
     )
     names = dict.fromkeys([*(card.metrics if metrics is None else metrics), *added_metrics(columns)])
     card = card.model_copy(update={"metrics": list(names)})
+    part = None if shard is None else Shard.parse(shard)
+    if part and out is None:
+        raise UserError("a shard needs `out`, the folder of the runs")
     temporary = None if out is not None else tempfile.TemporaryDirectory(prefix="m2l-bench-")
+    folder_of_runs = Path(temporary.name if temporary else out or "")
     settings = Settings(
-        out=Path(temporary.name if temporary else out or ""),
+        out=part.folder(folder_of_runs) if part else folder_of_runs,
         seed=seed,
         steps=steps,
         device=device,
         jobs=jobs,
         section_seconds=section_seconds,
         limit=limit,
+        shard=part,
         keep_audio=audio,
         weights_dir=Path(weights_dir) if weights_dir else None,
         reference=Path(reference) if reference else None,

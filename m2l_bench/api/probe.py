@@ -11,13 +11,14 @@ import pandas as pd
 
 from m2l_bench.api.evaluate import as_list
 from m2l_bench.api.formatted import FormattedTable
-from m2l_bench.cards import EmbeddingCard, SystemCard, load_cards
+from m2l_bench.cards import Cards, EmbeddingCard, SystemCard, load_cards
 from m2l_bench.errors import UserError
 from m2l_bench.probing import pipeline
 from m2l_bench.probing.models import Model, models_to_probe
 from m2l_bench.probing.pipeline import Classifier
 from m2l_bench.progress import Progress, Quiet
-from m2l_bench.systems.objects import object_card
+from m2l_bench.runs.shards import Shard
+from m2l_bench.systems.objects import ObjectCard, object_card
 from m2l_bench.tables.probes import Probes, differences, load_probes, probe_table
 
 
@@ -97,20 +98,8 @@ def probe(
         >>> probe("musicnn", "mini-tinysol-pitch").table()
     """
     known = load_cards([Path(folder) for folder in cards])
-    chosen: list[Model] = []
-    has_objects = False
-    for name, model in as_list(models):
-        if isinstance(model, str):
-            chosen += models_to_probe(known, [] if model == "all" else [model])
-        elif isinstance(model, SystemCard | EmbeddingCard):
-            chosen.append(Model(model))
-        else:
-            chosen.append(Model(object_card(model, name)))
-            has_objects = True
-    names = [model.name for model in chosen]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise UserError(f"the model '{twice}' is named twice")
+    chosen = _models(models, known)
+    has_objects = any(isinstance(model.card, ObjectCard) for model in chosen)
     progress = progress or Quiet()
     temporary = tempfile.TemporaryDirectory(prefix="m2l-bench-")
     options = pipeline.ProbeOptions(
@@ -134,3 +123,67 @@ def probe(
     if not folders:
         raise UserError("; ".join(f"{outcome.model} was not probed: {outcome.problem}" for outcome in outcomes))
     return ProbeScores(load_probes(options.out, lambda run: run.folder in folders), plan, outcomes, temporary)
+
+
+def compute_features(
+    models: object,
+    task: str,
+    shard: str,
+    *,
+    data: str | PathLike[str] | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    weights_dir: str | PathLike[str] | None = None,
+    cards: Sequence[str | PathLike[str]] = (),
+    progress: Progress | None = None,
+) -> tuple[pipeline.ProbePlan, list[pipeline.ProbeOutcome]]:
+    """Compute the features of a part of a task's clips and keep them in the cache, where `probe` finds them.
+
+    Args:
+        shard: the part, such as `2/8`.
+        models, task, data, device, precision, weights_dir, cards, progress: as in `probe`.
+
+    Returns:
+        what was to be done, and which clips of each model failed.
+
+    Raises:
+        UserError: a name does not exist, or the data is not there.
+    """
+    part = Shard.parse(shard)
+    known = load_cards([Path(folder) for folder in cards])
+    options = pipeline.ProbeOptions(
+        device=device, weights_dir=Path(weights_dir) if weights_dir else None, precision=precision
+    )
+    plan = pipeline.make_probe_plan(
+        known.probe_task(task),
+        _models(models, known),
+        Path(data) if data else None,
+        options,
+        skip_unavailable=models == "all",
+    )
+    progress = progress or Quiet()
+    progress.planned(plan)
+    if not plan.available:
+        raise UserError("none of these models can run here")
+    return plan, pipeline.compute_features(plan, options, part, progress)
+
+
+def _models(models: object, known: Cards) -> list[Model]:
+    """List the models that are named or given as objects.
+
+    Raises:
+        UserError: there is no model of a name, or one is named twice.
+    """
+    chosen: list[Model] = []
+    for name, model in as_list(models):
+        if isinstance(model, str):
+            chosen += models_to_probe(known, [] if model == "all" else [model])
+        elif isinstance(model, SystemCard | EmbeddingCard):
+            chosen.append(Model(model))
+        else:
+            chosen.append(Model(object_card(model, name)))
+    names = [model.name for model in chosen]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise UserError(f"the model '{twice}' is named twice")
+    return chosen

@@ -102,6 +102,10 @@ PrecisionOption = Annotated[
         help="Number type of Music2Latent's networks; `auto`: bfloat16 on GPUs with matrix units for it, else float32."
     ),
 ]
+ShardOption = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="I/N", help="Do only the I-th of N parts, for jobs that share the work."),
+]
 AcceptTruncatedOption = Annotated[
     bool,
     typer.Option(

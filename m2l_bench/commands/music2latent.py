@@ -16,6 +16,7 @@ from m2l_bench.commands.common import (
     JsonOption,
     Precision,
     PrecisionOption,
+    ShardOption,
     consoles,
 )
 
@@ -42,26 +43,32 @@ def encode(
     weights: WeightsOption = "music2latent",
     precision: PrecisionOption = Precision.auto,
     device: DevicesOption = "auto",
+    shard: ShardOption = None,
     overwrite: OverwriteOption = False,
     accept_truncated: AcceptTruncatedOption = False,
     json: JsonOption = False,
 ) -> None:
     """Encode audio to Music2Latent latents, in safetensors files that hold everything needed for decoding.
 
-    In a folder, files whose output exists are skipped: interrupt it at any time, the same command goes on.
+    In a folder, files whose output exists are skipped: interrupt it at any time, the same command goes on. With --shard
+    it encodes a part of a folder's files; all parts write into the same folder, and nothing is to be merged.
 
     Examples:
 
         m2l-bench encode song.flac -o song.safetensors
 
         m2l-bench encode album -o latents --precision bfloat16
+
+        m2l-bench encode music -o latents --shard 2/8
     """
     from m2l_bench.console.terminal import ProgressBars
     from m2l_bench.jobs import transcode
+    from m2l_bench.runs.shards import Shard
 
     _, stderr = consoles()
     options = transcode.Options(precision.value, device, overwrite, accept_truncated)
-    _print_results(transcode.encode(source, out, weights, options, ProgressBars(stderr)), json)
+    part = None if shard is None else Shard.parse(shard)
+    _print_results(transcode.encode(source, out, weights, options, ProgressBars(stderr), part), json)
 
 
 def decode(

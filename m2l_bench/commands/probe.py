@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,11 +15,15 @@ from m2l_bench.commands.common import (
     JsonOption,
     Precision,
     PrecisionOption,
+    ShardOption,
     WeightsDirOption,
     consoles,
 )
 from m2l_bench.errors import UserError
 from m2l_bench.extras import require
+
+if TYPE_CHECKING:
+    from m2l_bench.probing.pipeline import ProbeOutcome
 
 
 class Classifier(str, Enum):
@@ -45,6 +49,7 @@ def probe(
     ] = "1",
     device: DevicesOption = "auto",
     precision: PrecisionOption = Precision.auto,
+    shard: ShardOption = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the runs.")] = Path("runs"),
     weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,
@@ -53,6 +58,9 @@ def probe(
     """Train small classifiers on the features of models, test them, and print Table 1 of the paper.
 
     Interrupt it at any time: the same command goes on where it stopped. Features are cached.
+
+    With --shard it computes the features of a part of the clips and trains nothing. When the jobs of all parts are
+    done, the command without --shard finds the features in the cache.
 
     Examples:
 
@@ -63,16 +71,38 @@ def probe(
         m2l-bench probe --task beatport --models musicnn,chroma --data beatport_key
 
         m2l-bench probe --task mini-beatport --train-fraction 0.01,0.1,1
+
+        m2l-bench probe --task magnatagatune --data magnatagatune --shard 2/8
     """
     require("probe")
+    from m2l_bench.api.probe import compute_features
     from m2l_bench.api.probe import probe as probe_models
-    from m2l_bench.console.probes import ProbeProgress, print_outcomes, probe_json
+    from m2l_bench.console.probes import ProbeProgress, print_outcomes, print_shard, probe_json
     from m2l_bench.console.reconstruction import print_table
     from m2l_bench.console.terminal import print_json
 
     stdout, stderr = consoles()
+    names = "all" if models == "all" else [name.strip() for name in models.split(",") if name.strip()]
+    if shard is not None:
+        plan, outcomes = compute_features(
+            names,
+            task,
+            shard,
+            data=data,
+            device=device,
+            precision=precision.value,
+            weights_dir=weights_dir,
+            cards=cards or (),
+            progress=ProbeProgress(stderr),
+        )
+        if json:
+            print_json(probe_json(outcomes, plan, None))
+        else:
+            print_shard(stderr, outcomes, plan, shard)
+        _exit_with(outcomes)
+        return
     scores = probe_models(
-        "all" if models == "all" else [name.strip() for name in models.split(",") if name.strip()],
+        names,
         task,
         data=data,
         classifier=probe.value,
@@ -90,7 +120,12 @@ def probe(
     else:
         print_table(stdout, scores.formatted)
         print_outcomes(stderr, scores.outcomes, scores.plan, out)
-    if any(outcome.failed or outcome.problem for outcome in scores.outcomes):
+    _exit_with(scores.outcomes)
+
+
+def _exit_with(outcomes: list[ProbeOutcome]) -> None:
+    """Exit with code 3 if a clip or a model failed."""
+    if any(outcome.failed or outcome.problem for outcome in outcomes):
         raise typer.Exit(SOME_FAILED)
 
 

@@ -17,6 +17,7 @@ from m2l_bench.commands.common import (
     JsonOption,
     Precision,
     PrecisionOption,
+    ShardOption,
     WeightsDirOption,
     consoles,
 )
@@ -74,6 +75,7 @@ def reconstruct(
     precision: PrecisionOption = Precision.auto,
     section_seconds: SectionOption = None,
     limit: LimitOption = None,
+    shard: ShardOption = None,
     jobs: JobsOption = 0,
     out: OutOption = Path("runs"),
     audio: AudioOption = None,
@@ -90,6 +92,9 @@ def reconstruct(
 
     Interrupt it at any time: the same command goes on where it stopped.
 
+    With --shard it measures a part of the clips, and no Fréchet distances. When the jobs of all parts are done,
+    `m2l-bench merge` makes one run of them.
+
     Examples:
 
         m2l-bench reconstruct --models all
@@ -101,12 +106,15 @@ def reconstruct(
         m2l-bench reconstruct --models dac,encodec --columns stereo
 
         m2l-bench reconstruct --task folder --data albums --section-seconds 60 --models dac
+
+        m2l-bench reconstruct --task musiccaps --data clips --models dac --shard 2/8
     """
     from m2l_bench.api.evaluate import evaluate
     from m2l_bench.cards import load_cards
     from m2l_bench.console.reconstruction import (
         ReconstructionProgress,
         print_outcomes,
+        print_shard,
         print_table,
         reconstruct_json,
     )
@@ -125,6 +133,7 @@ def reconstruct(
         precision=precision.value,
         section_seconds=section_seconds,
         limit=limit,
+        shard=shard,
         jobs=jobs,
         out=out,
         audio=audio,
@@ -137,7 +146,9 @@ def reconstruct(
         progress=ReconstructionProgress(stderr),
     )
     if json:
-        print_json(reconstruct_json(results.outcomes, results.plan, results.formatted))
+        print_json(reconstruct_json(results.outcomes, results.plan, None if shard else results.formatted))
+    elif shard:
+        print_shard(stderr, results.outcomes, results.plan, shard, out)
     else:
         print_table(stdout, results.formatted)
         print_outcomes(stderr, results.outcomes, results.plan, out)

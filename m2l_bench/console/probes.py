@@ -11,6 +11,7 @@ from rich.console import Console
 
 from m2l_bench.adapter import group_by_reason
 from m2l_bench.console.terminal import ProgressBars
+from m2l_bench.runs.shards import Shard
 from m2l_bench.tables.formats import Table, to_json
 from m2l_bench.text import counted
 
@@ -51,6 +52,24 @@ class ProbeProgress(ProgressBars):
 
 def print_outcomes(console: Console, outcomes: list[ProbeOutcome], plan: ProbePlan, out: Path) -> None:
     """Print what failed, and the folder of the results."""
+    _print_problems(console, outcomes)
+    folder = out / f"probe-{plan.task.name}"
+    console.print(
+        f"scores and results: {folder}{os.sep}<model>{os.sep}scores.npy, results.json", markup=False, soft_wrap=True
+    )
+
+
+def print_shard(console: Console, outcomes: list[ProbeOutcome], plan: ProbePlan, shard: str) -> None:
+    """Print what failed in a shard, that it is done, and what comes next."""
+    _print_problems(console, outcomes)
+    part = Shard.parse(shard).part(plan.dataset.clips, lambda clip: clip.id)
+    done = f"{len(part)} of {counted(len(plan.dataset.clips), 'clip')}"
+    for line in (f"shard {shard} is done: {done}", "when all shards are done: the same command without --shard"):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _print_problems(console: Console, outcomes: list[ProbeOutcome]) -> None:
+    """Print which clips and models failed."""
     for outcome in outcomes:
         failures = list(outcome.failed.items())
         lines = [f"{outcome.model}: {id!r} left out: {reason}" for id, reason in failures[:SHOWN]]
@@ -60,10 +79,6 @@ def print_outcomes(console: Console, outcomes: list[ProbeOutcome], plan: ProbePl
             lines.append(f"{outcome.model} was not probed: {outcome.problem}")
         for line in lines:
             console.print(line, style="red", markup=False, soft_wrap=True)
-    folder = out / f"probe-{plan.task.name}"
-    console.print(
-        f"scores and results: {folder}{os.sep}<model>{os.sep}scores.npy, results.json", markup=False, soft_wrap=True
-    )
 
 
 def probe_json(outcomes: list[ProbeOutcome], plan: ProbePlan, table: Table | None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # `tables` prints and computes nothing: it does not wait for 
     from m2l_bench.distances.folders import Comparison
     from m2l_bench.distances.upstream import UpstreamScore
     from m2l_bench.probing.pipeline import ProbePlan
+    from m2l_bench.reconstruction.merge import Merged
     from m2l_bench.reconstruction.pipeline import Outcome
     from m2l_bench.reconstruction.plan import Plan
 
@@ -32,7 +33,8 @@ READING = (
 def print_plan(console: Console, plan: Plan) -> None:
     """Print what is going to run, how many systems are not available, and which metrics are not measured, with why."""
     dataset = plan.dataset
-    console.print(f"{plan.task.title}: {counted(len(dataset.clips), 'clip')}", markup=False, soft_wrap=True)
+    part = f"{len(dataset.clips)} of " if len(dataset.clips) < len(plan.all_clips) else ""
+    console.print(f"{plan.task.title}: {part}{counted(len(plan.all_clips), 'clip')}", markup=False, soft_wrap=True)
     if dataset.missing:
         listed = len(dataset.missing) + len(dataset.clips)
         console.print(f"  {len(dataset.missing)} of {listed} listed clips are not on this machine", markup=False)
@@ -64,7 +66,7 @@ class ReconstructionProgress(ProgressBars):
     def measured(self, outcome: Outcome) -> None:
         figures = [_figure(name, value) for name, value in outcome.means.items()]
         text = outcome.problem or ", ".join([*figures, f"{len(outcome.failed)} failed"] if outcome.failed else figures)
-        self.console.print(f"{outcome.system}: {text}", markup=False, soft_wrap=True)
+        self.console.print(f"{outcome.system}: {text or 'nothing measured'}", markup=False, soft_wrap=True)
 
 
 def _figure(name: str, value: float) -> str:
@@ -86,6 +88,39 @@ def print_table(console: Console, result: Table) -> None:
 def print_outcomes(console: Console, outcomes: Sequence[Outcome], plan: Plan, out: Path) -> None:
     """Print how to read the table, what failed, which runs are new ones, what is not available, and the folder."""
     console.print(READING, markup=False)
+    _print_problems(console, outcomes)
+    if plan.unavailable:
+        count = len(plan.available) + len(plan.unavailable)
+        console.print(
+            f"{len(plan.available)} of {count} systems run on this machine; `m2l-bench models` lists the others",
+            markup=False,
+            soft_wrap=True,
+        )
+    folder = out / plan.dataset.label
+    console.print(
+        f"rows and audio: {folder}{os.sep}<system>{os.sep}clips.parquet, audio{os.sep}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def print_shard(console: Console, outcomes: Sequence[Outcome], plan: Plan, shard: str, out: Path) -> None:
+    """Print what failed in a shard, that it is done, and how the shards become one run."""
+    _print_problems(console, outcomes)
+    done = f"{len(plan.dataset.clips)} of {counted(len(plan.all_clips), 'clip')}"
+    for line in (f"shard {shard} is done: {done}", f"when all shards are done: m2l-bench merge {out}"):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def print_merged(console: Console, run: Merged) -> None:
+    """Print that a run was made from shards."""
+    failed = f", {run.failed} of them without metrics" if run.failed else ""
+    text = f"{run.folder}: {counted(run.clips, 'clip')} of {counted(run.shards, 'shard')}{failed}"
+    console.print(text, markup=False, soft_wrap=True)
+
+
+def _print_problems(console: Console, outcomes: Sequence[Outcome]) -> None:
+    """Print which systems and clips failed, and which runs are new ones."""
     for outcome in outcomes:
         if outcome.problem:
             console.print(
@@ -102,19 +137,6 @@ def print_outcomes(console: Console, outcomes: Sequence[Outcome], plan: Plan, ou
             )
         for id, reason in outcome.failed.items():
             console.print(f"{outcome.system}: {id!r} failed: {reason}", style="red", markup=False, soft_wrap=True)
-    if plan.unavailable:
-        count = len(plan.available) + len(plan.unavailable)
-        console.print(
-            f"{len(plan.available)} of {count} systems run on this machine; `m2l-bench models` lists the others",
-            markup=False,
-            soft_wrap=True,
-        )
-    folder = out / plan.dataset.label
-    console.print(
-        f"rows and audio: {folder}{os.sep}<system>{os.sep}clips.parquet, audio{os.sep}",
-        markup=False,
-        soft_wrap=True,
-    )
 
 
 def reconstruct_json(outcomes: Sequence[Outcome], plan: Plan, table: Table | None) -> dict[str, Any]:

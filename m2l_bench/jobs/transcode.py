@@ -16,8 +16,10 @@ from m2l_bench.errors import UserError
 from m2l_bench.jobs import latents_files
 from m2l_bench.jobs.folder_encoding import BATCH, MEMORY_ADVICE, Encoder, Pair, lost
 from m2l_bench.progress import Progress
+from m2l_bench.runs.shards import Shard
 from m2l_bench.systems.devices import torch_device, torch_devices
 from m2l_bench.systems.precision import number_type
+from m2l_bench.text import counted
 
 if TYPE_CHECKING:
     from m2l_bench.music2latent import Music2Latent
@@ -55,16 +57,33 @@ class FileResults:
         }
 
 
-def encode(source: Path, out: Path | None, weights: str, options: Options, progress: Progress) -> FileResults:
+def encode(
+    source: Path,
+    out: Path | None,
+    weights: str,
+    options: Options,
+    progress: Progress,
+    shard: Shard | None = None,
+) -> FileResults:
     """Encode audio files to latents files.
 
+    Args:
+        shard: the part of a folder's files to encode; None: all.
+
     Raises:
-        UserError: there is no such source, or there are no such weights.
+        UserError: there is no such source, it is a file and has no parts, or there are no such weights.
     """
     listing = list_audio(source) if source.is_dir() else Listing()
     pairs = latents_files.input_output_pairs(source, out, latents_files.SUFFIX, listing.files)
+    notes = list(listing.notes)
+    if shard:
+        if not source.is_dir():
+            raise UserError(f"--shard {shard}: {source} is a file; only the files of a folder can be shared out")
+        part = shard.part(pairs, lambda pair: pair[0].as_posix())
+        notes.append(f"shard {shard}: {len(part)} of {counted(len(pairs), 'file')}")
+        pairs = part
     results, todo = _skip_present(pairs, source.is_dir() and not options.overwrite)
-    results.notes += listing.notes
+    results.notes += notes
     if not todo:
         return results
     pairs_to_encode = []

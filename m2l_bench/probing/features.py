@@ -93,7 +93,36 @@ def extract(
         UserError: no clip has a feature, or the cache cannot be written.
     """
     store = runner.store(cache / "features", name)
-    paths = {id: store / "clips" / content[:2] / f"{content}.npy" for id, content in hashes.items()}
+    paths = _paths(store, hashes)
+    failed = compute(name, runner, clips, hashes, cache, progress, vectors)
+    ids = [clip.id for clip in clips if clip.id not in failed]
+    if not ids:
+        id, reason = next(iter(failed.items()))
+        raise UserError(f"{name} has features of none of the {counted(len(clips), 'clip')} (first: {id!r}: {reason})")
+    path = store / "matrices" / f"{digest([hashes[id] for id in ids])[:32]}.npy"
+    if not path.is_file():
+        _write_matrix(path, [paths[id] for id in ids])
+    return Features(tuple(ids), path, failed)
+
+
+def compute(
+    name: str,
+    runner: EmbeddingRunner,
+    clips: Sequence[Clip],
+    hashes: Mapping[str, str],
+    cache: Path,
+    progress: Progress,
+    vectors: Callable[[Sequence[Clip]], Iterable[ClipVector]] | None = None,
+) -> dict[str, str]:
+    """Compute the features of all clips that are not in the cache, and return the clips without any, with the reasons.
+
+    Args:
+        name, hashes, cache, vectors: as in `extract`.
+
+    Raises:
+        UserError: the cache cannot be written.
+    """
+    paths = _paths(runner.store(cache / "features", name), hashes)
     todo = [clip for clip in clips if clip.id not in paths or not paths[clip.id].is_file()]
     failed: dict[str, str] = {}
     with progress.start(name, len(clips), len(clips) - len(todo)) as advance:
@@ -103,14 +132,7 @@ def extract(
             else:
                 write_vectors(paths[clip.id], vector[None])
             advance()
-    ids = [clip.id for clip in clips if clip.id not in failed]
-    if not ids:
-        id, reason = next(iter(failed.items()))
-        raise UserError(f"{name} has features of none of the {counted(len(clips), 'clip')} (first: {id!r}: {reason})")
-    path = store / "matrices" / f"{digest([hashes[id] for id in ids])[:32]}.npy"
-    if not path.is_file():
-        _write_matrix(path, [paths[id] for id in ids])
-    return Features(tuple(ids), path, failed)
+    return failed
 
 
 @dataclass(frozen=True)
@@ -209,6 +231,11 @@ def _write_matrix(path: Path, clips: Sequence[Path]) -> None:
             for i, clip in enumerate(clips):
                 rows[i] = read_vectors(clip)
             rows.flush()
+
+
+def _paths(store: Path, hashes: Mapping[str, str]) -> dict[str, Path]:
+    """Name the file of each clip's vector."""
+    return {id: store / "clips" / content[:2] / f"{content}.npy" for id, content in hashes.items()}
 
 
 def _section(clip: Clip) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -21,7 +21,7 @@ from m2l_bench.engine.devices import map_on_devices
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.classification import METRICS, Scores, Truth, accuracy, roc_auc
 from m2l_bench.metrics.probe_scores import RESAMPLES, RESAMPLING_SEED, mean_confusion, measure
-from m2l_bench.probing.features import ClipVector, ClipVectors, Features, content_hashes, extract, lost
+from m2l_bench.probing.features import ClipVector, ClipVectors, Features, compute, content_hashes, extract, lost
 from m2l_bench.probing.models import Model
 from m2l_bench.probing.neighbours import neighbour_scores
 from m2l_bench.probing.targets import Part, encode, subset
@@ -30,6 +30,7 @@ from m2l_bench.progress import Progress, Quiet
 from m2l_bench.runs.probe import folder_name, open_probe
 from m2l_bench.runs.provenance import origin
 from m2l_bench.runs.schema import MetricResult, ProbeItem, ProbeItems, ProbeKey, ProbeResults, SeedHistory
+from m2l_bench.runs.shards import Shard
 from m2l_bench.systems.devices import torch_devices
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
 from m2l_bench.systems.objects import usable_devices
@@ -122,17 +123,54 @@ def probe(plan: ProbePlan, options: ProbeOptions, progress: Progress | None = No
     return [_probe_model(plan, model, hashes, options, progress) for model in plan.available]
 
 
+def compute_features(
+    plan: ProbePlan, options: ProbeOptions, shard: Shard, progress: Progress | None = None
+) -> list[ProbeOutcome]:
+    """Compute the features of a part of the clips, model by model, and train nothing: `probe` finds them in the cache.
+
+    Raises:
+        UserError: a file cannot be written; finished clips are safe.
+    """
+    progress = progress or Quiet()
+    part = shard.part(plan.dataset.clips, lambda clip: clip.id)
+    hashes = content_hashes(part, progress)
+    outcomes = []
+    for model in plan.available:
+        outcome = ProbeOutcome(model.name)
+        devices = usable_devices(model.card, torch_devices(options.device))
+        try:
+            _, runner, vectors = _load(model, options, devices)
+            cache = options.cache or cache_folder()
+            outcome.failed = compute(model.name, runner, part, hashes, cache, progress, vectors)
+        except UserError as error:
+            outcome.problem = str(error)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _load(
+    model: Model, options: ProbeOptions, devices: Sequence[str]
+) -> tuple[Model, EmbeddingRunner, Callable[[Sequence[Clip]], Iterator[ClipVector]] | None]:
+    """Load a model.
+
+    Returns:
+        the model in the precision of the options, its runner, and what computes vectors on several devices, if there
+        are several.
+    """
+    model = model.in_precision(options.precision, devices)
+    # Several devices have processes that load the model by themselves: here it is only asked what it is.
+    runner = model.load(devices[0] if len(devices) == 1 else "cpu", options.weights_dir)
+    return model, runner, None if len(devices) == 1 else partial(_on_devices, model, options, devices)
+
+
 def _probe_model(
     plan: ProbePlan, model: Model, hashes: Mapping[str, str], options: ProbeOptions, progress: Progress
 ) -> ProbeOutcome:
     outcome = ProbeOutcome(model.name)
     devices = usable_devices(model.card, torch_devices(options.device))
     try:
-        model = model.in_precision(options.precision, devices)
-        # Several devices have processes that load the model by themselves: here it is only asked what it is.
-        runner = model.load(devices[0] if len(devices) == 1 else "cpu", options.weights_dir)
+        model, runner, vectors = _load(model, options, devices)
         cache = options.cache or cache_folder()
-        vectors = None if len(devices) == 1 else partial(_on_devices, model, options, devices)
         features = extract(model.name, runner, plan.dataset.clips, hashes, cache, progress, vectors)
         outcome.failed = features.failed
         for fraction in options.fractions:
@@ -153,10 +191,10 @@ def _on_devices(
 ) -> Iterator[ClipVector]:
     """Compute vectors in one process per device."""
     group = min(GROUP, -(-len(clips) // len(devices)))
-    return map_on_devices(partial(_load, model, options.weights_dir), clips, devices, group, lost)
+    return map_on_devices(partial(_load_vectors, model, options.weights_dir), clips, devices, group, lost)
 
 
-def _load(model: Model, weights_dir: Path | None, device: str) -> ClipVectors:
+def _load_vectors(model: Model, weights_dir: Path | None, device: str) -> ClipVectors:
     return ClipVectors(model.load(device, weights_dir))
 
 

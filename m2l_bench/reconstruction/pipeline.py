@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from m2l_bench.boundary import is_out_of_memory, reason_of
 from m2l_bench.cards import SystemCard
 from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.datasets.loading import loader_version
+from m2l_bench.digests import digest
 from m2l_bench.distances.references import load_references
 from m2l_bench.engine import default_jobs, drain, map_unordered
 from m2l_bench.engine.devices import map_on_devices
@@ -25,6 +27,7 @@ from m2l_bench.runs.code_counts import write_code_counts
 from m2l_bench.runs.provenance import now, origin
 from m2l_bench.runs.reconstruction import Run, RunKey, is_complete, open_run
 from m2l_bench.runs.schema import Row, Session
+from m2l_bench.runs.shards import ShardRecord, record_path, recorded
 from m2l_bench.systems.codec_runner import CodecRunner
 from m2l_bench.systems.devices import is_gpu, torch_devices
 from m2l_bench.systems.embedding_runner import load_embedding
@@ -70,13 +73,16 @@ def reconstruct(plan: Plan, settings: Settings, progress: Progress | None = None
         for metric, card in plan.set_metrics
     ]
     runners = {embedder.metric.embedding: embedder.runner for embedder in embedders}
-    references = load_references(settings.reference, runners, cache_folder(), progress)
+    references = None
+    if settings.shard is None:
+        references = load_references(settings.reference, runners, cache_folder(), progress)
     outcomes = []
     for card in plan.available:
         outcomes.append(_run_system(plan, card, settings, usable_devices(card, devices), embedders, progress))
         progress.measured(outcomes[-1])
-    folders = [outcome.folder for outcome in outcomes if not outcome.problem]
-    measure_distances(folders, embedders, references, jobs, progress)
+    if references is not None:
+        folders = [outcome.folder for outcome in outcomes if not outcome.problem]
+        measure_distances(folders, [embedder.stored for embedder in embedders], references, jobs, progress)
     return outcomes
 
 
@@ -114,7 +120,7 @@ def _run_system(
     def unchanged(row: Row) -> bool:
         return row.id not in sources or _same_sources(row, sources[row.id])
 
-    with open_run(settings.out, key, card, unchanged) as run:
+    with open_run(settings.out, key, card, unchanged) as run, _shard_recorded(run, key, plan, settings):
         run.match(clips, unchanged, whole=settings.limit is None)
         todo = [clip for clip in clips.values() if not _is_done(run, clip.id, plan, embedders)]
         outcome = Outcome(
@@ -144,6 +150,20 @@ def _run_system(
             if values:
                 outcome.means[name] = sum(values) / len(values)
     return outcome
+
+
+def _shard_recorded(run: Run, key: RunKey, plan: Plan, settings: Settings) -> AbstractContextManager[None]:
+    """Record what is done for a shard, for `merge`; nothing if this is no shard."""
+    if settings.shard is None:
+        return nullcontext()
+    clips = [clip.id for clip in plan.dataset.clips]
+    record = ShardRecord(
+        run=run.folder.name,
+        clips=clips,
+        all_clips=digest(sorted(plan.all_clips)),
+        limited=settings.limit is not None,
+    )
+    return recorded(record_path(run.folder.parent, key.folder), record)
 
 
 def _on_devices(
@@ -191,7 +211,7 @@ def _measured(
                 write_code_counts(run.folder, row.id, result.code_counts)
             if keep_audio:
                 _keep_audio(run, row, result.reconstruction, result.sample_rate)
-            _keep_values(run, row)
+            run.keep_values(row)
             missing = [name for name in plan.paired_metrics if not is_complete(row, (name,))]
             yield row, result.original, result.reconstruction, result.sample_rate, missing
 
@@ -199,14 +219,6 @@ def _measured(
         yield from drain(unusable)
         yield row
     yield from drain(unusable)
-
-
-def _keep_values(run: Run, row: Row) -> None:
-    """Copy the metrics that an earlier command measured on the same clip, and their notes, into its new row."""
-    earlier = run.rows.get(row.id)
-    if earlier is not None and earlier.measured:
-        row.values = {**earlier.values, **row.values}
-        row.notes = {**{name: earlier.notes[name] for name in earlier.values if name in earlier.notes}, **row.notes}
 
 
 def _keep_audio(run: Run, row: Row, reconstruction: Audio, rate: int) -> None:
@@ -252,7 +264,8 @@ def _session(plan: Plan, settings: Settings) -> Session:
     devices = torch_devices(settings.device)
     return Session(
         **origin(PACKAGES, devices[0]).model_copy(update={"device": ",".join(devices)}).model_dump(),
-        clips=len(plan.dataset.clips),
+        clips=len(plan.all_clips),
         not_measured={name: str(state) for name, state in plan.not_measured.items()},
         jobs=settings.jobs or default_jobs(),
+        shard=str(settings.shard or ""),
     )

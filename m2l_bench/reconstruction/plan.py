@@ -14,6 +14,7 @@ from m2l_bench.datasets.loading import load_dataset
 from m2l_bench.errors import UserError
 from m2l_bench.extras import EXTRAS
 from m2l_bench.metrics import PAIRED, SetMetric, set_metric
+from m2l_bench.runs.shards import Shard
 from m2l_bench.systems.adapters import adapter_availability
 from m2l_bench.systems.loading import availability
 
@@ -33,6 +34,8 @@ class Settings:
     """Length of the sections into which clips are cut; None: clips are measured whole."""
     limit: int | None = None
     """Number of clips to use, the first ones; None: all."""
+    shard: Shard | None = None
+    """The part of these clips to do, without what is measured on the whole set; None: all of the work."""
     keep_audio: bool | None = None
     """Whether to write reconstructions as FLAC; None: the task's card decides."""
     weights_dir: Path | None = None
@@ -51,6 +54,9 @@ class Plan:
 
     task: TaskCard
     dataset: Dataset
+    """With the clips to do."""
+    all_clips: tuple[str, ...]
+    """Ids of these clips and of those of other shards."""
     available: tuple[SystemCard, ...]
     unavailable: tuple[tuple[SystemCard, Availability], ...]
     paired_metrics: tuple[str, ...]
@@ -90,6 +96,7 @@ def make_plan(
         else:
             clips[clip.id] = clip
     selected = tuple(clips.values())[: settings.limit]
+    todo = tuple(settings.shard.part(selected, lambda clip: clip.id)) if settings.shard else selected
     states = [(card, availability(card, settings.weights_dir)) for card in systems]
     unavailable = tuple((card, state) for card, state in states if not state)
     if unavailable and not skip_unavailable:
@@ -99,13 +106,23 @@ def make_plan(
         fixed = [card.name for card, state in states if state and card.steps is None]
         if fixed:
             notes.append(f"--steps does not apply to {', '.join(fixed)}")
-    limited = Dataset(selected, dataset.label, dataset.root, dataset.missing, dataset.notes)
+    limited = Dataset(todo, dataset.label, dataset.root, dataset.missing, dataset.notes)
     available = tuple(card for card, state in states if state)
     wanted = [name for name in task.metrics if name in PAIRED]
     without_package = {name: state for name in wanted if not (state := _package_of(name))}
     paired = tuple(name for name in wanted if name not in without_package)
     not_measured |= without_package
-    return Plan(task, limited, available, unavailable, paired, set_metrics, not_measured, tuple(notes))
+    return Plan(
+        task,
+        limited,
+        tuple(clip.id for clip in selected),
+        available,
+        unavailable,
+        paired,
+        set_metrics,
+        not_measured,
+        tuple(notes),
+    )
 
 
 def _package_of(name: str) -> Availability:

@@ -15,8 +15,15 @@ from m2l_bench.errors import Undefined, UserError
 from m2l_bench.metrics import SetMetric
 from m2l_bench.metrics.frechet import Frames
 from m2l_bench.progress import Progress
-from m2l_bench.runs.distances import has_vectors, read_all_distances, vectors_digest, write_distance
-from m2l_bench.runs.files import file_name
+from m2l_bench.runs.distances import (
+    ORIGINALS_FOLDER,
+    StoredVectors,
+    has_vectors,
+    read_all_distances,
+    vector_paths,
+    vectors_digest,
+    write_distance,
+)
 from m2l_bench.runs.reconstruction import read_rows
 from m2l_bench.runs.schema import Row, StoredDistance
 from m2l_bench.runs.vectors import StoredClips, write_vectors
@@ -38,13 +45,15 @@ class Embedder:
     metric: SetMetric
     runner: EmbeddingRunner
 
+    @property
+    def stored(self) -> StoredVectors:
+        """The vectors on disk."""
+        return StoredVectors(self.metric, self.runner.identity)
+
     def paths(self, run: Path, row: Row) -> tuple[Path, Path]:
         """Paths of the vectors of a clip's original and of its reconstruction."""
-        original = f"{file_name(row.id)}-{(row.source_sha256 or '')[:12]}.npy"
-        return (
-            self.runner.store(run.parent / "_originals", self.metric.embedding) / original,
-            run / "embeddings" / self.metric.embedding / f"{file_name(row.id)}.npy",
-        )
+        originals = self.runner.store(run.parent / ORIGINALS_FOLDER, self.metric.embedding)
+        return vector_paths(run, originals, self.metric.embedding, row)
 
     def is_done(self, run: Path, row: Row) -> bool:
         """Whether the clip's vectors exist, or its row has the reason why it has none."""
@@ -80,10 +89,10 @@ class Embedder:
 
 
 def measure_distances(
-    runs: Sequence[Path], embedders: Sequence[Embedder], references: References, jobs: int, progress: Progress
+    runs: Sequence[Path], sets: Sequence[StoredVectors], references: References, jobs: int, progress: Progress
 ) -> None:
     """Bring `distances.json` of each run up to date with its rows."""
-    tasks = list(_outdated_distances(runs, embedders, references))
+    tasks = list(_outdated_distances(runs, sets, references))
     if not tasks:
         return
     with progress.start("distances", len(tasks), 0) as advance:
@@ -93,19 +102,19 @@ def measure_distances(
 
 
 def _outdated_distances(
-    runs: Sequence[Path], embedders: Sequence[Embedder], references: References
+    runs: Sequence[Path], sets: Sequence[StoredVectors], references: References
 ) -> Iterator[tuple[Any, ...]]:
     for run in runs:
         rows = read_rows(run)
         stored = read_all_distances(run).get(references.label, {})
-        for embedder in embedders:
-            metric = embedder.metric.name
-            vectors = vectors_digest(metric, embedder.runner.identity, references.digest, rows)
+        for stored_set in sets:
+            metric, embedding = stored_set.metric.name, stored_set.metric.embedding
+            vectors = vectors_digest(metric, stored_set.identity, references.digest, rows)
             distance = stored.get(metric)
             if distance is not None and distance.digest == vectors and distance.resampled is not None:
                 continue
-            paths = [embedder.paths(run, row) for row in rows if has_vectors(row, metric)]
-            reference = references.for_embedding(embedder.metric.embedding)
+            paths = [stored_set.paths(run, row) for row in rows if has_vectors(row, metric)]
+            reference = references.for_embedding(embedding)
             originals = StoredClips([original for original, _ in paths])
             evaluated = StoredClips([reconstruction for _, reconstruction in paths])
             yield run, metric, vectors, references.digest, reference or originals, evaluated, reference is None

@@ -121,7 +121,7 @@ def _system_fact(run: MeasuredRun) -> SystemFact:
         settings=", ".join(settings),
         clips=", ".join(f"{count} {status}" for status, count in counts.items()) or "none",
         sha256=key.weights_sha256,
-        started=_time(sessions[0].started) if sessions else NOT_RECORDED,
+        started=_time(min(session.started for session in sessions)) if sessions else NOT_RECORDED,
         finished=_time(sessions[-1].finished) if sessions else NOT_RECORDED,
     )
 

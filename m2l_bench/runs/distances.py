@@ -9,16 +9,54 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from m2l_bench.digests import digest
 from m2l_bench.errors import UserError
-from m2l_bench.runs.files import explain_write_errors, write_atomically
+from m2l_bench.metrics import SetMetric, set_metric
+from m2l_bench.runs.files import explain_write_errors, file_name, write_atomically
 from m2l_bench.runs.reconstruction import read_manifest, read_rows
-from m2l_bench.runs.schema import DISTANCES, Row, StoredDistance, read_stored
+from m2l_bench.runs.schema import DISTANCES, Manifest, Row, StoredDistance, read_stored
 
 ORIGINALS = "originals"
 """Name of the default reference: the originals of the same clips."""
+ORIGINALS_FOLDER = "_originals"
+"""Folder of the vectors of originals, beside the runs."""
+
+
+@dataclass(frozen=True)
+class StoredVectors:
+    """The vectors of a set metric in the folders of runs.
+
+    Args:
+        metric: the metric.
+        identity: digest of the network that computed them.
+    """
+
+    metric: SetMetric
+    identity: str
+
+    def paths(self, run: Path, row: Row) -> tuple[Path, Path]:
+        """Paths of the vectors of a clip's original and of its reconstruction."""
+        embedding = self.metric.embedding
+        originals = run.parent / ORIGINALS_FOLDER / f"{embedding}-{self.identity[:12]}"
+        return vector_paths(run, originals, embedding, row)
+
+
+def stored_vectors(manifest: Manifest) -> list[StoredVectors]:
+    """List the vectors of each set metric of a run."""
+    metrics = ((set_metric(name), identity) for name, identity in manifest.metric_versions.items())
+    return [StoredVectors(metric, identity) for metric, identity in metrics if metric is not None]
+
+
+def vector_paths(run: Path, originals: Path, embedding: str, row: Row) -> tuple[Path, Path]:
+    """Paths of the vectors of a clip's original, in the folder `originals`, and of its reconstruction."""
+    name = file_name(row.id)
+    return (
+        originals / f"{name}-{(row.source_sha256 or '')[:12]}.npy",
+        run / "embeddings" / embedding / f"{name}.npy",
+    )
 
 
 def read_distances(run: Path, reference: str = ORIGINALS) -> dict[str, StoredDistance]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
+import shutil
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +15,15 @@ from m2l_bench.environment import LOG
 from m2l_bench.errors import UserError
 from m2l_bench.music2latent.files import whole_or_absent, write_atomically
 
-__all__ = ["explain_write_errors", "file_name", "locked_folder", "numbered", "whole_or_absent", "write_atomically"]
+__all__ = [
+    "explain_write_errors",
+    "file_name",
+    "link_or_copy",
+    "locked_folder",
+    "numbered",
+    "whole_or_absent",
+    "write_atomically",
+]
 
 
 NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
@@ -66,6 +76,25 @@ def locked_folder(parent: Path, choose: Callable[[Path], Path]) -> Iterator[Path
         yield folder
     finally:
         lock.release()
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name, or copy it where the file system cannot; the target is whole or not there.
+
+    Both names are for files that are replaced and never changed.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if target.exists() and target.samefile(source):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with whole_or_absent(target) as temporary:
+        temporary.unlink(missing_ok=True)
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
 
 
 def numbered(name: str, number: int) -> str:

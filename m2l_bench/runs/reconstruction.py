@@ -117,6 +117,22 @@ class Run:
             journal.flush()
             os.fsync(journal.fileno())
 
+    def add(self, rows: Iterable[Row]) -> None:
+        """Add the rows of clips that another process finished, all of them or none.
+
+        Raises:
+            UserError: the rows cannot be written.
+        """
+        self.rows |= {row.id: row for row in rows}
+        self._write_table()
+
+    def keep_values(self, row: Row) -> None:
+        """Copy the metrics that an earlier command measured on the same clip, and their notes, into its new row."""
+        earlier = self.rows.get(row.id)
+        if earlier is not None and earlier.measured:
+            row.values = {**earlier.values, **row.values}
+            row.notes = {**{name: earlier.notes[name] for name in earlier.values if name in earlier.notes}, **row.notes}
+
     def match(self, ids: Collection[str], unchanged: Callable[[Row], bool], *, whole: bool) -> None:
         """Match the rows to the clips that the dataset has now.
 
@@ -160,8 +176,13 @@ class Run:
 
     def add_session(self, session: Session) -> None:
         """Add to the manifest that a command works on this run: its number, when, where, with which packages."""
-        numbered_session = session.model_copy(update={"number": _last_number(self.folder.parent) + 1})
-        self._write_sessions([*self.manifest.sessions, numbered_session])
+        self.add_sessions([session])
+
+    def add_sessions(self, sessions: Iterable[Session]) -> None:
+        """Add commands of other processes to the manifest, in this order."""
+        first = _last_number(self.folder.parent) + 1
+        numbers = [session.model_copy(update={"number": number}) for number, session in enumerate(sessions, first)]
+        self._write_sessions([*self.manifest.sessions, *numbers])
 
     def finish_session(self, finished: str) -> None:
         """Add to the manifest when the last session's command finished this run."""
@@ -321,20 +342,32 @@ def _differences_before(parent: Path, key: RunKey, unchanged: Callable[[Row], bo
 def _difference(folder: Path, key: RunKey, unchanged: Callable[[Row], bool]) -> str:
     """Describe why a run is not the one with this key; empty if it is."""
     manifest = read_manifest(folder)
-    earlier, present = manifest.key.model_dump(), key.stored.model_dump()
-    for name, description in DECIDING.items():
-        if earlier[name] != present[name]:
-            return f"{description} differs from that of {folder.name}"
-    for part, version in key.versions.items():
-        if manifest.key.versions.get(part) != version:
-            return f"{part} version {version}, {folder.name} has {manifest.key.versions.get(part, 'none')}"
-    for metric, version in key.metric_versions.items():
-        equivalent = (version, key.former_metric_versions.get(metric))
-        if manifest.metric_versions.get(metric, version) not in equivalent:
-            return f"{metric} is another version than in {folder.name}"
+    difference = key_difference(manifest, folder.name, key)
+    if difference:
+        return difference
     for row in read_rows(folder):
         if row.measured and not unchanged(row):
             return f"the audio of '{row.id}' is not what {folder.name} was measured on"
+    return ""
+
+
+def key_difference(earlier: Manifest, name: str, key: RunKey) -> str:
+    """Describe what in an earlier run's manifest is not as in this key; empty if nothing that both have differs.
+
+    Args:
+        name: name of the earlier run.
+    """
+    stored, present = earlier.key.model_dump(), key.stored.model_dump()
+    for part, description in DECIDING.items():
+        if stored[part] != present[part]:
+            return f"{description} differs from that of {name}"
+    for part, version in key.versions.items():
+        if earlier.key.versions.get(part) != version:
+            return f"{part} version {version}, {name} has {earlier.key.versions.get(part, 'none')}"
+    for metric, version in key.metric_versions.items():
+        equivalent = (version, key.former_metric_versions.get(metric))
+        if earlier.metric_versions.get(metric, version) not in equivalent:
+            return f"{metric} is another version than in {name}"
     return ""
 
 

@@ -117,6 +117,29 @@ def test_killed_halfway_goes_on(tmp_path: Path, cli_here: Cli, checkpoint_folder
     assert (len(told["present"]), len(told["written"])) == (2, 2)
 
 
+def test_shards_of_a_folder_encode_it_into_one_folder(cli_here: Cli, tmp_path: Path, checkpoint_folder: Path) -> None:
+    for name in ("a.wav", "a.flac", "sub/b.flac"):
+        write(tmp_path / "album" / name, music(0.1))
+    encode = partial(cli_here, "encode", "album", "--weights", checkpoint_folder, "--json")
+    whole = json.loads(encode("-o", "whole").stdout)["written"]
+    parts = []
+    for index in (3, 1, 4, 2):
+        result = encode("-o", "latents", "--shard", f"{index}/4")
+        assert result.returncode == 0, result.stderr
+        assert result.stderr.splitlines()[-1] == f"shard {index}/4: {int(index < 4)} of 3 files"
+        parts += json.loads(result.stdout)["written"]
+    assert sorted(parts) == sorted(path.replace("whole", "latents") for path in whole) and len(parts) == 3
+    for path in whole:
+        files = (tmp_path / path, tmp_path / path.replace("whole", "latents"))
+        first, second = (load_file(file)["latents"] for file in files)
+        assert torch.equal(first, second)
+    again = json.loads(encode("-o", "latents", "--shard", "1/4").stdout)
+    assert (again["written"], len(again["present"])) == ([], 1)
+    alone = cli_here("encode", "album/a.wav", "--shard", "1/4")
+    assert alone.returncode == 1
+    assert alone.stderr == "error: --shard 1/4: album/a.wav is a file; only the files of a folder can be shared out\n"
+
+
 def test_mistakes_are_1_line(cli: Cli, cli_here: Cli, tmp_path: Path, checkpoint_folder: Path) -> None:
     write(tmp_path / "song.wav", music(0.2))
     (tmp_path / "text.pt").write_text("text")

@@ -236,6 +236,28 @@ def test_a_killed_command_goes_on_where_it_stopped(
     assert (resumed.scores == only_run(run(cards, data, tmp_path / "fresh")).scores).all()
 
 
+def test_shards_compute_the_features_that_the_whole_command_finds(
+    cards: Cards, cards_folder: Path, data: Path, tmp_path: Path, cache: Path, cli_here: Cli
+) -> None:
+    counter = tmp_path / "count"
+    (cards_folder / "toy0.yaml").write_text(TOYS[0] + f"options: {{counter: {counter}}}\n")
+    (data / "audio" / "Hum" / "002.wav").write_bytes(b"RIFF")
+    command = ["probe", "--task", "toy-task", "--models", "toy", "--data", str(data), "--cards", str(cards_folder)]
+    for index in (2, 1, 3):
+        result = cli_here(*command, "--shard", f"{index}/3")
+        broken = "002" in result.stderr
+        assert result.returncode == 3 * broken and f"shard {index}/3 is done: 30 of 90 clips" in result.stderr
+        assert not (tmp_path / "runs").exists() and not list(cache.rglob("matrices"))
+    assert len(counter.read_text()) == len(list((cache / "features").rglob("clips/*/[!.]*.npy"))) == 89
+    assert json.loads(cli_here(*command, "--shard", "1/3", "--json").stdout)["models"][0]["runs"] == []
+    empty = cli_here(*command, "--shard", "91/91")
+    assert empty.returncode == 0 and "shard 91/91 is done: 0 of 90 clips" in empty.stderr
+    assert cli_here(*command).returncode == 3
+    assert len(counter.read_text()) == 89
+    probed = ProbeRun(tmp_path / "runs" / "probe-toy-task" / "toy")
+    assert (probed.scores == only_run(run(cards, data, tmp_path / "fresh")).scores).all()
+
+
 def test_models_on_the_same_clips_are_compared_pairwise(cards: Cards, data: Path, tmp_path: Path) -> None:
     toy, chroma = (
         ProbeRun(run_of_model.folders[0]) for run_of_model in run(cards, data, tmp_path / "runs", "toy,chroma")
