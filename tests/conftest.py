@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -15,12 +16,20 @@ from support.audio import music, write
 from support.command_line import M2L_BENCH, Cli
 
 from m2l_bench.cli import main
+from m2l_bench.console import terminal
 
 settings.register_profile("untimed", deadline=None)  # timings never decide a test
 settings.load_profile("untimed")
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"  # Triton reads it on its first import, which may be that of another test
 pytest.register_assert_rewrite("support.codec_checks", "support.embedding_checks")
+
+
+@pytest.fixture(autouse=True)
+def no_lines_after_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No lines of progress on a slow machine, on which they would decide what a test finds on stderr."""
+    monkeypatch.setattr(terminal, "LINE_SECONDS", math.inf)
+    monkeypatch.setattr(terminal, "WORTH_A_LINE_SECONDS", math.inf)
 
 
 @pytest.fixture

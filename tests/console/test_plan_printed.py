@@ -16,6 +16,11 @@ from m2l_bench.reconstruction.pipeline import Outcome
 from m2l_bench.reconstruction.plan import Settings, make_plan
 
 
+@pytest.fixture(autouse=True)
+def no_lines_after_seconds() -> None:
+    """Here the lines are what is tested, with a clock that is not that of the machine."""
+
+
 def test_the_same_command_is_said_once() -> None:
     absent, elsewhere = "its weights are not here", "needs reconstructions"
     states = [

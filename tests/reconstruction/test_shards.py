@@ -115,6 +115,7 @@ def test_the_merged_run_is_that_of_one_command(jobs: Cli, shards: Path, cli_here
     assert len(read_manifest(runs / RUN).sessions) == 2, "the command without --shard finds everything done"
 
 
+@pytest.mark.full
 def test_an_unfinished_run_is_completed(jobs: Cli, cli_here: Cli, tmp_path: Path) -> None:
     whole, run = tmp_path / "whole", tmp_path / "runs" / RUN
     jobs("--out", whole)
@@ -130,6 +131,7 @@ def test_an_unfinished_run_is_completed(jobs: Cli, cli_here: Cli, tmp_path: Path
     assert [path.name for path in run.parent.iterdir() if path.name != "_originals"] == [run.name]
 
 
+@pytest.mark.full
 def test_a_change_of_the_audio_starts_a_run_beside_the_earlier_one(jobs: Cli, cli_here: Cli, tmp_path: Path) -> None:
     jobs()
     write(tmp_path / "originals" / "clip 1.wav", music(0.3, 8000, seed=9), 8000)
@@ -276,6 +278,7 @@ class Killer(Denoiser):
 """
 
 
+@pytest.mark.full
 def test_a_killed_shard_goes_on(jobs: Cli, cli_here: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "killer.py").write_text(KILLER)
