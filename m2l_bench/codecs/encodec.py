@@ -102,7 +102,8 @@ class EnCodec(ResidualCodec):
         """Select the columns of codes: all but the first column of each segment, which has its level."""
         import torch
 
-        return latents[..., torch.arange(latents.shape[-1], device=latents.device) % self.segment_columns != 0]
+        starts = range(0, latents.shape[-1], self.segment_columns)
+        return torch.cat([latents[..., start + 1 : start + self.segment_columns] for start in starts], dim=-1)
 
     def transmitted(self, latents: Tensor) -> Transmitted:
         """Count the codes and the level of each segment, which is a number of 32 bits."""

@@ -16,6 +16,7 @@ SENTENCES = {
     "inter_channel_coherence": "How well phases between left and right agree with the original's, from 0 to 1.",
     "width_difference_db": "Energy of the side (left minus right) against the original's: below zero is narrower.",
     "loudness_difference_lu": "Loudness against the original's: below zero is quieter.",
+    "loudness_range_difference_lu": "Range of loudness against the original's: below zero is more even.",
     "true_peak_difference_db": "Highest peak, also between the samples, against the original's.",
     "dc_difference_pct": "Constant offset that was added or lost, in percent of full scale.",
     "clipping_difference_pct": "Share of samples at full scale against the original's: above zero is clipped more.",

@@ -34,13 +34,14 @@ def rate_quality_table(table2: Table, measured: MeasuredRuns, uses: Mapping[str,
     metrics = [column for column in table2.columns if column.name != KILOBITS]
     quality = [f"{column.name}{end}" for column in metrics for end in ("", "_low", "_high")]
     data = data[["system", "clips", *quality]]
-    for place, column in enumerate(COLUMNS, start=2):
+    columns = [column for column in COLUMNS if uses or column is not IDEAL]
+    for place, column in enumerate(columns, start=2):
         data.insert(place, column.name, [figures[name][column.name] for name in data["system"]])
     notes = [note for note in table2.notes if not note.endswith(NOT_MEASURED)]
     return replace(
         table2,
         data=data.sort_values([KILOBITS, "system"], ignore_index=True),
-        columns=[*COLUMNS, *metrics],
+        columns=[*columns, *metrics],
         notes=[*_remarks(rates), *_speed_notes(measured.runs), *notes],
         caption=(
             f"Quality against rate on {measured.dataset}: mean over clips [95 % bootstrap interval]; rates and speeds "

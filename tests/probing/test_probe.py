@@ -258,6 +258,7 @@ def test_shards_compute_the_features_that_the_whole_command_finds(
     assert (probed.scores == only_run(run(cards, data, tmp_path / "fresh")).scores).all()
 
 
+@pytest.mark.full
 def test_models_on_the_same_clips_are_compared_pairwise(cards: Cards, data: Path, tmp_path: Path) -> None:
     toy, chroma = (
         ProbeRun(run_of_model.folders[0]) for run_of_model in run(cards, data, tmp_path / "runs", "toy,chroma")

@@ -231,7 +231,11 @@ class Slow(Codec):
 
 @pytest.mark.parametrize(
     ("sent", "code", "jobs"),
-    [(signal.SIGKILL, -9, 2), (signal.SIGINT, 130, 2), pytest.param(signal.SIGTERM, 130, 1, marks=pytest.mark.full)],
+    [
+        (signal.SIGKILL, -9, 2),
+        pytest.param(signal.SIGINT, 130, 2, marks=pytest.mark.full),
+        pytest.param(signal.SIGTERM, 130, 1, marks=pytest.mark.full),
+    ],
 )
 def test_a_killed_run_goes_on(
     reconstruct_here: Cli,

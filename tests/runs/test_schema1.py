@@ -106,6 +106,7 @@ def test_cached_vectors_are_used(kept: Path, cli_here: Cli) -> None:
     assert now["value"] == pytest.approx(then["value"], rel=1e-6)
 
 
+@pytest.mark.full
 def test_a_raised_version_starts_a_new_run_and_says_why(
     kept: Path, cli_here: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -139,6 +139,7 @@ def test_from_the_command_line(cli: Cli, cli_here: Cli, tmp_path: Path) -> None:
     assert len(wrong.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.full
 def test_what_cannot_be_checked_says_why(cli: Cli) -> None:
     for name, message in (("reference", "has no encoder and decoder"), ("dac", "weights get dac"), ("da", "'dac'")):
         result = cli("models", "check", name, HF_HOME="none")

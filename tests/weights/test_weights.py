@@ -63,6 +63,7 @@ def test_from_the_hub_into_its_cache_or_a_folder(cli: Cli, tmp_path: Path, conte
     assert (tmp_path / "lab" / "net" / "number.txt").read_text() == "2.5"
 
 
+@pytest.mark.full
 def test_a_licence_to_accept_says_where_and_a_folder_of_the_repository_is_kept(
     cli: Cli, tmp_path: Path, content: Path
 ) -> None:
@@ -82,6 +83,7 @@ def test_a_licence_to_accept_says_where_and_a_folder_of_the_repository_is_kept(
         assert len(hub.requests) == requests_before
 
 
+@pytest.mark.full
 def test_from_any_address(cli: Cli, tmp_path: Path, content: Path) -> None:
     with serve_file(FileServer(content.read_bytes())) as server:
         write_card(tmp_path, f"{{url: '{server.url}', sha256: '00000000'}}")
