@@ -12,12 +12,15 @@ import io
 import zipfile
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from m2l_bench.errors import UserError
-from m2l_bench.metrics.codes import Counts
 from m2l_bench.runs.files import explain_write_errors, file_name, write_atomically
+
+if TYPE_CHECKING:
+    from m2l_bench.metrics.codes import Counts
 
 FOLDER = "codes"
 

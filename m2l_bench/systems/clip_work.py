@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 from m2l_bench.audio import Audio, fit_length, resample
-from m2l_bench.metrics.codes import Counts
 
 if TYPE_CHECKING:
     from torch import Generator
+
+    from m2l_bench.metrics.codes import Counts
 
 
 class Cost(TypedDict, total=False):

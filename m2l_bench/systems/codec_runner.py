@@ -11,7 +11,6 @@ import numpy as np
 from m2l_bench.audio import Audio
 from m2l_bench.boundary import is_out_of_memory, reason_of
 from m2l_bench.errors import BadClip, UserError
-from m2l_bench.metrics.codes import Counts, count_codes
 from m2l_bench.systems.clip_work import ClipWork, Part, Reconstruction
 from m2l_bench.systems.devices import MemoryMeter, clock, is_gpu
 from m2l_bench.systems.packing import WAITING_LENGTHS, pack
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
     from m2l_bench.codecs.base import Codec
+    from m2l_bench.metrics.codes import Counts
 
 
 class CodecRunner:
@@ -229,6 +229,8 @@ class CodecRunner:
         """Count the uses of each entry of the codebooks; None where the codec has no codebooks."""
         if not self.codec.codebook_entries:
             return None
+        from m2l_bench.metrics.codes import count_codes
+
         return count_codes(self.codec.codes(latents).cpu().numpy(), self.codec.codebook_entries)
 
     def _checked_shape(self, output: Tensor, batch: Tensor) -> Audio:
