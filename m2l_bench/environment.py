@@ -84,6 +84,7 @@ def compile_once(package: str, compile: Callable[[], object]) -> None:
         pass  # No locks here, or nowhere to write: it is compiled when it is used, as without this function.
 
 
+@functools.cache
 def compile_librosa() -> None:
     """Compile what `librosa.feature` and `librosa.util` define: to be called before they are used."""
     compile_once("librosa", lambda: import_module("librosa.feature.spectral"))
