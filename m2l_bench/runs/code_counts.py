@@ -35,7 +35,7 @@ def write_code_counts(run: Path, clip_id: str, counts: Counts) -> None:
     np.savez_compressed(content, counts=counts.astype(np.min_scalar_type(counts.max(initial=0))))
     with explain_write_errors(run):
         (run / FOLDER).mkdir(exist_ok=True)
-        write_atomically(_path(run, clip_id), content.getvalue())
+        write_atomically(code_counts_path(run, clip_id), content.getvalue())
 
 
 def read_code_counts(run: Path, clip_id: str) -> Counts | None:
@@ -44,7 +44,7 @@ def read_code_counts(run: Path, clip_id: str) -> Counts | None:
     Raises:
         UserError: the file is damaged.
     """
-    path = _path(run, clip_id)
+    path = code_counts_path(run, clip_id)
     if not path.is_file():
         return None
     try:
@@ -55,5 +55,6 @@ def read_code_counts(run: Path, clip_id: str) -> Counts | None:
     return counts
 
 
-def _path(run: Path, clip_id: str) -> Path:
+def code_counts_path(run: Path, clip_id: str) -> Path:
+    """Name the file with the counts of a clip."""
     return run / FOLDER / f"{file_name(clip_id)}.npz"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from m2l_bench.errors import UserError
+from m2l_bench.runs.code_counts import code_counts_path
 from m2l_bench.runs.distances import has_vectors, stored_vectors
 from m2l_bench.runs.files import explain_write_errors, link_or_copy
 from m2l_bench.runs.reconstruction import (
@@ -133,6 +134,9 @@ def _files(part: ShardRun, row: Row, run: Path) -> list[tuple[Path, Path]]:
     for vectors in stored_vectors(part.manifest):
         if has_vectors(row, vectors.metric.name):
             files += zip(vectors.paths(part.folder, row), vectors.paths(run, row), strict=True)
+    counts = code_counts_path(part.folder, row.id)
+    if counts.is_file():
+        files.append((counts, code_counts_path(run, row.id)))
     return files
 
 

@@ -11,6 +11,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from support.audio import music, write
@@ -21,6 +22,7 @@ from support.toy_embedding import CARD as TOY
 
 from m2l_bench import evaluate
 from m2l_bench.errors import UserError
+from m2l_bench.runs.code_counts import read_code_counts, write_code_counts
 from m2l_bench.runs.reconstruction import Run, read_manifest, read_rows
 from m2l_bench.runs.schema import Row
 from m2l_bench.runs.shards import Shard
@@ -113,6 +115,16 @@ def test_the_merged_run_is_that_of_one_command(jobs: Cli, shards: Path, cli_here
     (tmp_path / "originals" / "broken.wav").unlink()
     assert jobs().returncode == 0
     assert len(read_manifest(runs / RUN).sessions) == 2, "the command without --shard finds everything done"
+
+
+def test_counts_of_codes_are_merged(shards: Path, cli_here: Cli, tmp_path: Path) -> None:
+    part = shards / "1-of-2" / RUN
+    clip = next(row.id for row in read_rows(part) if row.measured)
+    counts = np.arange(12).reshape(3, 4)
+    write_code_counts(part, clip, counts)
+    assert cli_here("merge").returncode == 0
+    merged = read_code_counts(tmp_path / "runs" / RUN, clip)
+    assert merged is not None and np.array_equal(merged, counts)
 
 
 @pytest.mark.full
