@@ -50,29 +50,43 @@ def print_plan(console: Console, plan: Plan) -> None:
 
 
 class ReconstructionProgress(ProgressBars):
-    """Prints the plan, a bar per system with its place among all, and each system's figures when it is finished."""
+    """Prints the plan, and a table that gains a row when a system is finished, above the bar of the next one."""
 
     def __init__(self, console: Console) -> None:
-        super().__init__(console)
+        super().__init__(console, transient=True)
         self.names: list[str] = []
+        self.metrics: list[str] = []
 
     def planned(self, plan: Plan | ProbePlan) -> None:
-        print_plan(self.console, cast("Plan", plan))
+        plan = cast("Plan", plan)
+        print_plan(self.console, plan)
         self.names = [card.name for card in plan.available]
+        self.metrics = list(plan.paired_metrics)
+        if self.names and self.metrics:
+            self._print_row("", [PAIRED[name].header for name in self.metrics])
 
     def label(self, name: str) -> str:
         return f"{self.names.index(name) + 1}/{len(self.names)} {name}" if name in self.names else name
 
     def measured(self, outcome: Outcome) -> None:
-        figures = [_figure(name, value) for name, value in outcome.means.items()]
-        text = outcome.problem or ", ".join([*figures, f"{len(outcome.failed)} failed"] if outcome.failed else figures)
-        self.console.print(f"{outcome.system}: {text or 'nothing measured'}", markup=False, soft_wrap=True)
+        failed = f"{len(outcome.failed)} failed" if outcome.failed else ""
+        figures = [_figure(name, outcome.means.get(name)) for name in self.metrics]
+        self._print_row(outcome.system, [] if outcome.problem else figures, outcome.problem or failed)
+
+    def _print_row(self, name: str, cells: list[str], remark: str = "") -> None:
+        """Print cells below their headers, as many as the console is wide, and a remark of any length."""
+        line = name.ljust(max(map(len, self.names), default=0))
+        for metric, cell in zip(self.metrics, cells, strict=False):
+            width = 2 + len(PAIRED[metric].header)
+            if len(line) + width <= self.console.width:
+                line += cell.rjust(width)
+        self.console.print(f"{line}  {remark}".rstrip(), markup=False, soft_wrap=True)
 
 
-def _figure(name: str, value: float) -> str:
-    definition = PAIRED[name]
-    number = "∞" if value == math.inf else f"{value:.{definition.decimals}f}"
-    return f"{definition.title} {number} {definition.unit}".rstrip()
+def _figure(name: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    return "∞" if value == math.inf else f"{value:.{PAIRED[name].decimals}f}"
 
 
 def print_table(console: Console, result: Table) -> None:

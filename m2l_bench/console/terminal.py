@@ -131,10 +131,15 @@ class Lines:
 
 
 class ProgressBars(Quiet):
-    """One bar per system: clips done, time spent, time left. Without a terminal, one line per system and minute."""
+    """One bar per system: clips done, time spent, time left. Without a terminal, one line per system and minute.
 
-    def __init__(self, console: Console) -> None:
+    Args:
+        transient: whether a bar goes away when its work is done.
+    """
+
+    def __init__(self, console: Console, transient: bool = False) -> None:
         self.console = console
+        self.transient = transient
 
     @contextmanager
     def start(self, name: str, total: int, done: int) -> Iterator[Callable[[], None]]:
@@ -149,7 +154,7 @@ class ProgressBars(Quiet):
             TextColumn("left"),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=self.console) as progress:
+        with Progress(*columns, console=self.console, transient=self.transient) as progress:
             task = progress.add_task(escape(self.label(name)), total=total, completed=done)
             yield lambda: progress.advance(task)
 

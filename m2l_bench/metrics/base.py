@@ -39,6 +39,11 @@ class Description:
         return "↑" if self.higher_is_better else "↓"
 
     @property
+    def header(self) -> str:
+        """Header of its column in tables, such as "SI-SDR (dB) ↑"; the arrow points to better values."""
+        return f"{self.title} ({self.unit}) {self.arrow}" if self.unit else f"{self.title} {self.arrow}"
+
+    @property
     def direction(self) -> str:
         """Which values are better, as the beginning of a sentence or label."""
         if self.zero_is_best:

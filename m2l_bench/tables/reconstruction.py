@@ -130,10 +130,7 @@ def in_table_order(runs: list[MeasuredRun], table: Table) -> list[MeasuredRun]:
 
 
 def _column(name: str) -> Column:
-    """Make a metric's column with a header such as "SI-SDR (dB) ↑"; the arrow points to better values."""
-    definition = metric(name)
-    unit = f" ({definition.unit})" if definition.unit else ""
-    return Column(name, f"{definition.title}{unit} {definition.arrow}", definition.decimals)
+    return Column(name, metric(name).header, metric(name).decimals)
 
 
 def _record(

@@ -1,6 +1,7 @@
 """What `reconstruct` says before it begins: one line for each command that a newcomer may need."""
 
 import io
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -89,8 +90,31 @@ def test_without_a_terminal_a_download_and_a_training_are_a_line_a_minute(monkey
     ]
 
 
-def test_each_system_is_a_line_when_it_is_finished() -> None:
+def planned(progress: ReconstructionProgress, *names: str) -> None:
+    cards = load_cards()
+    systems = [cards.system(name) for name in names]
+    task = cards.task("demo")
+    progress.planned(make_plan(task, systems, None, Settings(), skip_unavailable=False, embeddings=cards.embeddings))
+
+
+def test_the_table_gains_a_row_when_a_system_is_finished() -> None:
     printed = io.StringIO()
-    progress = ReconstructionProgress(Console(file=printed, width=40))
-    progress.measured(Outcome("opus", Path("runs"), means={"si_sdr_db": 3.456, "visqol": 4.0}))
-    assert printed.getvalue() == "opus: SI-SDR 3.46 dB, ViSQOL 4.00 MOS\n"
+    progress = ReconstructionProgress(Console(file=printed, width=60))
+    planned(progress, "opus-12k", "lowpass-7k", "mp3-32k")
+    progress.measured(Outcome("opus-12k", Path("runs"), means={"si_sdr_db": 3.456, "visqol": 4.0}))
+    progress.measured(Outcome("lowpass-7k", Path("runs"), means={"si_sdr_db": math.inf}, failed={"a": "no", "b": "no"}))
+    progress.measured(Outcome("mp3-32k", Path("runs"), problem="its weights are damaged"))
+    assert printed.getvalue().splitlines()[-4:] == [
+        "            SI-SDR (dB) ↑  ViSQOL (MOS) ↑",
+        "opus-12k             3.46            4.00",
+        "lowpass-7k              ∞                  2 failed",
+        "mp3-32k     its weights are damaged",
+    ]
+
+
+def test_columns_of_the_growing_table_that_the_terminal_has_no_room_for_are_left_out() -> None:
+    printed = io.StringIO()
+    progress = ReconstructionProgress(Console(file=printed, width=30))
+    planned(progress, "opus-12k")
+    progress.measured(Outcome("opus-12k", Path("runs"), means={"si_sdr_db": 3.456, "visqol": 4.0}))
+    assert printed.getvalue().splitlines()[-2:] == ["          SI-SDR (dB) ↑", "opus-12k           3.46"]
