@@ -18,6 +18,15 @@ def test_help_loads_nothing_heavy() -> None:
     assert result.stdout.strip().endswith("[]")
 
 
+def test_names_and_descriptions_of_metrics_load_nothing_that_measures() -> None:
+    code = (
+        "import sys\nimport m2l_bench.metrics\n"
+        "print([name for name in ('torch', 'numba', 'scipy', 'librosa', 'soxr') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
 def test_wrong_usage_is_2_and_mistakes_are_1_line(cli: Cli, cli_here: Cli) -> None:
     assert cli("reconstruct", "--limit", 0).returncode == 2
     mistakes = {

@@ -11,8 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from m2l_bench.audio import Audio
-from m2l_bench.metrics.magnitudes import Sums, stft_sums
-from m2l_bench.metrics.stft import Frames, check_length, paired_spectra
+from m2l_bench.metrics.stft import Frames, Sums, check_length, paired_spectra
 
 RESOLUTIONS = (Frames(1024, 120, 600), Frames(2048, 240, 1200), Frames(512, 50, 240))
 FLOOR = 1e-4
@@ -29,6 +28,8 @@ def mr_stft(reference: Audio, reconstruction: Audio, *, stereo: bool) -> Sums:
     Raises:
         Undefined: the signals are shorter than half a window.
     """
+    from m2l_bench.metrics.magnitudes import stft_sums
+
     check_length(reference.shape[1], RESOLUTIONS[1])
     channels = reference.shape[0]
     distances = np.zeros(1 + 2 * stereo)

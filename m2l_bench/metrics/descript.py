@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2l_bench.audio import Audio
-from m2l_bench.metrics.magnitudes import Sums, mel_sums, stft_sums
-from m2l_bench.metrics.stft import check_length, paired_spectra, quarter_hop
+from m2l_bench.metrics.stft import Sums, check_length, paired_spectra, quarter_hop
 
 BANDS = {32: 5, 64: 10, 128: 20, 256: 40, 512: 80, 1024: 160, 2048: 320}
 """Number of mel bands by window length."""
@@ -41,6 +40,8 @@ def mel_and_stft(reference: Audio, reconstruction: Audio, *, mel: bool, stereo: 
     Raises:
         Undefined: the signals are shorter than half a window.
     """
+    from m2l_bench.metrics.magnitudes import mel_sums, stft_sums
+
     check_length(reference.shape[1], quarter_hop(max(BANDS)))
     signals = reference.shape[0] + 2 * stereo
     mel_distance, stft_distance = np.zeros(signals), np.zeros(signals)

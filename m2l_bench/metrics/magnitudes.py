@@ -12,10 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from m2l_bench.metrics.stft import Spectra
-
-Sums = NDArray[np.float64]
-"""A sum over all frames and bins (or bands) for each signal."""
+from m2l_bench.metrics.stft import Spectra, Sums
 
 
 @njit(cache=True, fastmath=True)

@@ -16,6 +16,8 @@ from m2l_bench.errors import Undefined
 Samples = NDArray[np.float32] | NDArray[np.float64]
 Spectra = NDArray[Any]
 """Complex spectra with the precision of the samples, (channels, frames, bins)."""
+Sums = NDArray[np.float64]
+"""A sum over all frames and bins (or bands) for each signal."""
 BLOCK = 1 << 16
 """Number of samples in the frames of one channel that are transformed at once."""
 
