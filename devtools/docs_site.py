@@ -66,9 +66,9 @@ def commands_page() -> str:
     import typer
     from typer.cli import get_docs_for_click
 
-    from m2l_bench.cli import app
+    from m2l_bench.cli import make_app
 
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(make_app())
     context: Any = command.make_context("m2l-bench", [], resilient_parsing=True)
     text = get_docs_for_click(obj=command, ctx=context, name="m2l-bench")
     return re.sub(r"\A# `m2l-bench`", "# Commands", text)

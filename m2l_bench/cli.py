@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -41,13 +42,9 @@ from m2l_bench.text import one_line
 INTERRUPTED = 130
 INTERRUPTED_MESSAGE = "interrupted; what is finished is safe, the same command goes on"
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for command in (
+Command = Callable[..., None]
+
+COMMANDS: tuple[Command, ...] = (
     reconstruct.reconstruct,
     reconstruct.sweep,
     merge.merge,
@@ -64,35 +61,73 @@ for command in (
     training.pack,
     training.train,
     training.ablate,
-):
-    app.command()(command)
-models_app = typer.Typer(cls=models.ModelsGroup)
-models_app.callback(invoke_without_command=True)(models.models)
-models_app.command()(models.show)
-models_app.command()(models.check)
-app.add_typer(models_app, name="models")
-data_app = typer.Typer(no_args_is_help=True, help="Download, render and check datasets.")
-data_app.command()(data.get)
-data_app.command()(data.make)
-data_app.command()(data.check)
-data_app.command()(data.musiccaps)
-app.add_typer(data_app, name="data")
-plot_app = typer.Typer(no_args_is_help=True, help="Draw figures of runs, for a paper or a web page.")
-for plot_command in (
-    plot.figure2,
-    plot.pareto,
-    plot.distribution,
-    plot.agreement,
-    plot.spectrograms,
-    plot.training,
-    plot.confusion,
-):
-    plot_app.command()(plot_command)
-app.add_typer(plot_app, name="plot")
-weights_app = typer.Typer(no_args_is_help=True, help="List and fetch the weights of systems and embeddings.")
-weights_app.command("list")(weights.list_weights)
-weights_app.command()(weights.get)
-app.add_typer(weights_app, name="weights")
+)
+MODELS: dict[str, Command] = {"show": models.show, "check": models.check}
+GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
+    "data": (
+        "Download, render and check datasets.",
+        {"get": data.get, "make": data.make, "check": data.check, "musiccaps": data.musiccaps},
+    ),
+    "plot": (
+        "Draw figures of runs, for a paper or a web page.",
+        {
+            "figure2": plot.figure2,
+            "pareto": plot.pareto,
+            "distribution": plot.distribution,
+            "agreement": plot.agreement,
+            "spectrograms": plot.spectrograms,
+            "training": plot.training,
+            "confusion": plot.confusion,
+        },
+    ),
+    "weights": (
+        "List and fetch the weights of systems and embeddings.",
+        {"list": weights.list_weights, "get": weights.get},
+    ),
+}
+
+
+def make_app(called: str = "") -> typer.Typer:
+    """Make the command line.
+
+    Args:
+        called: the first word of the command that is going to run. The other commands are only listed: to make their
+            options takes a fifth of the start. Empty: all commands can run.
+    """
+
+    def usable(command: Command, word: str) -> Command:
+        return command if called in ("", word) else _only_listed(command)
+
+    app = typer.Typer(
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_common)
+    for command in COMMANDS:
+        app.command()(usable(command, command.__name__))
+    models_app = typer.Typer(cls=models.ModelsGroup)
+    models_app.callback(invoke_without_command=True)(usable(models.models, "models"))
+    for name, command in MODELS.items():
+        models_app.command(name)(usable(command, "models"))
+    app.add_typer(models_app, name="models")
+    for group_name, (help, commands) in GROUPS.items():
+        group = typer.Typer(no_args_is_help=True, help=help)
+        for name, command in commands.items():
+            group.command(name)(usable(command, group_name))
+        app.add_typer(group, name=group_name)
+    return app
+
+
+def _only_listed(command: Command) -> Command:
+    """Make a command of the same name and description without options, which cannot run."""
+
+    def listed() -> None:
+        raise AssertionError
+
+    listed.__name__, listed.__doc__ = command.__name__, command.__doc__
+    return listed
 
 
 def _show_version(value: bool) -> None:
@@ -101,7 +136,6 @@ def _show_version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _common(
     context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the full traceback of an error.")] = False,
@@ -117,13 +151,20 @@ def _common(
     State.color, State.debug, State.command = not no_color, debug, context.invoked_subcommand or ""
 
 
+def _called_word(arguments: list[str]) -> str:
+    """Find the word that names the command; where there is none, "--help". Empty: a shell asks for completions."""
+    if "_M2L_BENCH_COMPLETE" in os.environ:
+        return ""
+    return next((word for word in arguments if not word.startswith("-")), "--help")
+
+
 def main() -> None:
     """Run the command line. An error that the user can fix is printed as one line, a traceback only with --debug."""
     listen_for_interrupts()
     accept_any_terminal()
     threading.excepthook = _report_thread
     try:
-        app()
+        make_app(_called_word(sys.argv[1:]))()
     except (KeyboardInterrupt, SystemExit) as end:  # typer makes the second of the first, and says nothing
         if isinstance(end, SystemExit) and end.code != INTERRUPTED:
             raise

@@ -1,11 +1,16 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+import typer
 from support.command_line import Cli
+from typer.testing import CliRunner
+
+from m2l_bench.cli import make_app
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -25,6 +30,21 @@ def test_names_and_descriptions_of_metrics_load_nothing_that_measures() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_help_of_all_commands_is_the_same_whether_they_can_run_or_are_only_listed() -> None:
+    def help_of(app: typer.Typer) -> str:
+        return CliRunner().invoke(app, ["--help"], env={"COLUMNS": "80"}).output
+
+    assert help_of(make_app("--help")) == help_of(make_app())
+    assert help_of(make_app("plot")) == help_of(make_app())
+
+
+def test_a_shell_that_asks_for_completions_gets_options() -> None:
+    code = "import sys\nsys.argv = ['m2l-bench']\nfrom m2l_bench.cli import main\nmain()"
+    asked = {"_M2L_BENCH_COMPLETE": "complete_bash", "COMP_WORDS": "m2l-bench tables --be", "COMP_CWORD": "2"}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **asked})
+    assert result.stdout.split() == ["--beside"]
 
 
 def test_wrong_usage_is_2_and_mistakes_are_1_line(cli: Cli, cli_here: Cli) -> None:

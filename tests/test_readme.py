@@ -9,10 +9,10 @@ import pytest
 import typer
 from support.command_line import Cli
 
-from m2l_bench.cli import app
+from m2l_bench.cli import make_app
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMAND_LINE = typer.main.get_command(app)
+COMMAND_LINE = typer.main.get_command(make_app())
 PAGES = sorted(
     [*ROOT.glob("*.md"), ROOT / "notebooks/README.md", *(ROOT / "docs").rglob("*.md")], key=lambda page: page.as_posix()
 )

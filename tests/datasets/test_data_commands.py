@@ -6,7 +6,7 @@ from support.command_line import Cli
 from support.trees import beatport_tree, magnatagatune_tree, tinysol_tree
 from typer.testing import CliRunner
 
-from m2l_bench.cli import app
+from m2l_bench.cli import make_app
 from m2l_bench.datasets import checking, remotes
 from m2l_bench.errors import UserError
 from m2l_bench.progress import Quiet
@@ -32,11 +32,11 @@ def test_check_names_what_is_bad_and_goes_on(tmp_path: Path) -> None:
         "4": "not readable as audio (Format not recognised)",
         "5": "empty file (0 bytes)",
     }
-    result = CliRunner().invoke(app, ["data", "check", "magnatagatune", str(root), "--json"])
+    result = CliRunner().invoke(make_app(), ["data", "check", "magnatagatune", str(root), "--json"])
     assert result.exit_code == 3
     assert json.loads(result.stdout) == report.summary()
     assert json.loads(result.stdout)["counts"]["tags"]["guitar"] == {"train": 3, "validation": 1, "test": 3}
-    text = CliRunner().invoke(app, ["data", "check", "magnatagatune", str(root)])
+    text = CliRunner().invoke(make_app(), ["data", "check", "magnatagatune", str(root)])
     assert text.exit_code == 3
     assert "1 missing: 6\n2 unreadable: " in text.stdout
 
@@ -59,6 +59,6 @@ def test_names_of_the_other_command_get_a_hint(cli: Cli) -> None:
 def test_get_tells_where_the_data_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("M2L_BENCH_CACHE", str(tmp_path))
     monkeypatch.setattr(remotes, "get", lambda name, folder, progress: {"remotes": 2, "fetched": 1})
-    result = CliRunner().invoke(app, ["data", "get", "tinysol", "--json"])
+    result = CliRunner().invoke(make_app(), ["data", "get", "tinysol", "--json"])
     folder = str(tmp_path / "datasets" / "tinysol")
     assert json.loads(result.stdout) == {"name": "tinysol", "folder": folder, "fetched": 1, "remotes": 2}

@@ -9,7 +9,7 @@ from support.command_line import Cli
 from support.runs import MakeProbe, MakeRun
 from typer.testing import CliRunner
 
-from m2l_bench.cli import app
+from m2l_bench.cli import make_app
 from m2l_bench.errors import UserError
 from m2l_bench.plots.runs import load_probes, load_runs
 
@@ -19,7 +19,7 @@ COMMANDS = ("figure2", "pareto", "distribution", "agreement", "spectrograms", "t
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_has_examples(name: str) -> None:
-    result = CliRunner().invoke(app, ["plot", name, "--help"], env={"COLUMNS": "200"})
+    result = CliRunner().invoke(make_app(), ["plot", name, "--help"], env={"COLUMNS": "200"})
     assert result.exit_code == 0 and f"plot {name}" in result.output.split("Examples:")[1]
 
 
@@ -42,7 +42,7 @@ def test_every_command_draws(
     make_probe("mine", [[1, 0], [0, 1]], "ab")
     (tmp_path / "log.jsonl").write_text('{"iteration": 1, "loss": 2.0}\n')
     for name, runs in (("figure2", []), ("pareto", ["runs"]), ("confusion", []), ("training", ["."])):
-        result = CliRunner().invoke(app, ["plot", name, *runs, "-o", f"{name}.svg"], catch_exceptions=False)
+        result = CliRunner().invoke(make_app(), ["plot", name, *runs, "-o", f"{name}.svg"], catch_exceptions=False)
         assert result.exit_code == 0 and (tmp_path / f"{name}.svg").stat().st_size > 1000
 
 
