@@ -36,8 +36,8 @@ from devtools.random_networks import PUBLISHED
 from m2l_bench import audio
 from m2l_bench.cards import SystemCard
 from m2l_bench.datasets import bundled
+from m2l_bench.engine.torch_devices import MemoryMeter
 from m2l_bench.music2latent import PUBLISHED_LATENT_SCALE
-from m2l_bench.systems.devices import MemoryMeter
 from m2l_bench.systems.loading import load_runner
 
 SLOWER = 0.97

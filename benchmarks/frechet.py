@@ -28,9 +28,9 @@ from m2l_bench.cards import load_cards
 from m2l_bench.datasets import bundled
 from m2l_bench.distances.measure import measure
 from m2l_bench.engine import default_jobs
+from m2l_bench.engine.torch_devices import MemoryMeter
 from m2l_bench.metrics import frechet
 from m2l_bench.runs.vectors import StoredClips, write_vectors
-from m2l_bench.systems.devices import MemoryMeter
 from m2l_bench.systems.embedding_runner import EmbeddingRunner, load_embedding
 
 KEPT: list[Any] = []

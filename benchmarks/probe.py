@@ -29,9 +29,9 @@ from m2l_bench import audio
 from m2l_bench.cards import ProbeSettings, load_cards
 from m2l_bench.datasets import bundled
 from m2l_bench.engine import default_jobs
+from m2l_bench.engine.torch_devices import MemoryMeter
 from m2l_bench.probing.targets import Part
 from m2l_bench.probing.training import fit
-from m2l_bench.systems.devices import MemoryMeter
 from m2l_bench.systems.embedding_runner import load_embedding
 
 SPEED_OF = ("mel-mean", "chroma", "musicnn", "music2latent-untrained")

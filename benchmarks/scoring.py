@@ -25,10 +25,10 @@ from m2l_bench.audio import Audio
 from m2l_bench.codecs.anchors import LowPass
 from m2l_bench.datasets import bundled
 from m2l_bench.engine import default_jobs, map_unordered
+from m2l_bench.engine.torch_devices import MemoryMeter
 from m2l_bench.metrics.column_sets import ColumnSet, added_metrics
 from m2l_bench.reconstruction.scoring import score
 from m2l_bench.runs.schema import Row
-from m2l_bench.systems.devices import MemoryMeter
 
 Task = tuple[Row, Audio, Audio, int, tuple[str, ...]]
 METRICS = ("si_sdr_db", "visqol")

@@ -8,6 +8,7 @@ EXTRAS = {
     "jinja2": "plot",
     "matplotlib": "plot",
     "mir_eval": "probe",
+    "ray": "cluster",
     "sklearn": "probe",
     "lightning_fabric": "train",
     "tensorboard": "train",

@@ -10,6 +10,7 @@ from pathlib import Path
 from m2l_bench.api.results import Results
 from m2l_bench.api.task import Task
 from m2l_bench.cards import Cards, SystemCard, load_cards
+from m2l_bench.engine import EngineChoice
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.column_sets import ColumnSet, added_metrics
 from m2l_bench.progress import Progress, Quiet
@@ -48,6 +49,8 @@ def evaluate(
     limit: int | None = None,
     shard: str | None = None,
     jobs: int = 0,
+    engine: str = "local",
+    address: str = "",
     out: str | PathLike[str] | None = None,
     audio: bool | None = None,
     accept_truncated: bool = False,
@@ -78,6 +81,8 @@ def evaluate(
         shard: part of these clips to do, such as `2/8`, below `out`; the results are those of this part. The command
             `m2l-bench merge` makes one run of all parts.
         jobs: worker processes for scoring; 0: one per core.
+        engine: where the work happens: `local`, or `ray` for a Ray cluster that sees the files of this machine.
+        address: address of the Ray cluster, or `auto`; default: RAY_ADDRESS, or a new one on this machine.
         out: folder of the runs. What is in it already is not measured again, except for objects in memory, which are
             measured anew. Default: a temporary folder that is deleted with the results.
         audio: whether to keep the reconstructions as FLAC; default: the task decides.
@@ -113,6 +118,7 @@ def evaluate(
         steps=steps,
         device=device,
         jobs=jobs,
+        engine=EngineChoice(engine, address),
         section_seconds=section_seconds,
         limit=limit,
         shard=part,

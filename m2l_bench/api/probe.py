@@ -12,6 +12,7 @@ import pandas as pd
 from m2l_bench.api.evaluate import as_list
 from m2l_bench.api.formatted import FormattedTable
 from m2l_bench.cards import Cards, EmbeddingCard, SystemCard, load_cards
+from m2l_bench.engine import EngineChoice
 from m2l_bench.errors import UserError
 from m2l_bench.probing import pipeline
 from m2l_bench.probing.models import Model, models_to_probe
@@ -69,6 +70,8 @@ def probe(
     train_fractions: Sequence[float] = (1.0,),
     device: str = "auto",
     precision: str = "auto",
+    engine: str = "local",
+    address: str = "",
     out: str | PathLike[str] | None = None,
     weights_dir: str | PathLike[str] | None = None,
     cards: Sequence[str | PathLike[str]] = (),
@@ -86,6 +89,8 @@ def probe(
         train_fractions: fractions of the training clips, above 0 and up to 1.
         device: a torch device, several separated by commas, or `auto`: all GPUs or, without any, the CPU.
         precision: number type of Music2Latent's networks; `auto`: bfloat16 on GPUs that are made for it, else float32.
+        engine: where features are computed: `local`, or `ray` for a Ray cluster that sees the files of this machine.
+        address: address of the Ray cluster, or `auto`; default: RAY_ADDRESS, or a new one on this machine.
         out: folder of the runs; what is in it already is not measured again. Default: a temporary folder.
         weights_dir: a folder of weight files to look in first.
         cards: folders of further cards.
@@ -111,6 +116,7 @@ def probe(
         weights_dir=Path(weights_dir) if weights_dir else None,
         cache=Path(temporary.name) / "cache" if has_objects else None,
         precision=precision,
+        engine=EngineChoice(engine, address),
     )
     plan = pipeline.make_probe_plan(
         known.probe_task(task), chosen, Path(data) if data else None, options, skip_unavailable=models == "all"
@@ -133,6 +139,8 @@ def compute_features(
     data: str | PathLike[str] | None = None,
     device: str = "auto",
     precision: str = "auto",
+    engine: str = "local",
+    address: str = "",
     weights_dir: str | PathLike[str] | None = None,
     cards: Sequence[str | PathLike[str]] = (),
     progress: Progress | None = None,
@@ -141,7 +149,7 @@ def compute_features(
 
     Args:
         shard: the part, such as `2/8`.
-        models, task, data, device, precision, weights_dir, cards, progress: as in `probe`.
+        models, task, data, device, precision, engine, address, weights_dir, cards, progress: as in `probe`.
 
     Returns:
         what was to be done, and which clips of each model failed.
@@ -152,7 +160,10 @@ def compute_features(
     part = Shard.parse(shard)
     known = load_cards([Path(folder) for folder in cards])
     options = pipeline.ProbeOptions(
-        device=device, weights_dir=Path(weights_dir) if weights_dir else None, precision=precision
+        device=device,
+        weights_dir=Path(weights_dir) if weights_dir else None,
+        precision=precision,
+        engine=EngineChoice(engine, address),
     )
     plan = pipeline.make_probe_plan(
         known.probe_task(task),

@@ -25,6 +25,13 @@ class Columns(str, Enum):
     all = "all"
 
 
+class EngineName(str, Enum):
+    """Engines that do the work of a command."""
+
+    local = "local"
+    ray = "ray"
+
+
 class State:
     """Values of the options before the command's name."""
 
@@ -100,6 +107,16 @@ PrecisionOption = Annotated[
     Precision,
     typer.Option(
         help="Number type of Music2Latent's networks; `auto`: bfloat16 on GPUs with matrix units for it, else float32."
+    ),
+]
+EngineOption = Annotated[
+    EngineName, typer.Option(help="Where the work happens: on this machine, or on a Ray cluster that sees its files.")
+]
+AddressOption = Annotated[
+    str,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Address of the Ray cluster, or `auto`; default: RAY_ADDRESS, or a new one on this machine.",
     ),
 ]
 ShardOption = Annotated[

@@ -77,7 +77,7 @@ def fad(
     from m2l_bench.console.terminal import ProgressBars, print_json
     from m2l_bench.distances import folders, upstream
     from m2l_bench.distances.references import write_statistics
-    from m2l_bench.systems.devices import torch_device
+    from m2l_bench.engine.torch_devices import torch_device
     from m2l_bench.weights.locate import cache_folder
 
     stdout, stderr = consoles()

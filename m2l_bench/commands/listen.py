@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from m2l_bench.commands.common import SOME_FAILED, CardsOption, JsonOption, consoles
+from m2l_bench.commands.common import (
+    SOME_FAILED,
+    AddressOption,
+    CardsOption,
+    EngineName,
+    EngineOption,
+    JsonOption,
+    consoles,
+)
 from m2l_bench.errors import UserError
 from m2l_bench.text import counted
 
@@ -33,6 +41,8 @@ def listen(
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Use only the first N clips.")] = None,
     seconds: Annotated[float, typer.Option(min=1, metavar="SEC", help="Cut longer clips to this many seconds.")] = 30.0,
     jobs: Annotated[int, typer.Option(min=0, metavar="N", help="Worker processes; 0: one per core.")] = 0,
+    engine: EngineOption = EngineName.local,
+    address: AddressOption = "",
     results: Annotated[
         bool, typer.Option("--results", help="Summarise the answers of blind tests in the named CSV files.")
     ] = False,
@@ -59,12 +69,14 @@ def listen(
         return
     if paths and len(paths) > 1:
         raise UserError("more than one folder of runs: name only one")
+    from m2l_bench.engine import EngineChoice
     from m2l_bench.listen.gather import gather
     from m2l_bench.listen.writer import write_page
 
     collection = gather(paths[0] if paths else Path("runs"), task, data, cards or (), captions, limit)
     heading = title or f"Listen: {collection.dataset}"
-    page = write_page(collection, out, heading, seconds, jobs, ProgressBars(stderr))
+    workers = EngineChoice(engine.value, address).start("cpu", jobs)
+    page = write_page(collection, out, heading, seconds, workers, ProgressBars(stderr))
     for note in (*collection.notes, *(f"{id!r}: left out: {reason}" for id, reason in page.left_out.items())):
         stderr.print(f"  {note}", markup=False, soft_wrap=True)
     if json:

@@ -155,8 +155,8 @@ def check(
     """
     from m2l_bench.cards import load_cards
     from m2l_bench.console.terminal import print_json, table
+    from m2l_bench.engine.torch_devices import torch_device
     from m2l_bench.systems.check import check_codec
-    from m2l_bench.systems.devices import torch_device
     from m2l_bench.systems.loading import load_runner
     from m2l_bench.systems.precision import in_precision
 

@@ -11,8 +11,11 @@ import typer
 from m2l_bench.commands.common import (
     SOME_FAILED,
     AcceptTruncatedOption,
+    AddressOption,
     DeviceOption,
     DevicesOption,
+    EngineName,
+    EngineOption,
     JsonOption,
     Precision,
     PrecisionOption,
@@ -44,6 +47,8 @@ def encode(
     precision: PrecisionOption = Precision.auto,
     device: DevicesOption = "auto",
     shard: ShardOption = None,
+    engine: EngineOption = EngineName.local,
+    address: AddressOption = "",
     overwrite: OverwriteOption = False,
     accept_truncated: AcceptTruncatedOption = False,
     json: JsonOption = False,
@@ -62,11 +67,13 @@ def encode(
         m2l-bench encode music -o latents --shard 2/8
     """
     from m2l_bench.console.terminal import ProgressBars
+    from m2l_bench.engine import EngineChoice
     from m2l_bench.jobs import transcode
     from m2l_bench.runs.shards import Shard
 
     _, stderr = consoles()
-    options = transcode.Options(precision.value, device, overwrite, accept_truncated)
+    choice = EngineChoice(engine.value, address)
+    options = transcode.Options(precision.value, device, overwrite, accept_truncated, choice)
     part = None if shard is None else Shard.parse(shard)
     _print_results(transcode.encode(source, out, weights, options, ProgressBars(stderr), part), json)
 

@@ -10,10 +10,13 @@ import typer
 from m2l_bench.commands.common import (
     SOME_FAILED,
     AcceptTruncatedOption,
+    AddressOption,
     BesideOption,
     CardsOption,
     Columns,
     DevicesOption,
+    EngineName,
+    EngineOption,
     JsonOption,
     Precision,
     PrecisionOption,
@@ -77,6 +80,8 @@ def reconstruct(
     limit: LimitOption = None,
     shard: ShardOption = None,
     jobs: JobsOption = 0,
+    engine: EngineOption = EngineName.local,
+    address: AddressOption = "",
     out: OutOption = Path("runs"),
     audio: AudioOption = None,
     accept_truncated: AcceptTruncatedOption = False,
@@ -108,6 +113,8 @@ def reconstruct(
         m2l-bench reconstruct --task folder --data albums --section-seconds 60 --models dac
 
         m2l-bench reconstruct --task musiccaps --data clips --models dac --shard 2/8
+
+        m2l-bench reconstruct --task musiccaps --data clips --models dac --engine ray --address auto
     """
     from m2l_bench.api.evaluate import evaluate
     from m2l_bench.cards import load_cards
@@ -135,6 +142,8 @@ def reconstruct(
         limit=limit,
         shard=shard,
         jobs=jobs,
+        engine=engine.value,
+        address=address,
         out=out,
         audio=audio,
         accept_truncated=accept_truncated,
@@ -168,6 +177,8 @@ def sweep(
     precision: PrecisionOption = Precision.auto,
     limit: LimitOption = None,
     jobs: JobsOption = 0,
+    engine: EngineOption = EngineName.local,
+    address: AddressOption = "",
     out: OutOption = Path("runs"),
     results: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for figure2.csv; default: the folder of the runs.")
@@ -191,6 +202,7 @@ def sweep(
     from m2l_bench.cards import load_cards
     from m2l_bench.console.reconstruction import print_outcomes, print_plan, print_table, reconstruct_json
     from m2l_bench.console.terminal import ProgressBars, print_json
+    from m2l_bench.engine import EngineChoice
     from m2l_bench.reconstruction import sweep
     from m2l_bench.reconstruction.plan import Settings, make_plan
     from m2l_bench.tables import formats
@@ -206,6 +218,7 @@ def sweep(
         seed=seed,
         device=device,
         jobs=jobs,
+        engine=EngineChoice(engine.value, address),
         limit=limit,
         keep_audio=audio,
         weights_dir=weights_dir,

@@ -1,9 +1,7 @@
-"""Where work happens: threads that read ahead, worker processes, and a process for each device.
+"""Where work happens: threads that read ahead, worker processes, a process for each device, or a Ray cluster."""
 
-A third engine needs what `devices.map_on_devices` needs: items are paths and settings, and `load` turns the name of a
-device into a function from items to results.
-"""
-
+from m2l_bench.engine.base import Engine
+from m2l_bench.engine.choice import LOCAL, EngineChoice
 from m2l_bench.engine.workers import default_jobs, drain, map_unordered
 
-__all__ = ["default_jobs", "drain", "map_unordered"]
+__all__ = ["LOCAL", "Engine", "EngineChoice", "default_jobs", "drain", "map_unordered"]

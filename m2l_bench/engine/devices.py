@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
+from m2l_bench.engine.base import Item, Result, Work
 from m2l_bench.engine.workers import SINGLE_THREADED, default_jobs, prepare_worker
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-Work = Callable[[Iterable[Item]], Iterable[Result]]
-"""What a process has loaded; it turns items into results."""
-
-KILLED = "its process was killed by a signal (a crash, or no memory left)"
-"""Reason of an item that killed its process twice."""
 
 _loaded: Any = None
 

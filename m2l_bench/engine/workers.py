@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-Result = TypeVar("Result")
-Task = tuple[Any, ...]
+from m2l_bench.engine.base import Result, Task
+
+Entry = TypeVar("Entry")
 
 SINGLE_THREADED = dict.fromkeys(
     (
@@ -23,7 +24,7 @@ SINGLE_THREADED = dict.fromkeys(
 )
 
 
-def drain(items: list[Result]) -> Iterator[Result]:
+def drain(items: list[Entry]) -> Iterator[Entry]:
     """Take out and give what others have put into a list, the first item first."""
     while items:
         yield items.pop(0)

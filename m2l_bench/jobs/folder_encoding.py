@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from m2l_bench.boundary import is_out_of_memory, reason_of
 from m2l_bench.engine import drain
-from m2l_bench.engine.devices import KILLED
+from m2l_bench.engine.base import KILLED
 from m2l_bench.engine.prefetch import READERS, prefetched
+from m2l_bench.engine.torch_devices import is_gpu
 from m2l_bench.errors import UserError
 from m2l_bench.jobs import latents_files
-from m2l_bench.systems.devices import is_gpu
 from m2l_bench.systems.packing import WAITING_LENGTHS, pack
 
 if TYPE_CHECKING:

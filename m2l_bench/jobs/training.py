@@ -18,13 +18,13 @@ from m2l_bench.console.terminal import TrainingBar
 from m2l_bench.datasets import bundled
 from m2l_bench.datasets import folder as folder_dataset
 from m2l_bench.datasets.base import Clip
+from m2l_bench.engine.torch_devices import torch_device
 from m2l_bench.environment import LOG
 from m2l_bench.errors import BadClip, Undefined, UserError
 from m2l_bench.extras import require
 from m2l_bench.metrics.si_sdr import si_sdr
 from m2l_bench.metrics.spectral import log_spectral_distance
 from m2l_bench.progress import Progress
-from m2l_bench.systems.devices import torch_device
 from m2l_bench.text import counted, escape_name
 
 if TYPE_CHECKING:

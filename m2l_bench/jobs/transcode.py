@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from m2l_bench import audio as audio_files
 from m2l_bench.audio.listing import Listing, list_audio
 from m2l_bench.boundary import is_out_of_memory, reason_of
-from m2l_bench.engine.devices import map_on_devices
+from m2l_bench.engine import LOCAL, EngineChoice
+from m2l_bench.engine.torch_devices import is_gpu, torch_device
 from m2l_bench.errors import UserError
 from m2l_bench.jobs import latents_files
 from m2l_bench.jobs.folder_encoding import BATCH, MEMORY_ADVICE, Encoder, Pair, lost
 from m2l_bench.progress import Progress
 from m2l_bench.runs.shards import Shard
-from m2l_bench.systems.devices import torch_device, torch_devices
 from m2l_bench.systems.precision import number_type
 from m2l_bench.text import counted
 
@@ -33,6 +33,7 @@ class Options:
     device: str = "auto"
     overwrite: bool = False
     accept_truncated: bool = False
+    engine: EngineChoice = LOCAL
 
 
 @dataclass
@@ -92,16 +93,17 @@ def encode(
             pairs_to_encode.append(Pair(audio, target, audio_files.duration_seconds(audio)))
         except Exception as error:
             results.failed[audio] = reason_of(error)
-    devices = torch_devices(options.device)[: max(1, len(pairs_to_encode))]
-    load = partial(_load_encoder, weights, options, devices)
+    engine = options.engine.start(options.device)
+    load = partial(_load_encoder, weights, options, engine.devices)
     with progress.start("encode", round(sum(pair.seconds for pair in pairs_to_encode)), 0) as advance:
         clock = _WholeSeconds(advance)
-        if len(devices) == 1:
-            encoded = load(devices[0], clock.add)(pairs_to_encode)
+        if engine.here:
+            encoded = load(engine.device, clock.add)(pairs_to_encode)
         else:
-            encoded = map_on_devices(load, pairs_to_encode, devices, 1 if devices[0] == "cpu" else 2 * BATCH, lost)
+            group = 2 * BATCH if any(map(is_gpu, engine.devices)) else 1
+            encoded = engine.map_on_devices(load, pairs_to_encode, group, lost)
         for pair, problem in encoded:
-            if len(devices) > 1:
+            if not engine.here:
                 clock.add(pair.seconds)
             if problem:
                 results.failed[pair.source] = problem

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from m2l_bench.engine import default_jobs, map_unordered
+from m2l_bench.engine import Engine
 from m2l_bench.errors import BadClip, UserError
 from m2l_bench.listen import picture
 from m2l_bench.listen.gather import Collection, ListeningClip
@@ -61,7 +61,7 @@ def write_page(
     out: Path,
     title: str,
     longest_seconds: float,
-    jobs: int = 0,
+    engine: Engine,
     progress: Progress | None = None,
 ) -> Page:
     """Write the page, or update it: pieces that exist are not written again.
@@ -69,7 +69,7 @@ def write_page(
     Args:
         out: folder of the page.
         longest_seconds: longer clips are cut to this length.
-        jobs: worker processes; 0: one per core.
+        engine: where clips are prepared; the folder must be the same there.
 
     Raises:
         UserError: the folder holds something else or cannot be written, or no clip can be read.
@@ -84,7 +84,7 @@ def write_page(
         lines = [_finished_line(id, fingerprints[id], clip) for id, clip in stimuli.items()]
         write_atomically(out / FINISHED, "".join(lines).encode())
         with (out / FINISHED).open("a", encoding="utf-8") as finished:
-            for id, result in map_unordered(_prepare_clip, tasks, jobs or default_jobs()):
+            for id, result in engine.map(_prepare_clip, tasks):
                 if isinstance(result, str):
                     left_out[id] = result
                 else:

@@ -24,15 +24,15 @@ from m2l_bench.boundary import is_out_of_memory, reason_of
 from m2l_bench.datasets.base import Clip
 from m2l_bench.digests import digest
 from m2l_bench.engine import drain
-from m2l_bench.engine.devices import KILLED
+from m2l_bench.engine.base import KILLED
 from m2l_bench.engine.prefetch import READERS, prefetched
+from m2l_bench.engine.torch_devices import is_gpu
 from m2l_bench.errors import BadClip, UserError
 from m2l_bench.metrics.frechet import Frames
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.progress import Progress
 from m2l_bench.runs.files import explain_write_errors, whole_or_absent
 from m2l_bench.runs.vectors import read_vectors, write_vectors
-from m2l_bench.systems.devices import is_gpu
 from m2l_bench.systems.embedding_runner import EmbeddingRunner, Mono
 from m2l_bench.systems.packing import WAITING_LENGTHS, pack
 from m2l_bench.text import counted

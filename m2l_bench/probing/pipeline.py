@@ -17,7 +17,7 @@ from m2l_bench.datasets.base import Clip
 from m2l_bench.datasets.labelled import SPLITS, LabelledClip, LabelledDataset, Split, empty_classes
 from m2l_bench.datasets.loading import load_dataset, loader_version
 from m2l_bench.digests import digest
-from m2l_bench.engine.devices import map_on_devices
+from m2l_bench.engine import LOCAL, Engine, EngineChoice
 from m2l_bench.errors import UserError
 from m2l_bench.metrics.classification import METRICS, Scores, Truth, accuracy, roc_auc
 from m2l_bench.metrics.probe_scores import RESAMPLES, RESAMPLING_SEED, mean_confusion, measure
@@ -31,9 +31,8 @@ from m2l_bench.runs.probe import folder_name, open_probe
 from m2l_bench.runs.provenance import origin
 from m2l_bench.runs.schema import MetricResult, ProbeItem, ProbeItems, ProbeKey, ProbeResults, SeedHistory
 from m2l_bench.runs.shards import Shard
-from m2l_bench.systems.devices import torch_devices
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
-from m2l_bench.systems.objects import usable_devices
+from m2l_bench.systems.objects import runs_here_only
 from m2l_bench.weights.locate import cache_folder
 
 VERSION = "1"
@@ -57,6 +56,8 @@ class ProbeOptions:
     fractions: tuple[float, ...] = (1.0,)
     """Fractions of the training clips, above 0 and up to 1."""
     device: str = "auto"
+    engine: EngineChoice = LOCAL
+    """Where features are computed."""
     weights_dir: Path | None = None
     cache: Path | None = None
     """Folder where features are cached; None: the usual one."""
@@ -119,8 +120,9 @@ def probe(plan: ProbePlan, options: ProbeOptions, progress: Progress | None = No
         UserError: a file cannot be written; finished clips and models are safe.
     """
     progress = progress or Quiet()
+    engine = options.engine.start(options.device)
     hashes = content_hashes(plan.dataset.clips, progress)
-    return [_probe_model(plan, model, hashes, options, progress) for model in plan.available]
+    return [_probe_model(plan, model, hashes, options, engine, progress) for model in plan.available]
 
 
 def compute_features(
@@ -133,13 +135,13 @@ def compute_features(
     """
     progress = progress or Quiet()
     part = shard.part(plan.dataset.clips, lambda clip: clip.id)
+    engine = options.engine.start(options.device)
     hashes = content_hashes(part, progress)
     outcomes = []
     for model in plan.available:
         outcome = ProbeOutcome(model.name)
-        devices = usable_devices(model.card, torch_devices(options.device))
         try:
-            _, runner, vectors = _load(model, options, devices)
+            _, runner, vectors = _load(model, options, engine)
             cache = options.cache or cache_folder()
             outcome.failed = compute(model.name, runner, part, hashes, cache, progress, vectors)
         except UserError as error:
@@ -149,49 +151,53 @@ def compute_features(
 
 
 def _load(
-    model: Model, options: ProbeOptions, devices: Sequence[str]
+    model: Model, options: ProbeOptions, engine: Engine
 ) -> tuple[Model, EmbeddingRunner, Callable[[Sequence[Clip]], Iterator[ClipVector]] | None]:
     """Load a model.
 
     Returns:
-        the model in the precision of the options, its runner, and what computes vectors on several devices, if there
-        are several.
+        the model in the precision of the options, its runner, and what computes vectors in other processes, if it is
+        they that load systems.
     """
-    model = model.in_precision(options.precision, devices)
-    # Several devices have processes that load the model by themselves: here it is only asked what it is.
-    runner = model.load(devices[0] if len(devices) == 1 else "cpu", options.weights_dir)
-    return model, runner, None if len(devices) == 1 else partial(_on_devices, model, options, devices)
+    if engine.here or runs_here_only(model.card):
+        model = model.in_precision(options.precision, [engine.device])
+        return model, model.load(engine.device, options.weights_dir), None
+    model = model.in_precision(options.precision, engine.devices)
+    # Other processes load the model by themselves: here it is only asked what it is.
+    return model, model.load("cpu", options.weights_dir), partial(_on_devices, model, options, engine)
 
 
 def _probe_model(
-    plan: ProbePlan, model: Model, hashes: Mapping[str, str], options: ProbeOptions, progress: Progress
+    plan: ProbePlan,
+    model: Model,
+    hashes: Mapping[str, str],
+    options: ProbeOptions,
+    engine: Engine,
+    progress: Progress,
 ) -> ProbeOutcome:
     outcome = ProbeOutcome(model.name)
-    devices = usable_devices(model.card, torch_devices(options.device))
     try:
-        model, runner, vectors = _load(model, options, devices)
+        model, runner, vectors = _load(model, options, engine)
         cache = options.cache or cache_folder()
         features = extract(model.name, runner, plan.dataset.clips, hashes, cache, progress, vectors)
         outcome.failed = features.failed
         for fraction in options.fractions:
             key = _key(plan, model, runner, features, hashes, options, fraction)
             name = folder_name(key, plan.task.probe.seeds)
-            provenance = origin(PACKAGES, devices[0])
+            provenance = origin(PACKAGES, engine.device)
             with open_probe(options.out, key, name, plan.task, model.card, provenance, runner.former_identity) as run:
                 if not run.finished:
-                    run.write(*_measure(plan, model, features, key, devices[0], progress))
+                    run.write(*_measure(plan, model, features, key, engine.device, progress))
                 outcome.folders.append(run.folder)
     except UserError as error:
         outcome.problem = str(error)
     return outcome
 
 
-def _on_devices(
-    model: Model, options: ProbeOptions, devices: Sequence[str], clips: Sequence[Clip]
-) -> Iterator[ClipVector]:
-    """Compute vectors in one process per device."""
-    group = min(GROUP, -(-len(clips) // len(devices)))
-    return map_on_devices(partial(_load_vectors, model, options.weights_dir), clips, devices, group, lost)
+def _on_devices(model: Model, options: ProbeOptions, engine: Engine, clips: Sequence[Clip]) -> Iterator[ClipVector]:
+    """Compute vectors in the processes that load systems."""
+    group = min(GROUP, -(-len(clips) // len(engine.devices)))
+    return engine.map_on_devices(partial(_load_vectors, model, options.weights_dir), clips, group, lost)
 
 
 def _load_vectors(model: Model, weights_dir: Path | None, device: str) -> ClipVectors:

@@ -15,8 +15,8 @@ from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.datasets.loading import loader_version
 from m2l_bench.digests import digest
 from m2l_bench.distances.references import load_references
-from m2l_bench.engine import default_jobs, drain, map_unordered
-from m2l_bench.engine.devices import map_on_devices
+from m2l_bench.engine import Engine, drain
+from m2l_bench.engine.torch_devices import is_gpu
 from m2l_bench.metrics import PAIRED
 from m2l_bench.progress import Progress, Quiet
 from m2l_bench.reconstruction.plan import Plan, Settings
@@ -29,10 +29,9 @@ from m2l_bench.runs.reconstruction import Run, RunKey, is_complete, open_run
 from m2l_bench.runs.schema import Row, Session
 from m2l_bench.runs.shards import ShardRecord, record_path, recorded
 from m2l_bench.systems.codec_runner import CodecRunner
-from m2l_bench.systems.devices import is_gpu, torch_devices
 from m2l_bench.systems.embedding_runner import load_embedding
 from m2l_bench.systems.loading import load_system, system_versions
-from m2l_bench.systems.objects import usable_devices
+from m2l_bench.systems.objects import runs_here_only
 from m2l_bench.systems.precision import in_precision
 from m2l_bench.weights.locate import cache_folder
 
@@ -67,9 +66,9 @@ def reconstruct(plan: Plan, settings: Settings, progress: Progress | None = None
         UserError: weights are damaged, the reference is unusable, or a file cannot be written; finished clips are safe.
     """
     progress = progress or Quiet()
-    devices, jobs = torch_devices(settings.device), settings.jobs or default_jobs()
+    engine = settings.engine.start(settings.device, settings.jobs)
     embedders = [
-        Embedder(metric, load_embedding(card, device=devices[0], weights_dir=settings.weights_dir))
+        Embedder(metric, load_embedding(card, device=engine.device, weights_dir=settings.weights_dir))
         for metric, card in plan.set_metrics
     ]
     runners = {embedder.metric.embedding: embedder.runner for embedder in embedders}
@@ -78,11 +77,11 @@ def reconstruct(plan: Plan, settings: Settings, progress: Progress | None = None
         references = load_references(settings.reference, runners, cache_folder(), progress)
     outcomes = []
     for card in plan.available:
-        outcomes.append(_run_system(plan, card, settings, usable_devices(card, devices), embedders, progress))
+        outcomes.append(_run_system(plan, card, settings, engine, embedders, progress))
         progress.measured(outcomes[-1])
     if references is not None:
         folders = [outcome.folder for outcome in outcomes if not outcome.problem]
-        measure_distances(folders, [embedder.stored for embedder in embedders], references, jobs, progress)
+        measure_distances(folders, [embedder.stored for embedder in embedders], references, engine, progress)
     return outcomes
 
 
@@ -90,21 +89,22 @@ def _run_system(
     plan: Plan,
     card: SystemCard,
     settings: Settings,
-    devices: Sequence[str],
+    engine: Engine,
     embedders: Sequence[Embedder],
     progress: Progress,
 ) -> Outcome:
-    card_in_float32, card = card, in_precision(card, settings.precision, devices)
+    here = engine.here or runs_here_only(card)
+    card_in_float32, card = card, in_precision(card, settings.precision, [engine.device] if here else engine.devices)
     precision = "" if card is card_in_float32 else card.options["dtype"]
     key = _key(plan, card, settings, embedders, precision)
     clips = {clip.id: clip for clip in plan.dataset.clips}
     try:
-        # Several devices have processes that load the system by themselves: here it is only asked what it is.
+        # Other processes load the system by themselves: here it is only asked what it is.
         system = load_system(
             card,
             steps=key.steps,
             seed=settings.seed,
-            device=devices[0] if len(devices) == 1 else "cpu",
+            device=engine.device if here else "cpu",
             weights_dir=settings.weights_dir,
         )
     except Exception as error:
@@ -127,15 +127,15 @@ def _run_system(
             card.name, run.folder, started_because=run.started_because, already_done=len(clips) - len(todo)
         )
         if todo:
-            run.add_session(_session(plan, settings))
+            run.add_session(_session(plan, settings, engine))
             items = [Item(clip, tuple(sources[clip.id])) for clip in todo]
-            if len(devices) == 1:
+            if here:
                 results = Work(system, embedders, run.folder, settings.accept_truncated)(items)
             else:
                 del system
-                results = _on_devices(items, plan, card, key, settings, devices, run.folder)
+                results = _on_devices(items, plan, card, key, settings, engine, run.folder)
             with progress.start(card.name, len(clips), outcome.already_done) as advance:
-                for row in _measured(run, results, plan, settings, embedders):
+                for row in _measured(run, results, plan, settings, engine, embedders):
                     run.append(row)
                     advance()
             run.finish_session(now())
@@ -172,17 +172,17 @@ def _on_devices(
     card: SystemCard,
     key: RunKey,
     settings: Settings,
-    devices: Sequence[str],
+    engine: Engine,
     run: Path,
 ) -> Iterator[Result]:
-    """Reconstruct and embed in one process per device."""
+    """Reconstruct and embed in the processes that load systems."""
     workplace = Workplace(
         card, key.steps, settings.seed, settings.weights_dir, plan.set_metrics, run, settings.accept_truncated
     )
-    group = 2 * card.gpu_batch_size if any(map(is_gpu, devices)) else 1
+    group = 2 * card.gpu_batch_size if any(map(is_gpu, engine.devices)) else 1
     # No process is to wait while another has all that is left.
-    group = min(group, -(-len(items) // len(devices)))
-    return map_on_devices(workplace.load, items, devices, group, lost)
+    group = min(group, -(-len(items) // len(engine.devices)))
+    return engine.map_on_devices(workplace.load, items, group, lost)
 
 
 def _is_done(run: Run, clip_id: str, plan: Plan, embedders: Sequence[Embedder]) -> bool:
@@ -193,7 +193,12 @@ def _is_done(run: Run, clip_id: str, plan: Plan, embedders: Sequence[Embedder]) 
 
 
 def _measured(
-    run: Run, results: Iterable[Result], plan: Plan, settings: Settings, embedders: Sequence[Embedder]
+    run: Run,
+    results: Iterable[Result],
+    plan: Plan,
+    settings: Settings,
+    engine: Engine,
+    embedders: Sequence[Embedder],
 ) -> Iterator[Row]:
     """Score in workers what is reconstructed and embedded on devices; yields finished rows."""
     keep_audio = plan.task.keep_audio if settings.keep_audio is None else settings.keep_audio
@@ -215,7 +220,7 @@ def _measured(
             missing = [name for name in plan.paired_metrics if not is_complete(row, (name,))]
             yield row, result.original, result.reconstruction, result.sample_rate, missing
 
-    for row in map_unordered(score_safely, tasks(), settings.jobs or default_jobs(), lost_in_scoring):
+    for row in engine.map(score_safely, tasks(), lost_in_scoring):
         yield from drain(unusable)
         yield row
     yield from drain(unusable)
@@ -260,12 +265,12 @@ def _same_sources(row: Row, paths: Sequence[Path]) -> bool:
         return False
 
 
-def _session(plan: Plan, settings: Settings) -> Session:
-    devices = torch_devices(settings.device)
+def _session(plan: Plan, settings: Settings, engine: Engine) -> Session:
     return Session(
-        **origin(PACKAGES, devices[0]).model_copy(update={"device": ",".join(devices)}).model_dump(),
+        **origin(PACKAGES, engine.device).model_copy(update={"device": ",".join(engine.devices)}).model_dump(),
         clips=len(plan.all_clips),
         not_measured={name: str(state) for name, state in plan.not_measured.items()},
-        jobs=settings.jobs or default_jobs(),
+        jobs=engine.jobs,
+        engine=engine.name,
         shard=str(settings.shard or ""),
     )

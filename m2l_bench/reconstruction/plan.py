@@ -11,6 +11,7 @@ from m2l_bench.adapter import Availability
 from m2l_bench.cards import EmbeddingCard, SystemCard, TaskCard
 from m2l_bench.datasets.base import Clip, Dataset
 from m2l_bench.datasets.loading import load_dataset
+from m2l_bench.engine import LOCAL, EngineChoice
 from m2l_bench.errors import UserError
 from m2l_bench.extras import EXTRAS
 from m2l_bench.metrics import PAIRED, SetMetric, set_metric
@@ -30,6 +31,8 @@ class Settings:
     """A torch device or several, see `torch_devices`."""
     jobs: int = 0
     """Number of worker processes for scoring; 0: one per core."""
+    engine: EngineChoice = LOCAL
+    """Where the work happens."""
     section_seconds: float | None = None
     """Length of the sections into which clips are cut; None: clips are measured whole."""
     limit: int | None = None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from m2l_bench.audio import Audio, to_mono
 from m2l_bench.boundary import reason_of
-from m2l_bench.engine.devices import KILLED
+from m2l_bench.engine.base import KILLED
 from m2l_bench.errors import BadClip, Undefined
 from m2l_bench.metrics import PAIRED
 from m2l_bench.metrics.base import Family, Values

@@ -16,7 +16,7 @@ from m2l_bench.cards import EmbeddingCard, SystemCard
 from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.datasets.base import Clip
 from m2l_bench.engine import drain
-from m2l_bench.engine.devices import KILLED
+from m2l_bench.engine.base import KILLED
 from m2l_bench.engine.prefetch import READERS, prefetched
 from m2l_bench.errors import BadClip, MissingRecording, TooLong, UserError
 from m2l_bench.metrics import SetMetric

@@ -65,6 +65,7 @@ class Session(Origin):
     clips: int = 0
     not_measured: dict[str, str] = Field(default={}, description="metrics of the task that were not measured, and why")
     jobs: int | None = None
+    engine: str = Field(default="local", description="where the work happened: `local` or `ray`")
     shard: str = Field(default="", description="part of the clips that it did, as `2/8`; empty if it did all")
     finished: str = Field(default="", description="time of the end; empty if the command was interrupted")
 

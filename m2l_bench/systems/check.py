@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from m2l_bench.cards import Latents, SystemCard
+from m2l_bench.engine.torch_devices import MemoryMeter, clock
 from m2l_bench.systems.codec_runner import CodecRunner
-from m2l_bench.systems.devices import MemoryMeter, clock
 
 if TYPE_CHECKING:
     import torch

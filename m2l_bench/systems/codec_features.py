@@ -9,8 +9,8 @@ from m2l_bench.cards import SystemCard
 from m2l_bench.cards.former_names import CODECS as FORMER_CODECS
 from m2l_bench.digests import digest
 from m2l_bench.embeddings.base import Embedding
+from m2l_bench.engine.torch_devices import is_gpu
 from m2l_bench.errors import UserError
-from m2l_bench.systems.devices import is_gpu
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
 from m2l_bench.systems.loading import load_runner
 

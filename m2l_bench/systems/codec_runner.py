@@ -10,9 +10,9 @@ import numpy as np
 
 from m2l_bench.audio import Audio
 from m2l_bench.boundary import is_out_of_memory, reason_of
+from m2l_bench.engine.torch_devices import MemoryMeter, clock, is_gpu
 from m2l_bench.errors import BadClip, UserError
 from m2l_bench.systems.clip_work import ClipWork, Part, Reconstruction
-from m2l_bench.systems.devices import MemoryMeter, clock, is_gpu
 from m2l_bench.systems.packing import WAITING_LENGTHS, pack
 
 if TYPE_CHECKING:

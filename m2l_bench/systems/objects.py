@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,9 +28,9 @@ class ObjectCard(SystemCard):
     """The adapter itself, a `Codec` or a `Reconstructor`."""
 
 
-def usable_devices(card: Card, devices: Sequence[str]) -> Sequence[str]:
-    """Select the devices on which a card can run: nothing but this process, on one device, has an object in memory."""
-    return devices[:1] if isinstance(card, ObjectCard) else devices
+def runs_here_only(card: Card) -> bool:
+    """Tell whether a system can run in this process alone, as an object in its memory can."""
+    return isinstance(card, ObjectCard)
 
 
 def object_card(system: object, name: str = "") -> ObjectCard:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from m2l_bench.cards import SystemCard
+from m2l_bench.engine.torch_devices import is_gpu
 from m2l_bench.systems.adapters import adapter_class
-from m2l_bench.systems.devices import is_gpu
 from m2l_bench.systems.objects import ObjectCard
 
 FLOAT32 = "float32"

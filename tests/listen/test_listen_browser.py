@@ -17,7 +17,7 @@ from scipy.signal import correlate
 from scipy.stats import binomtest
 from support.audio import write
 from support.browser import open_browser, open_page
-from support.pages import RATE, SCRIPT, flac_of, make_page, make_runs, noise
+from support.pages import ONE_JOB, RATE, SCRIPT, flac_of, make_page, make_runs, noise
 
 from m2l_bench.listen.answers import read_answers
 from m2l_bench.listen.gather import Collection, ListeningClip, gather
@@ -512,7 +512,7 @@ def test_little_is_loaded_before_the_first_play(browser: Browser, tmp_path: Path
             for number in range(100)
         ),
     )
-    page_folder = write_page(many, tmp_path / "page", "Many clips", 30.0, jobs=1).path.parent
+    page_folder = write_page(many, tmp_path / "page", "Many clips", 30.0, ONE_JOB).path.parent
     handler = partial(QuietHandler, directory=str(page_folder))
     sizes: dict[str, int] = {}
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:

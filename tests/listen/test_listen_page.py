@@ -17,7 +17,7 @@ import soundfile
 from PIL import Image
 from support.audio import write
 from support.command_line import M2L_BENCH, Cli
-from support.pages import RATE, SCRIPT, flac_of, make_page, make_runs, noise
+from support.pages import ONE_JOB, RATE, SCRIPT, flac_of, make_page, make_runs, noise
 
 from m2l_bench.errors import UserError
 from m2l_bench.listen import gather as gathering
@@ -76,9 +76,9 @@ def test_a_second_run_writes_only_what_changed(tmp_path: Path) -> None:
     collection, page = make_page(tmp_path, {"one": noise(1, 1), "two": noise(1, 2)})
     before = {path: path.stat().st_mtime_ns for path in page.path.parent.glob("*/*")}
     assert len(before) == 2 * (2 * 3 + 2), "audio and pictures of original and two systems, and two differences"
-    write_page(collection, page.path.parent, "Another title", 30.0, jobs=1)
+    write_page(collection, page.path.parent, "Another title", 30.0, ONE_JOB)
     assert {path: path.stat().st_mtime_ns for path in page.path.parent.glob("*/*")} == before
-    shorter = write_page(collection, page.path.parent, "Shorter", 0.5, jobs=1)
+    shorter = write_page(collection, page.path.parent, "Shorter", 0.5, ONE_JOB)
     after = set(shorter.path.parent.glob("*/*"))
     assert len(after) == len(before) and not after & set(before), "pieces that are no longer used are taken away"
     assert len(flac_of(shorter.path.parent, data_of(shorter.path.parent)["clips"][0]["original"]["audio"])) == RATE // 2
@@ -104,7 +104,7 @@ def test_a_killed_listen_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     read: list[str] = []
     monkeypatch.setattr(writer, "prepare", lambda clip, *rest: read.append(clip.clip.id) or prepare(clip, *rest))
     counted = CountingProgress()
-    write_page(collection, page, "A page", 30.0, jobs=1, progress=counted)
+    write_page(collection, page, "A page", 30.0, ONE_JOB, progress=counted)
     assert read == [id for id in clips if id not in safe], "finished clips are not read again"
     assert (counted.total, counted.done, counted.steps) == (len(clips), len(safe), len(read))
     assert [clip["id"] for clip in data_of(page)["clips"]] == list(clips)
@@ -115,11 +115,11 @@ def test_a_killed_listen_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (page / "audio" / f"{data_of(page)['clips'][1]['original']['audio']}.js").unlink()
     os.utime(collection.clips[2].reconstructions["lowpass-7k"], (1, 1))
     read.clear()
-    write_page(collection, page, "A page", 30.0, jobs=1)
+    write_page(collection, page, "A page", 30.0, ONE_JOB)
     assert read == ["clip 1", "clip 2"]
     assert {path: path.stat().st_mtime_ns for path in page.glob("*/*")}.keys() == after.keys()
     read.clear()
-    write_page(collection, page, "A page", 1.0, jobs=1)
+    write_page(collection, page, "A page", 1.0, ONE_JOB)
     assert read == list(clips)
 
 
@@ -141,7 +141,7 @@ def test_pieces_have_the_length_of_the_original(tmp_path: Path) -> None:
     runs = make_runs(tmp_path, {"one": noise(1)})
     (file,) = runs.glob("*/lowpass-7k/audio/*.flac")
     write(file, noise(0.5), RATE)  # as a codec that gives too little
-    page = write_page(gather(runs), tmp_path / "page", "A page", 30.0, jobs=1).path.parent
+    page = write_page(gather(runs), tmp_path / "page", "A page", 30.0, ONE_JOB).path.parent
     stimulus = flac_of(page, data_of(page)["clips"][0]["made"]["lowpass-7k"]["audio"])
     assert len(stimulus) == RATE
     assert not stimulus[RATE // 2 :].any()
@@ -185,7 +185,7 @@ def test_captions_and_a_damaged_file(tmp_path: Path) -> None:
     (tmp_path / "captions.csv").write_text('ytid,caption\none,"Noise, <b>white</b>"\n')
     for file in runs.glob("*/lowpass-7k/audio/two.flac"):
         file.write_bytes(b"fLaC" + bytes(50))
-    page = write_page(gather(runs, captions=tmp_path / "captions.csv"), tmp_path / "page", "A page", 30.0, jobs=1)
+    page = write_page(gather(runs, captions=tmp_path / "captions.csv"), tmp_path / "page", "A page", 30.0, ONE_JOB)
     assert list(page.left_out) == ["two"]
     (clip,) = data_of(page.path.parent)["clips"]
     assert clip["caption"] == "Noise, <b>white</b>"
@@ -197,7 +197,7 @@ def test_captions_and_a_damaged_file(tmp_path: Path) -> None:
 def test_a_folder_with_something_else_is_left_alone(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(UserError, match="something else"):
-        write_page(gather(folder / "runs"), tmp_path, "A page", 30.0, jobs=1)
+        write_page(gather(folder / "runs"), tmp_path, "A page", 30.0, ONE_JOB)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 

@@ -12,6 +12,7 @@ import soundfile
 from support.audio import write
 
 from m2l_bench.cards import load_cards
+from m2l_bench.engine.local import LocalEngine
 from m2l_bench.listen.gather import Collection, gather
 from m2l_bench.listen.writer import Page, write_page
 from m2l_bench.reconstruction.pipeline import reconstruct
@@ -20,6 +21,7 @@ from m2l_bench.reconstruction.plan import Settings, make_plan
 RATE = 44_100
 SCRIPT = "<script>alert(1)</script>"
 """A script, and the name of a file in a folder: `<script>alert(1)<` / `script>.wav`."""
+ONE_JOB = LocalEngine(["cpu"], 1)
 SYSTEMS = ("lowpass-3.5k", "lowpass-7k", "reference")
 
 
@@ -54,7 +56,7 @@ def make_runs(folder: Path, clips: dict[str, np.ndarray], keep_audio: bool = Tru
 def make_page(folder: Path, clips: dict[str, np.ndarray], title: str = "A page") -> tuple[Collection, Page]:
     """Make runs over these clips, and a page of them."""
     collection = gather(make_runs(folder, clips))
-    return collection, write_page(collection, folder / "page", title, 30.0, jobs=1)
+    return collection, write_page(collection, folder / "page", title, 30.0, ONE_JOB)
 
 
 def flac_of(page: Path, id: str) -> np.ndarray:

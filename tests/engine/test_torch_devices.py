@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from m2l_bench.engine.prefetch import prefetched
+from m2l_bench.engine.torch_devices import torch_devices
 from m2l_bench.errors import UserError
-from m2l_bench.systems.devices import torch_devices
 from m2l_bench.systems.precision import number_type
 
 

@@ -19,6 +19,8 @@ def torch_devices(names: str) -> list[str]:
     Raises:
         UserError: there is no such device, or "auto" or "cuda" is not alone.
     """
+    if names == "cpu":
+        return ["cpu"]
     import torch
 
     gpus = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
