@@ -28,6 +28,8 @@ TRIES_ALONE = 2
 """Times that an item is tried alone on a node that is still there when its process has died."""
 DEATH_SECONDS = 15.0
 """Time within which the cluster notices that a node is gone, after the processes on it."""
+CONNECTION_SECONDS = 10.0
+"""Time within which the address of a cluster answers."""
 ANSWER_SECONDS = 120.0
 """Time that a node has to start a process and say which version it has."""
 
@@ -80,8 +82,9 @@ class RayEngine(Engine):
         self.wanted_device = device
         if not ray.is_initialized():
             try:
+                _check_reachable(address)
                 ray.init(address or None, log_to_driver=False, logging_level=logging.ERROR)
-            except (ConnectionError, ValueError, RuntimeError) as error:
+            except (OSError, ValueError, RuntimeError) as error:
                 raise UserError(f"--address {address or 'auto'}: no Ray cluster answers ({one_line(error)})") from error
         _check_versions()
         self._look_around()
@@ -255,6 +258,17 @@ def _is_there(node: str) -> bool:
             return False
         time.sleep(0.5)
     return True
+
+
+def _check_reachable(address: str) -> None:
+    """Check that something answers at an address `host:port`, which Ray itself tries for many minutes.
+
+    Raises:
+        OSError: nothing does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host, int(port)), timeout=CONNECTION_SECONDS).close()
 
 
 def _check_versions() -> None:
