@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from m2l_bench.adapter import Adapter
 
@@ -40,6 +40,8 @@ class Embedding(Adapter, ABC):
     """Numbers in a vector."""
     minimum_seconds: float
     """Length in seconds of the shortest audio that has a vector."""
+    channels: Literal["mix", "each"] = "mix"
+    """Whether the channels of a clip are mixed to mono, or each has vectors of its own; probes always mix them."""
     batch_size: int = 1
     """Number of clips of equal length that `embed_batch` gets at once."""
     blocks: Blocks | None = None
