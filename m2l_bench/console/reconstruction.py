@@ -25,8 +25,8 @@ if TYPE_CHECKING:  # `tables` prints and computes nothing: it does not wait for 
     from m2l_bench.reconstruction.plan import Plan
 
 READING = (
-    "How to read it: ViSQOL and the distances of whole sets follow what listeners hear; SI-SDR compares waveforms, so a "
-    "low-pass filter scores high and a decoder that invents detail scores low. Compare systems of similar kb/s."
+    "How to read it: ViSQOL and the distances of whole sets follow what listeners hear; SI-SDR compares waveforms, so "
+    "a low-pass filter scores high and a decoder that invents detail scores low. Compare systems of similar kb/s."
 )
 
 
@@ -195,7 +195,7 @@ def print_comparisons(console: Console, comparisons: list[Comparison], recipes: 
     _print_in_parts(console, list(columns), [list(row) for row in zip(*columns.values(), strict=True)])
     console.print("clips and vectors: in the reference, in the evaluated set", markup=False)
     if is_small:
-        console.print("KAD comes first: a set has too few vectors for a Fréchet distance without bias", markup=False)
+        console.print("KAD comes first: a set has too few vectors to know a covariance", markup=False)
     for comparison in comparisons:
         for note in [recipes.get(comparison.embedding, ""), *comparison.notes]:
             if note:

@@ -3,7 +3,10 @@ Generation", arXiv:2502.15602, 2025): the squared maximum mean discrepancy of tw
 
 It is 100 times the unbiased estimate of Gretton et al. 2012 with a Gaussian kernel, whose width is the median distance
 between vectors of the reference. It is about zero for two samples of one distribution, sometimes slightly negative, and
-lower is better. Unlike a Fréchet distance it is not biased in small sets and assumes no shape of the distributions.
+lower is better. Unlike a Fréchet distance it needs no covariance, assumes no shape of the distributions, and is not
+biased in small sets that are independent of each other. Originals and their own reconstructions are not: each vector is
+compared with its own reconstruction too, so the distance is slightly too low, and below zero for copies. This part is
+at most 200 / (n - 1) for n vectors.
 
 For an interval, clips are drawn again and again. The kernel of each pair of vectors is computed only once: the distance
 of each draw is a weighted sum of the same numbers. Of sets of more than 10,000 vectors a random sample is used.

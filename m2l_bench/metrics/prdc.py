@@ -72,6 +72,7 @@ def precision_recall_density_coverage(reference: Sequence[Frames], evaluated: Se
 
 def _squared_radii(x: Vectors) -> NDArray[np.float64]:
     """Squared distance of each vector to its fifth nearest other vector; the nearest of all is the vector itself."""
-    return np.concatenate(
-        [np.partition(squares, NEIGHBOURS, axis=1)[:, NEIGHBOURS] for _, squares in distance_blocks(x, x)]
-    )
+    radii = np.empty(len(x))
+    for rows, squares in distance_blocks(x, x):
+        radii[rows] = np.partition(squares, NEIGHBOURS, axis=1)[:, NEIGHBOURS]
+    return radii

@@ -26,8 +26,8 @@ SENTENCES = {
 PARTS = {"_mid": "Of the mid (left plus right).", "_side": "Of the side (left minus right)."}
 DISTANCE = "Fréchet audio distance: how far all reconstructions together are from all originals, in an embedding."
 KERNEL = (
-    "Kernel audio distance: how far all reconstructions together are from all originals, in an embedding. It has no "
-    "bias in small sets, and is about zero, or slightly below, for equal ones."
+    "Kernel audio distance: how far all reconstructions together are from all originals, in an embedding, also where "
+    "sets are too small for a Fréchet distance. It is about zero, or slightly below, for equal sets."
 )
 
 

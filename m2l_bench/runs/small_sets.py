@@ -1,8 +1,8 @@
 """Which distance of whole sets is shown: the Fréchet distance, or the kernel distance where sets are too small for it.
 
 A Fréchet distance needs the covariance of the vectors. A set that has no more vectors than dimensions does not tell it,
-and the distance is biased upward. The kernel distance of the same vectors has no such bias. It is shown for all systems
-as soon as one has too few vectors, so that the systems can be compared.
+and the distance is biased upward. The kernel distance of the same vectors needs no covariance. It is shown for all
+systems as soon as one has too few vectors, so that the systems can be compared.
 """
 
 from __future__ import annotations

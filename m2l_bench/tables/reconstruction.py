@@ -79,7 +79,7 @@ def table_of(
     notes += _distance_notes(runs)
     kernels = {name: kernel for name, kernel in zip(names, shown, strict=True) if kernel != name}
     notes += [
-        f"{name}: too few vectors, so {kernel} is shown, which has no bias in small sets; the CSV file has both"
+        f"{name}: too few vectors, so {kernel} is shown, which needs no covariance; the CSV file has both"
         for name, kernel in kernels.items()
     ]
     unmeasured = published.others(measured_models) if published else []
