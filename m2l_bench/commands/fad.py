@@ -55,8 +55,8 @@ def fad(
 ) -> None:
     """Compute the Fréchet audio distance between two folders, and how far it can be trusted.
 
-    With the kernel distance, which is right for small sets too, and density and coverage. Several embeddings make one
-    table, such as several recipes of FAD-CLAP.
+    It also prints the kernel distance, which suits small sets, and density and coverage. Several embeddings, such as
+    several recipes of FAD-CLAP, make one table.
 
     Each file is embedded once: when you run it again, or with another folder, only new files are embedded.
 

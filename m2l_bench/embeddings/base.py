@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+Channels = Literal["mix", "each"]
+"""Whether the channels of a clip are mixed to mono, or each has vectors of its own."""
+
+
 @dataclass(frozen=True)
 class Blocks:
     """How to cut long audio so that the vectors of its blocks, one block after the other, are those of the whole.
@@ -40,8 +44,8 @@ class Embedding(Adapter, ABC):
     """Numbers in a vector."""
     minimum_seconds: float
     """Length in seconds of the shortest audio that has a vector."""
-    channels: Literal["mix", "each"] = "mix"
-    """Whether the channels of a clip are mixed to mono, or each has vectors of its own; probes always mix them."""
+    channels: Channels = "mix"
+    """What becomes of the channels of a clip; probes always mix them."""
     batch_size: int = 1
     """Number of clips of equal length that `embed_batch` gets at once."""
     blocks: Blocks | None = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from m2l_bench.adapter import Availability
-from m2l_bench.embeddings.base import Blocks, Embedding
+from m2l_bench.embeddings.base import Blocks, Channels, Embedding
 from m2l_bench.embeddings.laion import Tower, audio_tower, configuration
 from m2l_bench.errors import UserError
 from m2l_bench.weights.read import fill, package_availability, read_torch
@@ -32,7 +32,6 @@ BATCH = 8
 """Windows processed at once."""
 
 Windows = Literal["all", "first", "every-second"]
-Channels = Literal["mix", "each"]
 
 
 class Clap(Embedding):
@@ -108,9 +107,8 @@ def _cut(samples: np.ndarray, windows: Windows) -> list[np.ndarray]:
     if windows == "first":
         return [samples[:WINDOW]]
     if windows == "every-second":
-        starts = range(0, len(samples), HOP)
         padded = np.pad(samples, (0, WINDOW))
-        return [padded[start : start + WINDOW] for start in starts]
+        return [padded[start : start + WINDOW] for start in range(0, len(samples), HOP)]
     parts = [samples[start : start + WINDOW] for start in range(0, len(samples), WINDOW)]
     if len(parts) > 1 and len(parts[-1]) < TAIL:
         parts.pop()

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2l_bench.metrics.frechet import Frames
+from m2l_bench.metrics.frechet_resampling import Counts
 from m2l_bench.metrics.vector_samples import (
     ClipIndices,
     Vectors,
@@ -37,8 +38,6 @@ SCALE = 100.0
 WIDTH_FRAMES = 2_000
 """Number of vectors of the reference whose distances give the kernel's width."""
 
-Counts = NDArray[np.int64]
-"""How often each clip counts, (draws, clips)."""
 Sums = NDArray[np.float64]
 """A number for each draw, (draws,)."""
 

@@ -201,10 +201,10 @@ class StoredDistance(_Stored):
     kernel_resampled: list[float] | None = Field(
         default=None, description="kernel distances of the same resamples of the clips"
     )
-    precision: float | None = Field(default=None, description="as defined in metrics/prdc.py, with the next three")
-    recall: float | None = None
-    density: float | None = None
-    coverage: float | None = None
+    precision: float | None = Field(default=None, description="of the vectors; Kynkäänniemi et al. 2019")
+    recall: float | None = Field(default=None, description="of the vectors; Kynkäänniemi et al. 2019")
+    density: float | None = Field(default=None, description="of the vectors; Naeem et al. 2020")
+    coverage: float | None = Field(default=None, description="of the vectors; Naeem et al. 2020")
     dim: int | None = None
     clips: int
     frames: int | None = None

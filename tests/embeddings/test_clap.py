@@ -16,6 +16,7 @@ from support.embedding_checks import Malicious, audio, check_bad_pickles, check_
 from devtools.embedding_files import random_clap, write_laion
 from m2l_bench.cards import load_cards
 from m2l_bench.embeddings import clap, laion
+from m2l_bench.embeddings.base import Channels
 from m2l_bench.embeddings.clap import Clap
 from m2l_bench.errors import UserError
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
@@ -151,7 +152,7 @@ def test_full_size(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("channels", ["mix", "each"])
-def test_blocks_change_nothing(checkpoint: Path, monkeypatch: pytest.MonkeyPatch, channels: clap.Channels) -> None:
+def test_blocks_change_nothing(checkpoint: Path, monkeypatch: pytest.MonkeyPatch, channels: Channels) -> None:
     check_blocks(Clap(checkpoint, "HTSAT-tiny", channels=channels), clap, monkeypatch, batches=2)
 
 
