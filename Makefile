@@ -36,7 +36,8 @@ test-full: $(VENV)/.installed-test
 test-gpu: $(VENV)/.installed-test
 	$(BIN)/pytest tests/gpu/test_real.py tests/gpu/test_triton_norm.py
 
-# Our embeddings against the packages that others measure with, in an environment of its own (2 GB): they need numpy 1.
+# Embeddings and figures against the packages that others measure with, in an environment of its own (2 GB): they need
+# numpy 1.
 test-upstream: $(VENV_UPSTREAM)/.installed
 	OMP_NUM_THREADS=2 $(VENV_UPSTREAM)/bin/pytest tests_upstream
 
@@ -88,7 +89,7 @@ $(VENV_LOWEST)/.installed: pyproject.toml
 
 $(VENV_UPSTREAM)/.installed: pyproject.toml constraints-upstream.txt
 	$(PYTHON) -m venv $(VENV_UPSTREAM)
-	$(VENV_UPSTREAM)/bin/$(PIP_INSTALL) -c constraints-upstream.txt -e ".[upstream,embeddings]" pytest
+	$(VENV_UPSTREAM)/bin/$(PIP_INSTALL) -c constraints-upstream.txt -e ".[upstream,embeddings]" prdc pytest
 	# Without its requirements, which fit beside no others: its network needs none of them.
 	$(VENV_UPSTREAM)/bin/$(PIP_INSTALL) --no-deps descript-audio-codec==1.0.0
 	touch $@

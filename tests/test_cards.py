@@ -11,6 +11,7 @@ from m2l_bench.datasets.loading import load_dataset, loader_version
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED, set_metric
 from m2l_bench.metrics.classification import METRICS
+from m2l_bench.probing.models import models_to_probe
 from m2l_bench.shipped import shipped
 from m2l_bench.systems.loading import availability
 
@@ -37,6 +38,19 @@ def test_shipped_cards_are_valid_and_complete() -> None:
         assert bool(probe.table1) != probe.name.startswith("mini-")
     runnable = [card for card in cards.systems.values() if card.kind != "neural"]
     assert all(availability(card) for card in runnable)
+
+
+def test_variants_of_an_embedding_share_its_weights_and_are_probed_by_name_only() -> None:
+    cards = load_cards()
+    variants = {name: card for name, card in cards.embeddings.items() if card.variant_of}
+    assert {"musicnn-dense", "clap-first", "clap-channels", "clap-fadtk", "clap-music-fadtk"} == variants.keys()
+    for card in variants.values():
+        original = cards.embedding(card.variant_of)
+        assert card.weights == original.weights and card.adapter == original.adapter
+        assert card.options != original.options and not original.variant_of
+    probed = [model.name for model in models_to_probe(cards, [])]
+    assert "musicnn" in probed and not variants.keys() & {*probed}
+    assert [model.name for model in models_to_probe(cards, ["clap-first"])] == ["clap-first"]
 
 
 @pytest.mark.parametrize(

@@ -92,3 +92,15 @@ def test_files_to_score(
     ours = embed(loaded.ours, folders)
     assert max(map(relative, ours, recorded)) < 1e-4
     assert frechet(*ours) == pytest.approx(theirs.score, rel=1e-4)
+
+
+def test_windows_of_fadtk(loaded: Loaded) -> None:
+    """fadtk cuts at every second, pads with zeros, and gives each piece to laion-clap."""
+    if loaded.tower == "HTSAT-base":
+        pytest.skip("one tower is enough")
+    clip = tones(11.5, 48_000, 0)
+    pieces = [clip[start : start + 480_000] for start in range(0, len(clip), 48_000)]
+    padded = np.stack([np.pad(piece, (0, 480_000 - len(piece))) for piece in pieces])
+    theirs = loaded.theirs.get_audio_embedding_from_data(padded)
+    ours = Clap(loaded.checkpoint, loaded.tower, windows="every-second").embed(torch.from_numpy(clip))
+    assert len(ours) == 12 and relative(ours, theirs) < 1e-4

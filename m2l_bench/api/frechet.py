@@ -38,7 +38,8 @@ def frechet_distance(
 
     Returns:
         `distance.value` with its interval `distance.low` to `distance.high`, `distance.kernel` (the kernel audio
-        distance), the distance of each clip in `by_clip`, and `notes`.
+        distance) with `distance.kernel_low` and `distance.kernel_high`, `distance.density` and `distance.coverage`, the
+        distance of each clip in `by_clip`, and `notes`.
 
     Raises:
         UserError: a folder or the embedding is not there, or there are too few vectors for a distance.

@@ -179,6 +179,9 @@ class EmbeddingCard(AdapterCard):
     """A network that turns audio into vectors."""
 
     kind: Literal["embedding"]
+    variant_of: str = Field(
+        default="", description="card with the same network and other windows or channels, which probes use instead"
+    )
 
 
 class TaskCard(Card):

@@ -55,6 +55,9 @@ def fad(
 ) -> None:
     """Compute the Fréchet audio distance between two folders, and how far it can be trusted.
 
+    It also prints the kernel distance, which suits small sets, and density and coverage. Several embeddings, such as
+    several recipes of FAD-CLAP, make one table.
+
     Each file is embedded once: when you run it again, or with another folder, only new files are embedded.
 
     Examples:
@@ -62,6 +65,8 @@ def fad(
         m2l-bench fad originals outputs
 
         m2l-bench fad originals outputs --embedding musicnn,clap --by-clip by_clip.csv
+
+        m2l-bench fad originals outputs --embedding clap,clap-first,clap-channels,clap-fadtk,clap-music
 
         m2l-bench fad fma_pop.npz outputs --embedding vggish
 
@@ -92,10 +97,12 @@ def fad(
             print_upstream_scores(stdout, scores)
         return
     known_cards = load_cards(cards or ())
+    embeddings = [known_cards.embedding(name) for name in names]
+    recipes = {card.name: " ".join(card.description.split()) for card in embeddings}
     comparisons, unavailable = folders.compare_all(
         reference,
         evaluated,
-        [known_cards.embedding(name) for name in names],
+        embeddings,
         cache or cache_folder(),
         ProgressBars(stderr),
         device=torch_device(device),
@@ -106,9 +113,9 @@ def fad(
     if save_reference:
         write_statistics(save_reference, {comparison.embedding: comparison.reference for comparison in comparisons})
     if json:
-        print_json(comparisons_json(comparisons, unavailable))
+        print_json(comparisons_json(comparisons, unavailable, recipes))
     else:
-        print_comparisons(stdout, comparisons)
+        print_comparisons(stdout, comparisons, recipes)
     print_left_out(stderr, comparisons, unavailable)
     if unavailable or any(comparison.failed for comparison in comparisons):
         raise typer.Exit(SOME_FAILED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:  # `tables` prints and computes nothing: it does not wait for 
     from m2l_bench.reconstruction.plan import Plan
 
 READING = (
-    "How to read it: ViSQOL and the Fréchet distances follow what listeners hear; SI-SDR compares waveforms, so a "
-    "low-pass filter scores high and a decoder that invents detail scores low. Compare systems of similar kb/s."
+    "How to read it: ViSQOL and the distances of whole sets follow what listeners hear; SI-SDR compares waveforms, so "
+    "a low-pass filter scores high and a decoder that invents detail scores low. Compare systems of similar kb/s."
 )
 
 
@@ -91,12 +91,16 @@ def _figure(name: str, value: float | None) -> str:
 
 def print_table(console: Console, result: Table) -> None:
     """Print a table with its caption and notes; where it is too wide, in parts below each other."""
-    head, rows = text_rows(result)
-    for part in column_parts(head, rows, console.width):
-        console.print(table("", [head[i] for i in part], [[row[i] for i in part] for row in rows], result.rule))
+    _print_in_parts(console, *text_rows(result), result.rule)
     console.print(result.caption, markup=False)
     for note in result.notes:
         console.print(f"- {note}", markup=False)
+
+
+def _print_in_parts(console: Console, head: list[str], rows: list[list[str]], rule: int | None = None) -> None:
+    """Print a table; where it is too wide, in parts below each other."""
+    for part in column_parts(head, rows, console.width):
+        console.print(table("", [head[i] for i in part], [[row[i] for i in part] for row in rows], rule))
 
 
 def print_outcomes(console: Console, outcomes: Sequence[Outcome], plan: Plan, out: Path) -> None:
@@ -175,27 +179,49 @@ def reconstruct_json(outcomes: Sequence[Outcome], plan: Plan, table: Table | Non
     }
 
 
-def print_comparisons(console: Console, comparisons: list[Comparison]) -> None:
-    """Print the distances by each embedding, with notes."""
-    rows = []
-    for comparison in comparisons:
-        distance = comparison.distance
-        rows.append(
-            [
-                comparison.embedding,
-                f"{distance.value:.4g}",
-                "" if distance.low is None else f"{distance.low:.4g} to {distance.high:.4g}",
-                "" if distance.infinity is None else f"{distance.infinity:.4g}",
-                "" if distance.kernel is None else f"{distance.kernel:.4g}",
-                f"{distance.reference_clips or '?'}, {distance.clips}",
-                f"{distance.reference_frames or '?'}, {distance.frames}",
-            ]
-        )
-    console.print(table("", ["Embedding", "FAD ↓", "95 %", "FAD∞ ↓", "KAD ↓", "Clips", "Vectors"], rows))
+def print_comparisons(console: Console, comparisons: list[Comparison], recipes: Mapping[str, str]) -> None:
+    """Print the distances by each embedding, with notes.
+
+    Where a set has too few vectors for a Fréchet distance, the kernel distance comes first.
+
+    Args:
+        recipes: what is embedded and how, by the name of the embedding.
+    """
+    distances = [comparison.distance for comparison in comparisons]
+    frechet = {
+        "FAD ↓": [_number(distance.value) for distance in distances],
+        "FAD, 95 %": [_interval(distance.low, distance.high) for distance in distances],
+        "FAD∞ ↓": [_number(distance.infinity) for distance in distances],
+    }
+    kernel = {
+        "KAD ↓": [_number(distance.kernel) for distance in distances],
+        "KAD, 95 %": [_interval(distance.kernel_low, distance.kernel_high) for distance in distances],
+    }
+    is_small = any(distance.has_few_vectors and distance.kernel is not None for distance in distances)
+    columns = {
+        "Embedding": [comparison.embedding for comparison in comparisons],
+        **(kernel | frechet if is_small else frechet | kernel),
+        "Density ↑": [_number(distance.density) for distance in distances],
+        "Coverage ↑": [_number(distance.coverage) for distance in distances],
+        "Clips": [f"{distance.reference_clips or '?'}, {distance.clips}" for distance in distances],
+        "Vectors": [f"{distance.reference_frames or '?'}, {distance.frames}" for distance in distances],
+    }
+    _print_in_parts(console, list(columns), [list(row) for row in zip(*columns.values(), strict=True)])
     console.print("clips and vectors: in the reference, in the evaluated set", markup=False)
+    if is_small:
+        console.print("KAD comes first: a set has too few vectors to know a covariance", markup=False)
     for comparison in comparisons:
-        for note in comparison.notes:
-            console.print(f"- {comparison.embedding}: {note}", markup=False)
+        for note in [recipes.get(comparison.embedding, ""), *comparison.notes]:
+            if note:
+                console.print(f"- {comparison.embedding}: {note}", markup=False)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:.4g} to {high:.4g}"
 
 
 def print_upstream_scores(console: Console, scores: list[UpstreamScore]) -> None:
@@ -215,13 +241,20 @@ def print_left_out(console: Console, comparisons: list[Comparison], unavailable:
             )
 
 
-def comparisons_json(comparisons: list[Comparison], unavailable: dict[str, str]) -> dict[str, Any]:
-    """Make the JSON output of `fad`."""
+def comparisons_json(
+    comparisons: list[Comparison], unavailable: dict[str, str], recipes: Mapping[str, str]
+) -> dict[str, Any]:
+    """Make the JSON output of `fad`.
+
+    Args:
+        recipes: what is embedded and how, by the name of the embedding.
+    """
     return {
         "comparisons": [
             {
                 "embedding": comparison.embedding,
-                **{name: figure for name, figure in comparison.distance.as_dict().items() if name != "resampled"},
+                "recipe": recipes.get(comparison.embedding, ""),
+                **{name: figure for name, figure in comparison.distance.as_dict().items() if "resampled" not in name},
                 "notes": comparison.notes,
                 "failed": comparison.failed,
                 "by_clip": comparison.by_clip,

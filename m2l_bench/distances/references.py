@@ -27,7 +27,13 @@ from m2l_bench.runs.files import write_atomically
 from m2l_bench.runs.vectors import StoredClips
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
 
-FADTK_NAMES = {"clap": "clap-laion-audio", "clap-music": "clap-laion-music", "encodec": "encodec-emb"}
+FADTK_NAMES = {
+    "clap": "clap-laion-audio",
+    "clap-fadtk": "clap-laion-audio",
+    "clap-music": "clap-laion-music",
+    "clap-music-fadtk": "clap-laion-music",
+    "encodec": "encodec-emb",
+}
 """Names in fadtk's files, by our names of the same embeddings."""
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from m2l_bench.adapter import Adapter
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+Channels = Literal["mix", "each"]
+"""Whether the channels of a clip are mixed to mono, or each has vectors of its own."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Embedding(Adapter, ABC):
     """Numbers in a vector."""
     minimum_seconds: float
     """Length in seconds of the shortest audio that has a vector."""
+    channels: Channels = "mix"
+    """What becomes of the channels of a clip; probes always mix them."""
     batch_size: int = 1
     """Number of clips of equal length that `embed_batch` gets at once."""
     blocks: Blocks | None = None

@@ -1,4 +1,4 @@
-"""The penultimate layer of MusiCNN trained on the tags of the Million Song Dataset, every 1.5 s for windows of 3 s.
+"""The penultimate layer of MusiCNN trained on the tags of the Million Song Dataset, for windows of 3 s.
 
 The front end is that of the package musicnn 0.1.0, `extractor.py`: log10(10000 m + 1) of 96 mel bands m, with librosa's
 defaults. As in that package, m is in half precision, and the product and the logarithm are in single precision. The
@@ -28,7 +28,7 @@ SAMPLE_RATE = 16_000
 FFT, HOP = 512, 256
 """Samples in a frame, and between frames."""
 WINDOW_HOP = 93
-"""Frames between windows, half a window."""
+"""Frames between windows, half a window (1.5 s), where the card does not say otherwise."""
 MINIMUM_SAMPLES = (FRAMES - 1) * HOP
 """Samples for one window: frames are centred, the first on the first sample."""
 BATCH = 16
@@ -40,27 +40,32 @@ class MusiCNN(Embedding):
 
     Args:
         checkpoint: a safetensors file with the weights.
+        hop_frames: frames of 16 ms from the beginning of a window to that of the next, at most a window.
 
     Raises:
         UserError: the file is missing, damaged or of another network.
+        ValueError: `hop_frames` is below 2 or above 187.
     """
 
     version = "1"
     sample_rate = SAMPLE_RATE
     dim = 200
     minimum_seconds = MINIMUM_SAMPLES / SAMPLE_RATE
-    blocks = Blocks(
-        step=8 * BATCH * WINDOW_HOP * HOP,
-        overhang=(FRAMES - WINDOW_HOP) * HOP,
-        context=BATCH * WINDOW_HOP * HOP,  # a whole batch for half a frame
-        context_vectors=BATCH,
-        least=MINIMUM_SAMPLES,
-    )
 
-    def __init__(self, checkpoint: Path) -> None:
+    def __init__(self, checkpoint: Path, hop_frames: int = WINDOW_HOP) -> None:
         from m2l_bench.embeddings.musicnn_network import load
 
+        if not 2 <= hop_frames <= FRAMES:
+            raise ValueError(f"hop_frames: expected a whole number from 2 to {FRAMES}, got {hop_frames}")
         self.network = load(checkpoint)
+        self.hop_frames = hop_frames
+        self.blocks = Blocks(
+            step=8 * BATCH * hop_frames * HOP,
+            overhang=(FRAMES - hop_frames) * HOP,
+            context=BATCH * hop_frames * HOP,  # a whole batch for half a frame
+            context_vectors=BATCH,
+            least=MINIMUM_SAMPLES,
+        )
 
     def to(self, device: str) -> None:
         self.network.to(device)
@@ -77,22 +82,24 @@ class MusiCNN(Embedding):
             raise ValueError(f"one channel of at least {MINIMUM_SAMPLES} samples needed, got {tuple(audio.shape)}")
         device = next(self.network.parameters()).device
         with torch.inference_mode():
-            return torch.cat([self.network(windows.to(device))[1] for windows in log_mel_windows(audio)])
+            windows = log_mel_windows(audio, self.hop_frames)
+            return torch.cat([self.network(batch.to(device))[1] for batch in windows])
 
 
-def log_mel_windows(audio: Tensor) -> Iterator[Tensor]:
+def log_mel_windows(audio: Tensor, hop_frames: int = WINDOW_HOP) -> Iterator[Tensor]:
     """Yield batches (windows, 187, 96) of the log-mel spectrogram of (samples,); a partial last window is left out.
 
-    Each batch has its own spectrogram, so memory does not grow with the length of the audio.
+    Windows begin every `hop_frames` frames. Each batch has its own spectrogram, so memory does not grow with the length
+    of the audio.
     """
     import torch
 
     samples = audio.detach().float().cpu().numpy()
-    count = 1 + (1 + len(samples) // HOP - FRAMES) // WINDOW_HOP
+    count = 1 + (1 + len(samples) // HOP - FRAMES) // hop_frames
     for first in range(0, count, BATCH):
         last = min(first + BATCH, count) - 1
-        spectrogram = _log_mel(samples, first * WINDOW_HOP, last * WINDOW_HOP + FRAMES)
-        yield torch.from_numpy(spectrogram).unfold(0, FRAMES, WINDOW_HOP).transpose(1, 2)
+        spectrogram = _log_mel(samples, first * hop_frames, last * hop_frames + FRAMES)
+        yield torch.from_numpy(spectrogram).unfold(0, FRAMES, hop_frames).transpose(1, 2)
 
 
 def _log_mel(samples: NDArray[np.float32], first: int, end: int) -> NDArray[np.float32]:

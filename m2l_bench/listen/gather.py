@@ -17,7 +17,7 @@ from m2l_bench.runs.audio import originals
 from m2l_bench.runs.measured import MeasuredRun, measured_runs
 from m2l_bench.runs.reconstruction import find_runs
 from m2l_bench.runs.schema import Row
-from m2l_bench.tables.reconstruction import table_position
+from m2l_bench.tables.reconstruction import best_first
 from m2l_bench.text import counted
 
 ORIGINAL_AGAIN = "hidden-reference"
@@ -73,8 +73,7 @@ def gather(
     if dataset is None and not find_runs(runs) and any(runs.glob("*/manifest.json")):
         runs, dataset = runs.resolve().parent, runs.resolve().name
     newest = measured_runs(runs, dataset)
-    systems = [run for run in newest.runs if run.manifest.card.adapter != ORIGINAL_AGAIN]
-    systems.sort(key=table_position)
+    systems = best_first([run for run in newest.runs if run.manifest.card.adapter != ORIGINAL_AGAIN])
     notes = list(newest.notes)
     without_audio = [run.name for run in systems if not any(row.audio for row in run.measured)]
     systems = [run for run in systems if run.name not in without_audio]

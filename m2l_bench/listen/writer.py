@@ -28,7 +28,7 @@ from m2l_bench.listen.gather import Collection, ListeningClip
 from m2l_bench.listen.loudness import matching_gains
 from m2l_bench.listen.stimulus import AUDIO, ID, PICTURES, ClipStimuli, Stimulus, fingerprint, prepare
 from m2l_bench.metrics import metric
-from m2l_bench.metrics.base import PairedMetric, SetMetric
+from m2l_bench.metrics.base import Description
 from m2l_bench.plots import design, overview, style
 from m2l_bench.plots.design import DIFFERENCES, LEVELS
 from m2l_bench.plots.explanations import explanation
@@ -200,7 +200,7 @@ def _page_data(collection: Collection, title: str, clips: list[dict[str, Any]]) 
     }
 
 
-def _metric_data(metric: PairedMetric | SetMetric) -> dict[str, Any]:
+def _metric_data(metric: Description) -> dict[str, Any]:
     return {
         "name": metric.name,
         "title": metric.title,

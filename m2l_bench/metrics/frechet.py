@@ -93,6 +93,11 @@ def from_sums(count: float, total: Matrix, products: Matrix, shift: Matrix) -> G
     return GaussianStatistics(shift + mean, (covariance + covariance.T) / 2, round(count))
 
 
+def too_few(frames: int | None, dim: int | None) -> bool:
+    """Whether a set has no more vectors than dimensions, too few to know a covariance; False where it is not known."""
+    return frames is not None and dim is not None and frames <= dim
+
+
 def frechet_distance(first: GaussianStatistics, second: GaussianStatistics) -> float:
     """Compute |m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1^1/2 C2 C1^1/2)^1/2).
 

@@ -37,23 +37,37 @@ def resampled_distances(reference: Reference, evaluated: Sequence[Frames], *, pa
     Args:
         paired: whether both sets hold the same clips in the same order.
     """
-    if len(evaluated) < MINIMUM_CLIPS:
-        return np.empty(0)
-    rng = np.random.default_rng(seed)
-    counts = _draw_with_replacement(rng, len(evaluated))
     if isinstance(reference, GaussianStatistics):
+        counts, _ = draw_clips(len(evaluated), None, seed)
         references: Iterable[GaussianStatistics] = repeat(reference)
     else:
-        references = _resampled(reference, counts if paired else _draw_with_replacement(rng, len(reference)))
+        counts, reference_counts = draw_clips(len(evaluated), None if paired else len(reference), seed)
+        references = _resampled(reference, reference_counts)
     return _distances(references, _resampled(evaluated, counts))
+
+
+def draw_clips(clips: int, reference_clips: int | None, seed: int = 0) -> tuple[Counts, Counts]:
+    """Draw clips with replacement: how often each is drawn from the evaluated set, and from the reference.
+
+    Both have one row for each of `RESAMPLES`, or none for fewer than eight clips.
+
+    Args:
+        clips: number of clips in the evaluated set.
+        reference_clips: number of clips in the reference; None: it holds the same clips, which are drawn together.
+    """
+    if clips < MINIMUM_CLIPS:
+        return np.empty((0, clips), np.int64), np.empty((0, reference_clips or clips), np.int64)
+    rng = np.random.default_rng(seed)
+    counts = _draw_with_replacement(rng, clips)
+    return counts, counts if reference_clips is None else _draw_with_replacement(rng, reference_clips)
 
 
 def bootstrap_interval(resampled: Matrix, measured: float) -> tuple[float, float]:
     """Compute the 95 % interval over clips of a distance, or of a difference of two; NaN without resamples.
 
-    Drawing clips with replacement repeats some of them, which by itself raises a Fréchet distance. Therefore the
-    percentiles are taken relative to the mean of the resampled values and added to the measured value. The interval
-    shows how much the distance depends on the choice of clips, but not the bias of a small set.
+    Drawing clips with replacement repeats some of them, which by itself changes a distance. Therefore the percentiles
+    are taken relative to the mean of the resampled values and added to the measured value. The interval shows how much
+    the distance depends on the choice of clips, but not the bias of a small set.
 
     Args:
         resampled: the values on the resamples.

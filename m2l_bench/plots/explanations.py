@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from m2l_bench.metrics import metric
+from m2l_bench.metrics import kernel_metric, metric
 
 SENTENCES = {
     "si_sdr_db": "Scale-invariant signal-to-distortion ratio: how near the samples are to the original's.",
@@ -25,13 +25,19 @@ SENTENCES = {
 }
 PARTS = {"_mid": "Of the mid (left plus right).", "_side": "Of the side (left minus right)."}
 DISTANCE = "Fréchet audio distance: how far all reconstructions together are from all originals, in an embedding."
+KERNEL = (
+    "Kernel audio distance: how far all reconstructions together are from all originals, in an embedding, also where "
+    "sets are too small for a Fréchet distance. It is about zero, or slightly below, for equal sets."
+)
 
 
 def explanation(name: str) -> str:
-    """Explain a metric in two short sentences; the second says which way is better."""
+    """Explain a metric in a few short sentences; the last says which way is better."""
     direction = metric(name).direction.capitalize() + "."
     if name.startswith("fad"):
         return f"{DISTANCE} {direction}"
+    if kernel_metric(name):
+        return f"{KERNEL} {direction}"
     part = next((part for part in PARTS if part in name), "")
     sentence = SENTENCES[name.replace(part, "")]
     return " ".join(filter(None, (sentence, PARTS.get(part), direction)))

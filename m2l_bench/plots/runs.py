@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from m2l_bench.errors import UserError
-from m2l_bench.metrics import PAIRED, set_metric
+from m2l_bench.metrics import PAIRED, kernel_metric, set_metric
 from m2l_bench.metrics.column_sets import ColumnSet, columns_of
+from m2l_bench.metrics.fad import frechet_name
 from m2l_bench.runs.distances import ORIGINALS
 from m2l_bench.runs.measured import MeasuredRun, newest_runs
 from m2l_bench.runs.probe import MANIFEST, ProbeRun, newest_probes
-from m2l_bench.tables.reconstruction import table_position, why_empty
+from m2l_bench.runs.small_sets import shown_metrics
+from m2l_bench.tables.reconstruction import best_first, why_empty
 from m2l_bench.text import counted
 
 
@@ -38,7 +40,7 @@ def load_runs(
         if name not in names:
             raise UserError(f"{source}: no run of '{name}'; there are {', '.join(sorted(run.name for run in runs))}")
     if not models:
-        return sorted(runs, key=table_position)
+        return best_first(runs)
     return [run for name in models for run in runs if name in (run.name, system_name(run))]
 
 
@@ -67,8 +69,8 @@ def choose_metrics(runs: Sequence[MeasuredRun], names: Sequence[str], paired: bo
     """Choose the metrics to draw.
 
     Args:
-        names: the metrics that the user asks for; none: those of the paper's table that were measured,
-            or all where none of these was.
+        names: the metrics that the user asks for; none: those of the paper's table that were measured, or all where
+            none of these was. In place of a Fréchet distance of small sets, that is the kernel distance.
         paired: choose only metrics that have a value for each clip.
 
     Raises:
@@ -78,12 +80,13 @@ def choose_metrics(runs: Sequence[MeasuredRun], names: Sequence[str], paired: bo
     measured = [name for name in possible if any(has_metric(run, name) for run in runs)]
     shown = _possible_metrics(runs, paired, "paper")
     for name in names:
-        if name not in PAIRED and (paired or set_metric(name) is None):
+        if name not in PAIRED and (paired or not (set_metric(name) or kernel_metric(name))):
             kind = " with a value for each clip" if paired else ""
             raise UserError(f"no metric '{name}'{kind}; there are {', '.join(possible)}")
-        if name not in measured:
-            attempted = any(name in run.manifest.metric_versions for run in runs)
-            reason = "no value, or none against this reference" if attempted else why_empty(name, list(runs))
+        if not any(has_metric(run, name) for run in runs):
+            requested = frechet_name(name)
+            attempted = any(requested in run.manifest.metric_versions for run in runs)
+            reason = "no value, or none against this reference" if attempted else why_empty(requested, list(runs))
             raise UserError(f"{name}: on {', '.join(run.name for run in runs)} {reason}")
     if not measured:
         raise UserError(f"nothing was measured on {', '.join(run.name for run in runs)}")
@@ -97,14 +100,14 @@ def measured_metrics(runs: Sequence[MeasuredRun], columns: ColumnSet = "paper") 
 
 def _possible_metrics(runs: Sequence[MeasuredRun], paired: bool, columns: ColumnSet) -> list[str]:
     requested = {name for run in runs for name in run.requested_metrics}
-    return [name for name in columns_of(columns, requested) if name in PAIRED or not paired]
+    return [name for name in shown_metrics(columns_of(columns, requested), runs) if name in PAIRED or not paired]
 
 
 def has_metric(run: MeasuredRun, name: str) -> bool:
     """Whether the metric was measured on the run."""
     if name in PAIRED:
         return bool(run.values(name))
-    return name in run.distances and run.distances[name].value is not None
+    return run.set_figure(name).value is not None
 
 
 def ranked_clips(runs: Sequence[MeasuredRun], ids: Sequence[str]) -> list[str]:

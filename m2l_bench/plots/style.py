@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from m2l_bench.errors import UserError
-from m2l_bench.metrics import PairedMetric, SetMetric, metric
+from m2l_bench.metrics import Description, metric
 from m2l_bench.plots.design import LIGHT, TYPE
 from m2l_bench.plots.looks import Look
 
@@ -112,7 +112,7 @@ def metric_label(name: str) -> str:
     return f"{definition.title}{unit}\n{arrow_label(definition)}"
 
 
-def arrow_label(definition: PairedMetric | SetMetric) -> str:
+def arrow_label(definition: Description) -> str:
     """Which values are better, with an arrow along an axis from left to right."""
     if definition.zero_is_best:
         return definition.direction

@@ -57,6 +57,8 @@ class Model:
 def models_to_probe(cards: Cards, names: Sequence[str]) -> list[Model]:
     """Find the models of these names; without names, all embeddings and all neural codecs with features.
 
+    Variants of an embedding with other windows or channels are only probed by name.
+
     Where an embedding and a system have the same name, it means the embedding.
 
     Raises:
@@ -65,7 +67,8 @@ def models_to_probe(cards: Cards, names: Sequence[str]) -> list[Model]:
     systems = {name: card for name, card in cards.systems.items() if name not in cards.embeddings}
     if not names:
         codecs = [card for card in systems.values() if card.kind == "neural" and _has_features(card)]
-        return [Model(card) for card in cards.embeddings.values()] + [Model(card) for card in codecs]
+        embeddings = [card for card in cards.embeddings.values() if not card.variant_of]
+        return [Model(card) for card in embeddings] + [Model(card) for card in codecs]
     return [Model(systems[name] if name in systems else cards.embedding(name)) for name in names]
 
 

@@ -111,7 +111,8 @@ def _outdated_distances(
             metric, embedding = stored_set.metric.name, stored_set.metric.embedding
             vectors = vectors_digest(metric, stored_set.identity, references.digest, rows)
             distance = stored.get(metric)
-            if distance is not None and distance.digest == vectors and distance.resampled is not None:
+            # Version 0.2 did not resample kernel distances.
+            if distance is not None and distance.digest == vectors and distance.kernel_resampled is not None:
                 continue
             paths = [stored_set.paths(run, row) for row in rows if has_vectors(row, metric)]
             reference = references.for_embedding(embedding)
@@ -127,5 +128,6 @@ def _measure_task(
     try:
         figures = measure(reference, evaluated, paired=paired).as_dict()
     except (ValueError, UserError) as error:
-        figures = {"value": None, "clips": len(evaluated), "resampled": [], "notes": [one_line(error)]}
+        nothing: dict[str, Any] = {"value": None, "resampled": [], "kernel_resampled": []}
+        figures = {**nothing, "clips": len(evaluated), "notes": [one_line(error)]}
     return run, metric, StoredDistance(digest=vectors, reference_digest=reference_digest, **figures)

@@ -5,17 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from m2l_bench.errors import UserError
-from m2l_bench.metrics import PAIRED
+from m2l_bench.metrics import PAIRED, kernel_metric
 from m2l_bench.metrics.bootstrap import bootstrap_interval
+from m2l_bench.metrics.fad import frechet_name
 from m2l_bench.runs.distances import ORIGINALS, read_distances
 from m2l_bench.runs.order import newest_first
 from m2l_bench.runs.reconstruction import find_runs, read_manifest, read_rows
 from m2l_bench.runs.schema import Manifest, Origin, Row, StoredDistance
 from m2l_bench.text import counted
+
+
+class SetFigure(NamedTuple):
+    """A distance of a whole set. What is not known is None."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    """Upper end of the 95 % bootstrap interval over clips; `low` is the lower end."""
+    resampled: list[float] | None = None
+    """Distances of resamples of the clips."""
 
 
 @dataclass(frozen=True)
@@ -64,16 +77,25 @@ class MeasuredRun:
         if name in PAIRED:
             values = list(self.values(name).values())
             return float(np.mean(values)) if values else float("nan")
-        distance = self.distances.get(name)
-        return float("nan") if distance is None or distance.value is None else distance.value
+        value = self.set_figure(name).value
+        return float("nan") if value is None else value
 
     def figure(self, name: str) -> tuple[float, float, float]:
         """Value of a metric over all clips, and the low and high end of its 95 % interval; NaN where not measured."""
         if name in PAIRED:
             return self.mean(name), *bootstrap_interval(np.array(list(self.values(name).values()), float))
-        distance = self.distances.get(name)
-        low, high = (distance.low, distance.high) if distance else (None, None)
-        return self.mean(name), float("nan") if low is None else low, float("nan") if high is None else high
+        figure = self.set_figure(name)
+        low, high = (float("nan") if end is None else end for end in (figure.low, figure.high))
+        return self.mean(name), low, high
+
+    def set_figure(self, name: str) -> SetFigure:
+        """Fréchet distance (`fad...`) or kernel distance (`kad...`) of all clips; empty where not measured."""
+        distance = self.distances.get(frechet_name(name))
+        if distance is None:
+            return SetFigure()
+        if kernel_metric(name):
+            return SetFigure(distance.kernel, distance.kernel_low, distance.kernel_high, distance.kernel_resampled)
+        return SetFigure(distance.value, distance.low, distance.high, distance.resampled)
 
 
 @dataclass(frozen=True)

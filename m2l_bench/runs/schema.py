@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from m2l_bench.cards import AdapterCard, ProbeSettings, ProbeTaskCard, SystemCard
 from m2l_bench.errors import UserError
+from m2l_bench.metrics.frechet import too_few
 
 SCHEMA_VERSION: Literal[2] = 2
 
@@ -196,6 +197,15 @@ class StoredDistance(_Stored):
     resampled: list[float] | None = Field(default=None, description="distances of resamples of the clips")
     infinity: float | None = Field(default=None, description="distance extrapolated to infinitely many clips")
     kernel: float | None = Field(default=None, description="kernel audio distance")
+    kernel_low: float | None = None
+    kernel_high: float | None = None
+    kernel_resampled: list[float] | None = Field(
+        default=None, description="kernel distances of the same resamples of the clips"
+    )
+    precision: float | None = Field(default=None, description="of the vectors; Kynkäänniemi et al. 2019")
+    recall: float | None = Field(default=None, description="of the vectors; Kynkäänniemi et al. 2019")
+    density: float | None = Field(default=None, description="of the vectors; Naeem et al. 2020")
+    coverage: float | None = Field(default=None, description="of the vectors; Naeem et al. 2020")
     dim: int | None = None
     clips: int
     frames: int | None = None
@@ -203,6 +213,11 @@ class StoredDistance(_Stored):
     reference_frames: int | None = None
     paired: bool = False
     notes: list[str] = []
+
+    @property
+    def has_few_vectors(self) -> bool:
+        """Whether one of the sets has too few vectors to know its covariance."""
+        return too_few(self.frames, self.dim) or too_few(self.reference_frames, self.dim)
 
 
 class ProbeKey(_Stored):

@@ -69,11 +69,15 @@ class EmbeddingRunner:
     def embed(self, audio: Audio, sample_rate: int) -> Frames:
         """Compute the vectors (frames, dim) float32 of (channels, samples), clipped to full scale and mixed to mono.
 
+        Where each channel has vectors of its own, they are those of the first channel, then those of the next.
+
         Raises:
             Undefined: the audio is shorter than the embedding's window.
             BadClip: the network gave NaN or infinity.
         """
-        return self.embed_equal([self.prepare(audio, sample_rate)])[0]
+        self._check_length(audio.shape[1] / sample_rate)
+        channels = resample(self._channels(audio), sample_rate, self.embedding.sample_rate)
+        return np.concatenate([self.embed_equal([channel])[0] for channel in channels])
 
     def embed_blocks(self, audio: Iterable[Audio], sample_rate: int) -> Frames:
         """Compute what `embed` gives of a clip from its blocks (channels, samples).
@@ -86,19 +90,19 @@ class EmbeddingRunner:
         """
         samples = 0
 
-        def mono() -> Iterator[Audio]:
+        def channels() -> Iterator[Audio]:
             nonlocal samples
             for block in audio:
                 samples += block.shape[1]
-                yield to_mono(np.clip(block, -1.0, 1.0))
+                yield self._channels(block)
 
-        resampled = (block[0] for block in resample_blocks(mono(), sample_rate, self.embedding.sample_rate))
-        frames: list[Frames] = []
+        resampled = resample_blocks(channels(), sample_rate, self.embedding.sample_rate)
+        frames: list[list[Frames]] = []
         for piece, left_out in _pieces(resampled, self.embedding.blocks):
             if not frames:  # shorter than a block, or long enough
                 self._check_length(samples / sample_rate)
-            frames.append(self.embed_equal([piece])[0][left_out:])
-        return np.concatenate(frames)
+            frames.append([self.embed_equal([channel])[0][left_out:] for channel in piece])
+        return np.concatenate([part for parts in zip(*frames, strict=True) for part in parts])
 
     def prepare(self, audio: Audio, sample_rate: int) -> Mono:
         """Convert (channels, samples) to the embedding's input: mono (samples,) at its own sample rate.
@@ -109,6 +113,11 @@ class EmbeddingRunner:
         self._check_length(audio.shape[1] / sample_rate)
         mono = resample(to_mono(np.clip(audio, -1.0, 1.0)), sample_rate, self.embedding.sample_rate)[0]
         return np.ascontiguousarray(mono)
+
+    def _channels(self, audio: Audio) -> Audio:
+        """Clip (channels, samples) to full scale, and mix them to (1, samples) where the embedding takes the mix."""
+        clipped = np.clip(audio, -1.0, 1.0)
+        return clipped if self.embedding.channels == "each" else to_mono(clipped)
 
     def _check_length(self, seconds: float) -> None:
         if seconds < self.embedding.minimum_seconds:
@@ -137,25 +146,25 @@ class EmbeddingRunner:
         return list(frames)
 
 
-def _pieces(audio: Iterable[Mono], blocks: Blocks | None) -> Iterator[tuple[Mono, int]]:
+def _pieces(audio: Iterable[Audio], blocks: Blocks | None) -> Iterator[tuple[Audio, int]]:
     """Cut audio, which comes in parts of any length, into blocks, each with the number of its vectors to leave out.
 
     If `blocks` is None, the whole audio is one block.
     """
-    parts: list[Mono] = []
+    parts: list[Audio] = []
     length = context = left_out = 0
     is_cut = False
     for part in audio:
         parts.append(part)
-        length += len(part)
+        length += part.shape[1]
         while blocks is not None and length >= (end := context + blocks.step + blocks.overhang):
-            buffer = np.concatenate(parts)
-            yield buffer[:end], left_out
-            parts = [buffer[context + blocks.step - blocks.context :]]
-            length = len(parts[0])
+            buffer = np.concatenate(parts, axis=1)
+            yield buffer[:, :end], left_out
+            parts = [buffer[:, context + blocks.step - blocks.context :]]
+            length = parts[0].shape[1]
             context, left_out, is_cut = blocks.context, blocks.context_vectors, True
     if blocks is None or not is_cut or length - context >= blocks.least:
-        yield np.concatenate(parts), left_out
+        yield np.concatenate(parts, axis=1), left_out
 
 
 def load_embedding(card: EmbeddingCard, *, device: str = "cpu", weights_dir: Path | None = None) -> EmbeddingRunner:

@@ -31,7 +31,7 @@ from m2l_bench.metrics.rank_agreement import (
 from m2l_bench.progress import Progress, Quiet
 from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.tables.formats import Column, Table
-from m2l_bench.tables.reconstruction import table_position, why_empty
+from m2l_bench.tables.reconstruction import best_first, why_empty
 from m2l_bench.text import counted, first_of
 
 LISTENERS = "mushra"
@@ -80,7 +80,7 @@ def agreement_of(
     Raises:
         UserError: fewer than two metrics have a value.
     """
-    systems = sorted((run for run in runs if run.measured), key=table_position)
+    systems = best_first([run for run in runs if run.measured])
     values = {name: [_merits(run, name) for run in systems] for name in metrics}
     if listeners:
         values = {LISTENERS: [dict(listeners.get(run.name, {})) for run in systems], **values}

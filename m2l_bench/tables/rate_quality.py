@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+from m2l_bench.metrics.fad import frechet_name
 from m2l_bench.runs.measured import MeasuredRun, MeasuredRuns
 from m2l_bench.tables.codes import IDEAL, CodeUse
 from m2l_bench.tables.formats import Column, Table
@@ -32,7 +33,9 @@ def rate_quality_table(table2: Table, measured: MeasuredRuns, uses: Mapping[str,
     figures = {name: {**rate.figures, IDEAL.name: _ideal(uses.get(name))} for name, rate in rates.items()}
     data = table2.data[table2.data["clips"] > 0]
     metrics = [column for column in table2.columns if column.name != KILOBITS]
-    quality = [f"{column.name}{end}" for column in metrics for end in ("", "_low", "_high")]
+    # Where kernel distances are shown, the CSV file has the Fréchet distances as well.
+    names = dict.fromkeys(name for column in metrics for name in (frechet_name(column.name), column.name))
+    quality = [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
     data = data[["system", "clips", *quality]]
     columns = [column for column in COLUMNS if uses or column is not IDEAL]
     for place, column in enumerate(columns, start=2):

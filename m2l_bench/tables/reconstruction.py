@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,22 @@ import pandas as pd
 
 from m2l_bench.metrics import PAIRED, metric, set_metric
 from m2l_bench.metrics.column_sets import MEMBERS, ColumnSet, columns_of
+from m2l_bench.metrics.fad import figure_name
 from m2l_bench.runs.distances import ORIGINALS
 from m2l_bench.runs.measured import MeasuredRun, MeasuredRuns, measured_runs
 from m2l_bench.runs.order import position
 from m2l_bench.runs.schema import Row
+from m2l_bench.runs.small_sets import shown_metrics
 from m2l_bench.tables.formats import Column, Table
 from m2l_bench.tables.published import NOT_MEASURED, TABLE2, Beside, Published
 from m2l_bench.tables.rates import KILOBITS, rates_of
 from m2l_bench.text import counted, first_of
 
 QUALITY = ("visqol", "fad_musicnn", "fad", "fad_clap", "si_sdr_db")
-"""Metrics that decide the order of the systems, the first that was measured: what listeners hear comes first."""
+"""Metrics that decide the order of the systems, the first that was measured: what listeners hear comes first. Where a
+kernel distance is shown in place of a Fréchet distance, it decides."""
+NEIGHBOURHOODS = ("density", "coverage", "precision", "recall")
+"""Figures of the vectors of whole sets that the CSV file has beside each distance."""
 RATE = Column(KILOBITS, "kb/s", 1)
 
 
@@ -59,36 +65,41 @@ def table_of(
     dataset, runs, notes = measured.dataset, measured.runs, list(measured.notes)
     published = TABLE2.get(beside)
     requested = {name for run in runs for name in run.requested_metrics}
-    shown = columns_of(columns, requested)
+    names = columns_of(columns, requested)
+    shown = shown_metrics(names, runs)
     records, titles, measured_models = [], {}, set()
-    for run in sorted(runs, key=table_position):
+    for run in best_first(runs):
         titles[run.name] = run.title
         rate = rates_of(run).figures[KILOBITS]
         model = published.model(run.manifest.card) if published else ""
         measured_models.add(model)
-        records.append(_record(run.name, model, rate, run, published, shown))
+        records.append(_record(run.name, model, rate, run, published, names))
         notes += [f"{run.name}: computed in {run.precision}"] if run.precision else []
-        notes += _clip_notes(run.name, run.rows, shown)
+        notes += _clip_notes(run.name, run.rows, names)
     notes += _distance_notes(runs)
+    kernels = {name: kernel for name, kernel in zip(names, shown, strict=True) if kernel != name}
+    notes += [
+        f"{name}: too few vectors, so {kernel} is shown, which needs no covariance; the CSV file has both"
+        for name, kernel in kernels.items()
+    ]
     unmeasured = published.others(measured_models) if published else []
     for model, name, title in unmeasured:
-        records.append(_record(name, model, float("nan"), None, published, shown))
+        records.append(_record(name, model, float("nan"), None, published, names))
         titles[name] = title
     data = pd.DataFrame(records)
     counts = {int(n) for n in data["clips"] if n}
     if len(counts) > 1:
         notes.append("systems were scored on different numbers of clips: see the column clips")
     if unmeasured:
-        names = ", ".join(name for _, name, _ in unmeasured)
-        notes.append(f"{names}: {NOT_MEASURED}")
+        notes.append(f"{', '.join(name for _, name, _ in unmeasured)}: {NOT_MEASURED}")
     explained = {name for run in runs for name, distance in run.distances.items() if distance.notes}
-    empty = [name for name in shown if not data[name].notna().any() and name in requested - explained]
+    empty = [name for name in names if not data[name].notna().any() and name in requested - explained]
     notes += [f"{name}: {why_empty(name, runs)}" for name in empty]
-    if columns not in ("paper", "all") and not data[shown].notna().any(axis=None):
+    if columns not in ("paper", "all") and not data[names].notna().any(axis=None):
         notes.append(
             f"none of these metrics was measured: m2l-bench reconstruct --columns {columns} adds them to the runs"
         )
-    hidden = [name for name in ("spectral", "stereo", "level", "perceptual") if requested & {*MEMBERS[name]} - {*shown}]
+    hidden = [name for name in ("spectral", "stereo", "level", "perceptual") if requested & {*MEMBERS[name]} - {*names}]
     if hidden and columns == "paper":
         notes.append(f"measured as well: --columns {', '.join(hidden)} or all")
     caption = f"Reconstruction on {dataset}: mean over clips [95 % bootstrap interval]."
@@ -96,7 +107,8 @@ def table_of(
         caption = caption[:-1] + f"; {published.source}: {published.footnote}."
     if any(run.distances for run in runs):
         against = "the originals of the same clips" if reference == ORIGINALS else reference
-        caption = caption[:-1] + f"; Fréchet distances against {against}."
+        kinds = "Fréchet and kernel distances" if kernels else "Fréchet distances"
+        caption = caption[:-1] + f"; {kinds} against {against}."
     anchors = sum(run.manifest.card.kind == "anchor" for run in runs)
     return Table(
         data,
@@ -109,13 +121,18 @@ def table_of(
     )
 
 
-def table_position(run: MeasuredRun) -> tuple[bool, float, str, int, int]:
-    """Position of a run in tables, figures and pages: by the first of `QUALITY` that it has, the best first.
+def best_first(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
+    """Sort runs for tables, figures and pages: by the first of `QUALITY` that each has, the best first.
 
     Anchors, which only give a scale, come last; equal systems are sorted by name, denoising steps and seed.
     """
+    quality = shown_metrics(QUALITY, runs)
+    return sorted(runs, key=lambda run: _position(run, quality))
+
+
+def _position(run: MeasuredRun, quality: Sequence[str]) -> tuple[bool, float, str, int, int]:
     key, worse = run.manifest.key, np.inf
-    for name in QUALITY:
+    for name in quality:
         value = run.mean(name)
         if not np.isnan(value):
             worse = -metric(name).merit(value)
@@ -143,16 +160,23 @@ def _record(
 ) -> dict[str, Any]:
     record: dict[str, Any] = {"system": system, "clips": len(run.measured) if run else 0, KILOBITS: rate}
     for name in columns:
-        figures = run.figure(name) if run else (float("nan"),) * 3
-        record |= dict(zip((name, f"{name}_low", f"{name}_high"), figures, strict=True))
+        record |= _with_interval(name, run)
         if published:
             record[published.column(name)] = published.figure(model, name)
     for name in columns:
         if name not in PAIRED:
             distance = run.distances.get(name) if run else None
             record[f"{name}_infinity"] = _nan_for_none(distance.infinity if distance else None)
-            record[name.replace("fad", "kad", 1)] = _nan_for_none(distance.kernel if distance else None)
+            record |= _with_interval(figure_name(name, "kad"), run)
+            record |= {
+                figure_name(name, figure): _nan_for_none(getattr(distance, figure, None)) for figure in NEIGHBOURHOODS
+            }
     return record
+
+
+def _with_interval(name: str, run: MeasuredRun | None) -> dict[str, float]:
+    figures = run.figure(name) if run else (float("nan"),) * 3
+    return dict(zip((name, f"{name}_low", f"{name}_high"), figures, strict=True))
 
 
 def _nan_for_none(value: float | None) -> float:

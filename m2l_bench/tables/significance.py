@@ -9,8 +9,8 @@ is called different only where both agree.
 
 Of a metric of which zero is best, magnitudes are compared.
 
-A distance between sets has no figures by clip and so no test. The interval of its difference, on the same resamples of
-the clips, decides alone, without a correction.
+A distance between sets, Fréchet or kernel, has no figures by clip and so no test. The interval of its difference, on
+the same resamples of the clips, decides alone, without a correction.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from m2l_bench.metrics import PAIRED, metric
+from m2l_bench.metrics import PAIRED, metric, set_metric
 from m2l_bench.metrics.bootstrap import bootstrap_interval
+from m2l_bench.metrics.fad import figure_name, frechet_name
 from m2l_bench.metrics.frechet_resampling import bootstrap_interval as resampled_interval
 from m2l_bench.progress import Progress, Quiet
 from m2l_bench.runs.distances import has_vectors
@@ -45,7 +46,9 @@ def differences(runs: Sequence[MeasuredRun], progress: Progress | None = None) -
         the columns `COLUMNS`: `difference` is first minus second, `low` and `high` its 95 % interval, and `better` the
         name of the better run, or empty.
     """
-    names = sorted({name for run in runs for name in run.requested_metrics}, key=_order)
+    requested = {name for run in runs for name in run.requested_metrics}
+    kernels = {figure_name(name, "kad") for name in requested if set_metric(name)}
+    names = sorted(requested | kernels, key=_order)
     pairs = list(itertools.combinations(runs, 2))
     frames = []
     with (progress or Quiet()).start("differences", len(names) * len(pairs), 0) as advance:
@@ -116,20 +119,21 @@ def _compare_clips(name: str, first: MeasuredRun, second: MeasuredRun) -> dict[s
 
 
 def _compare_distances(name: str, first: MeasuredRun, second: MeasuredRun) -> dict[str, Any] | None:
-    """Compare a set metric; None where it was not measured, was not resampled, or is over different clips."""
-    a, b = first.distances.get(name), second.distances.get(name)
-    if a is None or b is None or a.value is None or b.value is None:
+    """Compare a distance of sets; None where it was not measured, was not resampled, or is over different clips."""
+    a, b = first.set_figure(name), second.set_figure(name)
+    if a.value is None or b.value is None:
         return None
-    if not a.resampled or not b.resampled or _embedded_clips(name, first) != _embedded_clips(name, second):
+    clips, other_clips = (_embedded_clips(frechet_name(name), run) for run in (first, second))
+    if not a.resampled or not b.resampled or clips != other_clips:
         return None
     difference = a.value - b.value
     resampled = np.array(a.resampled) - np.array(b.resampled)
     low, high = resampled_interval(resampled, difference)
-    return {"clips": a.clips, "difference": difference, "low": low, "high": high, "p": np.nan}
+    return {"clips": len(clips), "difference": difference, "low": low, "high": high, "p": np.nan}
 
 
 def _embedded_clips(name: str, run: MeasuredRun) -> set[str]:
-    """Ids of the clips that a distance of this run is over."""
+    """Ids of the clips that a Fréchet distance of this run, and the kernel distance with it, is over."""
     return {row.id for row in run.measured if has_vectors(row, name)}
 
 

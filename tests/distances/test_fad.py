@@ -55,6 +55,8 @@ def test_two_folders(fad: Fad, folders: tuple[Path, Path], tmp_path: Path) -> No
     assert result.returncode == 0, result.stderr
     (comparison,) = result.json["comparisons"]
     assert comparison["embedding"] == "toy" and comparison["low"] < comparison["value"] < comparison["high"]
+    assert comparison["kernel_low"] < comparison["kernel"] < comparison["kernel_high"]
+    assert 0 < comparison["coverage"] <= 1 and not any("resampled" in name for name in comparison)
     assert comparison["paired"] and (comparison["clips"], comparison["reference_clips"], comparison["dim"]) == (
         10,
         10,
@@ -166,6 +168,22 @@ def test_too_few_vectors_are_flagged(fad: Fad, tmp_path: Path) -> None:
     (comparison,) = fad(tmp_path / "few", tmp_path / "few").json["comparisons"]
     assert any("2 vectors for 3 dimensions: too few" in note for note in comparison["notes"])
     assert comparison["value"] == pytest.approx(0, abs=1e-6) and comparison["low"] is None
+
+
+def test_where_vectors_are_too_few_the_kernel_distance_comes_first(
+    fad: Fad, folders: tuple[Path, Path], tmp_path: Path, cli_here: Cli
+) -> None:
+    def head(*arguments: object) -> str:
+        command = ("fad", *arguments, "--embedding", "toy", "--cards", "cards", "--cache", "cache")
+        return cli_here(*command).stdout
+
+    enough = head(*folders)
+    assert enough.index("FAD ↓") < enough.index("KAD ↓") < enough.index("Density ↑") < enough.index("Coverage ↑")
+    for i in range(2):
+        write(tmp_path / "few" / f"{i}.wav", music(seconds=0.3, seed=i))
+    few = head(tmp_path / "few", folders[1])
+    assert few.index("KAD ↓") < few.index("FAD ↓") and "KAD comes first: a set has too few vectors" in few
+    assert "- toy: no density and coverage: 6 vectors needed in each set, got 2 and 40" in few
 
 
 def test_an_embedding_without_weights_is_said_beside_the_others(fad: Fad, folders: tuple[Path, Path]) -> None:

@@ -24,6 +24,7 @@ from m2l_bench.embeddings.musicnn import MINIMUM_SAMPLES, MusiCNN, log_mel_windo
 from m2l_bench.environment import compile_librosa
 from m2l_bench.errors import UserError
 from m2l_bench.music2latent.hashes import file_checksum
+from m2l_bench.systems.embedding_runner import load_embedding
 from m2l_bench.weights.locate import fetch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,6 +76,32 @@ def test_long_audio_is_its_windows_one_by_one(embedding: MusiCNN, monkeypatch: p
 def test_every_whole_window_has_a_vector(embedding: MusiCNN, extra: int, frames: int) -> None:
     assert embedding.minimum_seconds * embedding.sample_rate == MINIMUM_SAMPLES
     assert embedding.embed(waveform(5)[: MINIMUM_SAMPLES + extra]).shape == (frames, embedding.dim)
+
+
+def test_another_hop_has_the_vectors_of_its_windows(embedding: MusiCNN) -> None:
+    dense = MusiCNN(CHECKPOINT, hop_frames=31)
+    samples = waveform(10)
+    vectors = dense.embed(samples)
+    assert len(vectors) == 15
+    # Windows of three hops of 31 frames are those of one hop of 93, but for the edge of a batch of windows.
+    torch.testing.assert_close(vectors[::3], embedding.embed(samples), rtol=0, atol=1e-4)
+    second = samples[31 * 256 :]
+    torch.testing.assert_close(vectors[4], dense.embed(second)[3], rtol=0, atol=1e-4)
+
+
+def test_the_dense_card_knows_a_covariance_on_thirty_clips_of_ten_seconds() -> None:
+    card = load_cards().embedding("musicnn-dense")
+    runner = load_embedding(card)
+    vectors = runner.embed(music(10, 44_100, channels=2), 44_100)
+    assert 30 * len(vectors) > 2 * runner.dim
+    usual = load_cards().embedding("musicnn")
+    assert card.weights == usual.weights and usual.options == {} and runner.identity != load_embedding(usual).identity
+
+
+@pytest.mark.parametrize("hop", [0, 1, 188, -93])
+def test_a_hop_that_is_none_is_refused(hop: int) -> None:
+    with pytest.raises(ValueError, match=f"hop_frames: expected a whole number from 2 to 187, got {hop}"):
+        MusiCNN(CHECKPOINT, hop_frames=hop)
 
 
 @pytest.mark.parametrize("shape", [(0,), (MINIMUM_SAMPLES - 1,), (2, MINIMUM_SAMPLES)])
@@ -154,5 +181,6 @@ def run_converter(wheel: Path, output: Path) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_blocks_change_nothing(embedding: MusiCNN, monkeypatch: pytest.MonkeyPatch) -> None:
-    check_blocks(embedding, musicnn, monkeypatch, batches=8)
+@pytest.mark.parametrize("hop", [93, 31, 187])
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, hop: int) -> None:
+    check_blocks(MusiCNN(CHECKPOINT, hop_frames=hop), musicnn, monkeypatch, batches=8)

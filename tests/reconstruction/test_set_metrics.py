@@ -19,8 +19,9 @@ from m2l_bench.errors import UserError
 from m2l_bench.metrics.frechet import frechet_distance, statistics
 from m2l_bench.reconstruction.pipeline import Outcome, reconstruct
 from m2l_bench.reconstruction.plan import Settings, make_plan
-from m2l_bench.runs.distances import read_distances
+from m2l_bench.runs.distances import read_distances, write_distance
 from m2l_bench.runs.reconstruction import read_rows
+from m2l_bench.runs.schema import StoredDistance
 from m2l_bench.tables.reconstruction import reconstruction_table
 
 
@@ -69,7 +70,20 @@ def test_the_distance_is_that_of_the_vectors_on_disk(cards: Path, data: Path, tm
     table = reconstruction_table(tmp_path / "runs").data.set_index("system")
     assert table.loc["lowpass-3.5k", "fad_toy"] == distance.value
     assert table.loc["lowpass-3.5k", "fad_toy_infinity"] == distance.infinity
-    assert table.loc["lowpass-3.5k", "kad_toy"] == distance.kernel
+    figures = [table.loc["lowpass-3.5k", f"kad_toy{end}"] for end in ("", "_low", "_high")]
+    assert figures == [distance.kernel, distance.kernel_low, distance.kernel_high]
+    assert table.loc["lowpass-3.5k", "density_toy"] == distance.density > 0
+    assert table.loc["reference", "coverage_toy"] == 1
+
+
+def test_distances_of_version_0_2_gain_what_they_lack(cards: Path, data: Path, tmp_path: Path) -> None:
+    (outcome,) = run(cards, data, tmp_path / "runs")
+    measured = read_distances(outcome.folder)["fad_toy"]
+    new = {"kernel_low", "kernel_high", "kernel_resampled", "precision", "recall", "density", "coverage"}
+    write_distance(outcome.folder, "originals", "fad_toy", StoredDistance(**measured.model_dump(exclude=new)))
+    assert read_distances(outcome.folder)["fad_toy"].coverage is None
+    run(cards, data, tmp_path / "runs")
+    assert read_distances(outcome.folder)["fad_toy"] == measured
 
 
 def test_only_what_is_missing_is_embedded_and_distances_follow_the_rows(

@@ -24,7 +24,17 @@ EXPECTED_COLUMNS = ["system", "clips", "kilobits_per_second"] + [
     for metric in ("si_sdr_db", "visqol", "fad", "fad_clap", "fad_musicnn")
     for part in ("", "_low", "_high", "_paper")
 ]
-EXPECTED_COLUMNS += [name for end in ("", "_clap", "_musicnn") for name in (f"fad{end}_infinity", f"kad{end}")]
+SET_FIGURES = (
+    "fad{}_infinity",
+    "kad{}",
+    "kad{}_low",
+    "kad{}_high",
+    "density{}",
+    "coverage{}",
+    "precision{}",
+    "recall{}",
+)
+EXPECTED_COLUMNS += [figure.format(end) for end in ("", "_clap", "_musicnn") for figure in SET_FIGURES]
 
 
 def make_run(
