@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from rich.cells import cell_len
 from rich.console import Console
 
 from m2l_bench.adapter import group_by_reason
@@ -90,17 +91,42 @@ def _figure(name: str, value: float | None) -> str:
 
 
 def print_table(console: Console, result: Table) -> None:
-    """Print a table with its caption and notes; where it is too wide, in parts below each other."""
-    _print_in_parts(console, *text_rows(result), result.rule)
-    console.print(result.caption, markup=False)
+    """Print a table with its caption and notes; where it is too wide, in parts below each other.
+
+    A number of clips that all systems have is said in the caption and is no column.
+    """
+    head, rows = text_rows(result)
+    caption = result.caption
+    if "clips" in result.counts:
+        place = 1 + result.counts.index("clips")
+        counts = {row[place] for row in rows}
+        if len(rows) > 1 and len(counts) == 1:
+            caption += f" {head[place]}: {counts.pop()}."
+            head, rows = _without(place, head), [_without(place, row) for row in rows]
+    # In a table of one part, an interval on a line of its own is easier to read than one that is broken in two.
+    in_lines = [[cell.replace(" [", "\n[") for cell in row] for row in rows]
+    if _is_too_wide(console, head, rows) and len(column_parts(head, in_lines, console.width)) == 1:
+        rows = in_lines
+    _print_in_parts(console, head, rows, result.rule)
+    console.print(caption, markup=False)
     for note in result.notes:
         console.print(f"- {note}", markup=False)
+
+
+def _without(place: int, cells: list[str]) -> list[str]:
+    return cells[:place] + cells[place + 1 :]
 
 
 def _print_in_parts(console: Console, head: list[str], rows: list[list[str]], rule: int | None = None) -> None:
     """Print a table; where it is too wide, in parts below each other."""
     for part in column_parts(head, rows, console.width):
-        console.print(table("", [head[i] for i in part], [[row[i] for i in part] for row in rows], rule))
+        part_head, part_rows = [head[i] for i in part], [[row[i] for i in part] for row in rows]
+        console.print(table("", part_head, part_rows, rule, narrow=_is_too_wide(console, part_head, part_rows)))
+
+
+def _is_too_wide(console: Console, head: list[str], rows: list[list[str]]) -> bool:
+    """Tell whether a table does not fit where each cell is on one line."""
+    return sum(3 + max(map(cell_len, column)) for column in zip(head, *rows, strict=True)) + 1 > console.width
 
 
 def print_outcomes(console: Console, outcomes: Sequence[Outcome], plan: Plan, out: Path) -> None:

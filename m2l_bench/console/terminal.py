@@ -40,18 +40,20 @@ def make_consoles(color: bool) -> tuple[Console, Console]:
     )
 
 
-def table(title: str, head: list[str], rows: list[list[str]], rule: int | None = None) -> Table:
+def table(title: str, head: list[str], rows: list[list[str]], rule: int | None = None, narrow: bool = False) -> Table:
     """Make a table of plain text, in which nothing is interpreted as markup; columns of numbers are right-aligned.
 
     Where the terminal is too narrow, cells wrap and nothing is cut; names, in the first column, never wrap.
 
     Args:
         rule: number of rows above a rule; None: there is no rule.
+        narrow: make columns as narrow as their words or, where cells have several lines, as these lines.
     """
     result = Table(title=escape(title) if title else None, title_justify="left")
     for i, name in enumerate(head):
         justify: Literal["left", "right"] = "right" if _has_only_numbers(i, rows) else "left"
-        result.add_column(escape(name), justify=justify, no_wrap=i == 0, overflow="fold")
+        width = _least_width(i, head, rows) if narrow else None
+        result.add_column(escape(name), justify=justify, no_wrap=i == 0, overflow="fold", width=width)
     for number, row in enumerate(rows, start=1):
         result.add_row(*map(escape, row), end_section=number == rule)
     return result
@@ -59,18 +61,22 @@ def table(title: str, head: list[str], rows: list[list[str]], rule: int | None =
 
 def column_parts(head: list[str], rows: list[list[str]], width: int) -> list[list[int]]:
     """Split the columns into parts that fit into `width` without a word being cut; each part has the first column."""
-
-    def least_width(column: int) -> int:
-        cells = [head[column], *(row[column] for row in rows)]
-        words = cells if column == 0 else [word for cell in cells for word in cell.split()]
-        return 3 + max(map(cell_len, words), default=0)
-
     parts = [[0]]
     for column in range(1, len(head)):
-        if len(parts[-1]) > 1 and sum(map(least_width, [*parts[-1], column])) + 1 > width:
+        widths = [3 + _least_width(other, head, rows) for other in [*parts[-1], column]]
+        if len(parts[-1]) > 1 and sum(widths) + 1 > width:
             parts.append([0])
         parts[-1].append(column)
     return parts
+
+
+def _least_width(column: int, head: list[str], rows: list[list[str]]) -> int:
+    """Width of the longest part of a cell that must not be broken: a name, a line, or a word of a single line."""
+    cells = [head[column], *(row[column] for row in rows)]
+    if column == 0:
+        return max(map(cell_len, cells))
+    parts = [part for cell in cells for part in (cell.split("\n") if "\n" in cell else cell.split())]
+    return max(map(cell_len, parts), default=0)
 
 
 def lines(title: str, head: list[str], rows: list[list[str]]) -> str:
