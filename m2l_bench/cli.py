@@ -19,6 +19,7 @@ from m2l_bench.commands import (
     agreement,
     data,
     fad,
+    latents,
     listen,
     merge,
     models,
@@ -77,6 +78,10 @@ data_app.command()(data.make)
 data_app.command()(data.check)
 data_app.command()(data.musiccaps)
 app.add_typer(data_app, name="data")
+latents_app = typer.Typer(no_args_is_help=True, help="Show and check collections of latents.")
+latents_app.command()(latents.info)
+latents_app.command()(latents.verify)
+app.add_typer(latents_app, name="latents")
 plot_app = typer.Typer(no_args_is_help=True, help="Draw figures of runs, for a paper or a web page.")
 for plot_command in (
     plot.figure2,
