@@ -21,7 +21,7 @@ from m2l_bench.latents.statistics import Statistics
 
 WAYS = {
     "import": "",
-    "summary": "from m2l_bench.latents.checking import summarise; assert summarise(folder).files",
+    "summary": "from m2l_bench.latents.summary import summarise; assert summarise(folder).files",
     "whole index": "from m2l_bench.latents.index import read_index; assert len(read_index(folder))",
     "ids": "from m2l_bench.latents.index import read_index; assert len(read_index(folder, ['id']))",
     "training": "import m2l_bench; assert len(m2l_bench.latents_dataset(folder, frames=64, normalise=True))",

@@ -22,7 +22,7 @@ def info(folder: FolderArgument, json: JsonOption = False) -> None:
         m2l-bench latents info latents
     """
     from m2l_bench.console.terminal import print_json
-    from m2l_bench.latents.checking import summarise
+    from m2l_bench.latents.summary import summarise
 
     stdout, stderr = consoles()
     summary = summarise(folder)

@@ -1,95 +1,26 @@
-"""What is in a collection, and whether all of it is as it was written."""
+"""Whether every byte of a collection is as it was written."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from m2l_bench.boundary import reason_of
+from m2l_bench.latents.collection import Collection
 from m2l_bench.latents.formats import check_entry, load_format
-from m2l_bench.latents.index import SUFFIX, Index, read_entries, read_index
-from m2l_bench.text import counted
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What is in a collection."""
-
-    index: Index
-    files: int
-    """Audio files."""
-    seconds: float
-    """Seconds of audio."""
-    frames: int
-    """Frames of all entries."""
-    bytes: int
-    """Bytes of all entries on disk."""
-    notes: list[str]
-    """What is not as it should be, in one line each."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Convert to plain types for JSON; `mean` and `deviation` have one number for each row of latents."""
-        statistics = self.index.statistics
-        content = {
-            **self.index.collection.model_dump(),
-            "files": self.files,
-            "entries": len(self.index),
-            "volumes": len(self.index.volumes),
-            "hours": self.seconds / 3600,
-            "frames": self.frames,
-            "bytes": self.bytes,
-        }
-        if statistics is not None:
-            content |= {"mean": statistics.mean.tolist(), "deviation": statistics.deviation.tolist()}
-        return content
-
-    def lines(self) -> dict[str, str]:
-        """What is in it, in words, by what it is about."""
-        collection, statistics = self.index.collection, self.index.statistics
-        kind = f"codes, {collection.codebook_entries} entries" if collection.codebook_entries else "latents"
-        weights = f", weights {collection.weights_sha256[:12]}" if collection.weights_sha256 else ""
-        lines = {
-            "codec": f"{collection.codec}, digest {collection.codec_digest[:12]}{weights}",
-            "entries": f"{len(self.index):,} of {counted(self.files, 'file')}, {self.seconds / 3600:,.2f} h of audio",
-            "frames": f"{self.frames:,} of {collection.width} {kind}, {collection.frame_samples} samples at "
-            f"{collection.sample_rate} Hz each",
-            "volumes": f"{len(self.index.volumes):,}, {collection.format}, {self.bytes / 1e6:,.1f} MB",
-        }
-        if statistics is not None:
-            mean, deviation = statistics.mean, statistics.deviation
-            lines["mean"] = f"{mean.min():.3f} to {mean.max():.3f}"
-            lines["deviation"] = f"{deviation.min():.3f} to {deviation.max():.3f}"
-        return lines
-
-
-def summarise(folder: Path) -> Summary:
-    """Count what is in a collection, from its index alone.
-
-    Raises:
-        UserError: there is no collection, or an index is damaged.
-    """
-    from pyarrow import compute
-
-    index = read_index(folder, ["id", "stream", "frames", "samples", "sample_rate", "bytes"])
-    first = index.table.filter(compute.equal(index.table["stream"], 0))
-    seconds = compute.sum(compute.divide(first["samples"].cast("double"), first["sample_rate"])).as_py() or 0.0
-    frames, size = (compute.sum(index.table[name]).as_py() or 0 for name in ("frames", "bytes"))
-    notes = []
-    twice = len(first) - compute.count_distinct(first["id"]).as_py()
-    if twice:
-        notes.append(f"{counted(twice, 'file')} encoded twice: jobs with other numbers of shards ran at the same time")
-    for journal in sorted(folder.glob("*-of-*/.[0-9]*.jsonl")):
-        shard = journal.parent.name.replace("-of-", "/")
-        notes.append(f"{journal.parent.name}: not finished; run the same command again with --shard {shard}")
-    return Summary(index, len(first), seconds, frames, size, notes)
+from m2l_bench.latents.index import SUFFIX, read_index, read_volume_index
+from m2l_bench.latents.statistics import Statistics
 
 
 def find_damage(folder: Path, advance: Callable[[], None] = lambda: None) -> list[str]:
-    """Compare every byte of every volume with its index.
+    """Compare every volume of a collection with its index: checksums, shapes, finite numbers, statistics.
 
     Args:
+        folder: folder of the collection.
         advance: called after each volume.
 
     Returns:
@@ -100,22 +31,48 @@ def find_damage(folder: Path, advance: Callable[[], None] = lambda: None) -> lis
         ModuleNotFoundError: the package of the format is not installed.
     """
     index = read_index(folder, ["frames"])
-    format, width = load_format(index.collection.format), index.collection.width
     problems = []
     for name in index.volumes:
-        volume = folder / (name + format.suffix)
-        entries = read_entries(folder / (name + SUFFIX), index.collection)
-        for number, entry in enumerate(entries):
-            try:
-                check_entry(format, volume, number, entry, width)
-            except Exception as error:
-                problems.append(f"{volume}: entry {number}, '{entry.id}', stream {entry.stream}: {reason_of(error)}")
-        try:
-            problems += [f"{volume}: {stray}" for stray in format.strays(volume, entries)]
-        except OSError as error:
-            problems.append(f"{volume}: {reason_of(error)}")
+        problems += _volume_damage(folder / name, index.collection)
         advance()
     known = {folder / name for name in index.volumes}
     volumes = (path for path in sorted(folder.glob("*-of-*/[0-9]*")) if path.suffix != SUFFIX)
-    problems += [f"{path}: has no index" for path in volumes if path.with_suffix("") not in known]
+    return problems + [f"{path}: has no index" for path in volumes if path.with_suffix("") not in known]
+
+
+def _volume_damage(path: Path, collection: Collection) -> list[str]:
+    """Compare a volume with its index.
+
+    Args:
+        path: path of both, without suffix.
+    """
+    format = load_format(collection.format)
+    volume = Path(f"{path}{format.suffix}")
+    index = Path(f"{path}{SUFFIX}")
+    entries, stored = read_volume_index(index, collection)
+    problems, statistics = [], []
+    for number, entry in enumerate(entries):
+        try:
+            latents = check_entry(format, volume, number, entry, collection.width)
+        except Exception as error:
+            problems.append(f"{volume}: entry {number}, '{entry.id}', stream {entry.stream}: {reason_of(error)}")
+        else:
+            statistics.append(Statistics.of(latents))
+    try:
+        problems += [f"{volume}: {stray}" for stray in format.strays(volume, entries)]
+    except OSError as error:
+        problems.append(f"{volume}: {reason_of(error)}")
+    if not problems and not _are_equal(stored, None if collection.codebook_entries else reduce(add, statistics)):
+        problems.append(f"{index}: its statistics are not those of the volume")
     return problems
+
+
+def _are_equal(stored: Statistics | None, computed: Statistics | None) -> bool:
+    """Whether statistics are equal but for rounding."""
+    if stored is None or computed is None:
+        return stored is computed
+    return (
+        stored.frames == computed.frames
+        and np.allclose(stored.mean, computed.mean, rtol=1e-6)
+        and np.allclose(stored.squares, computed.squares, rtol=1e-6)
+    )

@@ -78,15 +78,12 @@ def write_index(path: Path, collection: Collection, entries: Sequence[Entry], st
     from pyarrow import parquet
 
     columns = {name: [getattr(entry, name) for entry in entries] for name in Entry.model_fields}
-    types = {"str": pa.string(), "int": pa.int64()}
-    schema = pa.schema([(name, types[str(field.annotation.__name__)]) for name, field in Entry.model_fields.items()])
     metadata = {KEY: collection.key.encode()}
     if statistics is not None:
         metadata[STATISTICS] = json.dumps(statistics.as_dict()).encode()
+    table = pa.table(columns, _schema().with_metadata(metadata))
     with whole_or_absent(path) as temporary:
-        parquet.write_table(
-            pa.table(columns, schema.with_metadata(metadata)), temporary, compression="zstd", write_page_checksum=True
-        )
+        parquet.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
 def read_index(folder: Path, columns: Sequence[str] | None = None) -> Index:
@@ -105,43 +102,52 @@ def read_index(folder: Path, columns: Sequence[str] | None = None) -> Index:
     paths = sorted(folder.glob(f"*-of-*/[0-9]*{SUFFIX}"))
     tables, statistics = [], []
     for path in paths:
-        table = _read(path, collection, columns)
-        metadata = table.schema.metadata
-        if STATISTICS in metadata:
-            statistics.append(Statistics.from_dict(json.loads(metadata[STATISTICS])))
-        tables.append(table.replace_schema_metadata(None))
+        table, of_volume = _read(path, collection, columns)
+        tables.append(table)
+        if of_volume is not None:
+            statistics.append(of_volume)
     names = [path.with_suffix("").relative_to(folder).as_posix() for path in paths]
     first = np.cumsum([0, *map(len, tables)])
-    empty = pa.table({name: [] for name in columns or Entry.model_fields})
-    whole = pa.concat_tables(tables) if tables else empty
+    whole = pa.concat_tables(tables) if tables else _schema().empty_table().select(columns or list(Entry.model_fields))
     return Index(folder, collection, names, first, whole, _sum(statistics))
 
 
-def read_entries(path: Path, collection: Collection) -> list[Entry]:
-    """Read the index of one volume.
+def read_volume_index(path: Path, collection: Collection) -> tuple[list[Entry], Statistics | None]:
+    """Read the index of one volume: its entries, and the statistics of their frames, None where they are codes.
 
     Raises:
         UserError: it is damaged or belongs to another collection.
     """
-    rows = _read(path, collection, None).to_pylist()
-    return [Entry.model_construct(**row) for row in rows]
+    table, statistics = _read(path, collection, None)
+    return [Entry.model_construct(**row) for row in table.to_pylist()], statistics
 
 
-def _read(path: Path, collection: Collection, columns: Sequence[str] | None) -> Any:
-    """Read the index of one volume as an Arrow table."""
+def _schema() -> Any:
+    """The Arrow schema of an index."""
+    import pyarrow as pa
+
+    types: dict[Any, Any] = {str: pa.string(), int: pa.int64()}
+    return pa.schema([(name, types[field.annotation]) for name, field in Entry.model_fields.items()])
+
+
+def _read(path: Path, collection: Collection, columns: Sequence[str] | None) -> tuple[Any, Statistics | None]:
+    """Read the index of one volume: an Arrow table, and the statistics."""
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        table = parquet.ParquetFile(path, page_checksum_verification=True).read(columns)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise UserError(
-            f"{path}: damaged; delete it together with its volume, and encode again the same way"
-        ) from error
-    key = (table.schema.metadata or {}).get(KEY, b"").decode()
-    if key != collection.key:
+        file = parquet.ParquetFile(path, page_checksum_verification=True)
+        if not file.schema_arrow.equals(_schema()):
+            raise ValueError("other columns")
+        table = file.read(columns)
+        metadata = table.schema.metadata or {}
+        content = metadata.get(STATISTICS)
+        statistics = Statistics.from_dict(json.loads(content)) if content else None
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise UserError(f"{path}: damaged; delete it and its volume, and encode again the same way") from error
+    if metadata.get(KEY) != collection.key.encode():
         raise UserError(f"{path}: belongs to another collection than {path.parents[1]}")
-    return table
+    return table.replace_schema_metadata(None), statistics
 
 
 def _sum(statistics: Iterable[Statistics]) -> Statistics | None:

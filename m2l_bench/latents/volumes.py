@@ -47,6 +47,7 @@ class VolumeWriter:
         with explain_write_errors(folder):
             self._begin_volume()
             self._recover(finished)
+            self._finish_if_full()
 
     def ids(self) -> list[str]:
         """List the ids of the files in the volume that is not finished, each once."""
@@ -77,8 +78,7 @@ class VolumeWriter:
             with self.journal.open("a", encoding="utf-8") as file:
                 file.write(_line(entries))
             self._include(entries, streams)
-            if self.bytes >= self.volume_bytes or len(self.entries) >= MOST_ENTRIES:
-                self._finish_volume()
+            self._finish_if_full()
 
     def close(self) -> None:
         """Finish the last volume.
@@ -139,6 +139,10 @@ class VolumeWriter:
             write_atomically(self.journal, "".join(kept).encode())
         else:
             self.journal.unlink(missing_ok=True)
+
+    def _finish_if_full(self) -> None:
+        if self.bytes >= self.volume_bytes or len(self.entries) >= MOST_ENTRIES:
+            self._finish_volume()
 
     def _finish_volume(self) -> None:
         self.format.close(self.part)

@@ -27,7 +27,7 @@ def test_crops_are_pieces_of_the_entries(tmp_path: Path, format: str) -> None:
         pytest.importorskip("zarr")
     write_collection(tmp_path, collection(format), range(12), volume_bytes=6000)
     dataset = mb.latents_dataset(tmp_path, frames=8)
-    assert len(dataset) == 13 and dataset.left_out == 5  # files 0, 1 (twice) and 2 have 5 to 7 frames; 1 stream or 2
+    assert len(dataset) == 14 and dataset.left_out == 4  # files 0, 1 and 2 have 5, 6 and 7 frames
     starts = set()
     for item in range(len(dataset)):
         crop = dataset[item]
@@ -37,7 +37,7 @@ def test_crops_are_pieces_of_the_entries(tmp_path: Path, format: str) -> None:
         starts.add(start)
     assert len(starts) > 3
     with pytest.raises(IndexError):
-        dataset[13]
+        dataset[14]
 
 
 def epochs(folder: Path, seed: int, **options: object) -> list[torch.Tensor]:

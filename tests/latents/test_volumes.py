@@ -11,9 +11,10 @@ import pytest
 from support.collections import collection, latents_of, write_collection, writer
 
 from m2l_bench.errors import UserError
-from m2l_bench.latents.checking import find_damage, summarise
+from m2l_bench.latents.checking import find_damage
 from m2l_bench.latents.formats import FORMATS
 from m2l_bench.latents.index import read_index
+from m2l_bench.latents.summary import summarise
 
 
 def ids(out: Path) -> list[str]:
