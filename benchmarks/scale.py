@@ -20,18 +20,18 @@ from m2l_bench.latents.index import Entry, write_index
 from m2l_bench.latents.statistics import Statistics
 
 WAYS = {
-    "import": "",
+    "nothing": "",
     "summary": "from m2l_bench.latents.summary import summarise; assert summarise(folder).files",
     "whole index": "from m2l_bench.latents.index import read_index; assert len(read_index(folder))",
     "ids": "from m2l_bench.latents.index import read_index; assert len(read_index(folder, ['id']))",
-    "training": "import m2l_bench; assert len(m2l_bench.latents_dataset(folder, frames=64, normalise=True))",
+    "training": "from m2l_bench import latents_dataset; assert len(latents_dataset(folder, frames=64, normalise=True))",
 }
 """What a process does with the folder, by name."""
 MEASURED = """
 import resource, sys, time
 from pathlib import Path
-import torch, torch.utils.data, pyarrow.parquet, pyarrow.compute
-import m2l_bench.latents.index
+import pyarrow.compute, pyarrow.parquet
+{imports}
 folder = Path(sys.argv[1])
 started = time.perf_counter()
 {way}
@@ -60,11 +60,18 @@ def write_synthetic(folder: Path, entries: int, volumes: int) -> None:
         rows, offset = [], 0
         for number in numbers.tolist():
             frames = int(rng.integers(100, 6000))
-            row = {"id": f"artist {number // 100:05d}/album {number // 10:06d}/{number:07d}.flac", "stream": 0}
-            size = 256 * frames + 2048
-            row |= {"frames": frames, "samples": 2048 * frames, "sample_rate": 44_100, "offset": offset, "bytes": size}
-            rows.append(Entry.model_construct(**row, sha256=rng.bytes(32).hex()))
-            offset += size
+            row = Entry.model_construct(
+                id=f"artist {number // 100:05d}/album {number // 10:06d}/{number:07d}.flac",
+                stream=0,
+                frames=frames,
+                samples=2048 * frames,
+                sample_rate=44_100,
+                offset=offset,
+                bytes=256 * frames + 2048,
+                sha256=rng.bytes(32).hex(),
+            )
+            rows.append(row)
+            offset += row.bytes
         write_index(folder / "1-of-1" / f"{volume:06d}.parquet", collection, rows, statistics)
 
 
@@ -81,8 +88,9 @@ def main() -> None:
         print(f"{arguments.entries:,} entries in {arguments.volumes:,} volumes: {size:.0f} MB of indexes")
         print(f"written in {time.perf_counter() - started:.0f} s, peak of this process {_peak_mb():.0f} MB")
         for way, code in WAYS.items():
-            script = [sys.executable, "-c", MEASURED.format(way=code), folder]
-            result = subprocess.run(script, capture_output=True, text=True, check=True)
+            script = MEASURED.format(way=code, imports="import torch" if way == "training" else "")
+            command = [sys.executable, "-c", script, str(folder)]
+            result = subprocess.run(command, capture_output=True, text=True, check=True)
             seconds, megabytes = map(float, result.stdout.split())
             print(f"{way:<12} {seconds:6.2f} s {megabytes:7.0f} MB")
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from m2l_bench.console.terminal import WORTH_A_LINE_SECONDS, Lines
+from m2l_bench.text import counted
 
 
 class EncodingBar:
@@ -28,7 +29,7 @@ class EncodingBar:
             total: number of files in all.
             done: number of files that were encoded before.
         """
-        lines = Lines()
+        lines, files = Lines(), counted(total, "file")
         finished, failures, audio_seconds = done, 0, 0.0
         columns = (
             TextColumn("encode"),
@@ -55,12 +56,12 @@ class EncodingBar:
                 progress.update(task, completed=finished, state=state())
                 if is_due and not self.console.is_terminal:
                     left = lines.seconds / (finished - done) * (total - finished)
-                    self._print(f"encode: {finished:,} of {total:,} files, {state()}, about {left / 60:,.0f} min left")
+                    self._print(f"encode: {finished:,} of {files}, {state()}, about {left / 60:,.0f} min left")
 
             yield advance
             lines.is_due()
             if lines.seconds >= WORTH_A_LINE_SECONDS and not self.console.is_terminal:
-                self._print(f"encode: {finished:,} of {total:,} files, {state()}, {lines.seconds / 60:,.0f} min")
+                self._print(f"encode: {finished:,} of {files}, {state()}, {lines.seconds / 60:,.0f} min")
 
     def _print(self, line: str) -> None:
         self.console.print(line, markup=False, soft_wrap=True)

@@ -107,7 +107,8 @@ def encode_collection(
             latents, another process does the same shard, or `out` cannot be written.
         ModuleNotFoundError: the package of the format is not installed.
     """
-    if card.latents is None:
+    latents = card.latents
+    if latents is None:
         raise UserError(f"{card.name}: its card does not say what its latents are (`latents`), so they cannot be kept")
     load_format(options.format)
     shard = options.shard or Shard(1, 1)
@@ -118,16 +119,16 @@ def encode_collection(
         results.notes.append(f"shard {shard}: {len(files):,} of {counted(len(everything), 'file')}")
     devices = torch_devices(options.device)[: max(1, len(files))]
     card = in_precision(card, options.precision, devices)
-    load = partial(_Worker.load, card, card.latents, options.weights_dir, options.accept_truncated)
+    load = partial(_Worker.load, card, latents, options.weights_dir, options.accept_truncated)
     worker = load(devices[0] if len(devices) == 1 else "cpu")
-    collection = describe_collection(card, card.latents, worker.encoder.runner, options.format)
+    collection = describe_collection(card, latents, worker.encoder.runner, options.format)
     begin_collection(out, collection)
     with locked_folder(out, lambda out: out / f"{shard.index}-of-{shard.count}") as folder:
         import pyarrow as pa
 
-        finished = read_index(out, ["id"]).table["id"].combine_chunks().cast(pa.string())
+        finished = read_index(out, ["id"]).table["id"]
         writer = VolumeWriter(folder, collection, options.volume_mb * 1e6, finished)
-        todo = files.without(finished).without(pa.array(writer.ids(), pa.string()))
+        todo = files.without(finished).without(pa.array(writer.recovered, pa.string()))
         results.present = len(files) - len(todo)
         encoded = worker(todo) if len(devices) == 1 else _on_devices(load, todo, devices)
         with progress.files(len(files), results.present) as advance:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,8 +67,8 @@ class LatentsDataset(Dataset[torch.Tensor]):
         self._lengths = lengths[self._entries]
         self._offsets = index.table["offset"].to_numpy()[self._entries]
         self._first = index.first
-        self._visits = torch.zeros(len(self._entries), dtype=torch.int32).share_memory_()
-        self._mean = self._deviation = None
+        self._visits = torch.zeros(len(self._entries), dtype=torch.int32).share_memory_()  # type: ignore[no-untyped-call]
+        self._mean, self._deviation = torch.zeros(1, 1), torch.ones(1, 1)
         if normalise and index.statistics is not None:
             self._mean = torch.from_numpy(index.statistics.mean).float()[:, None]
             # A row that never changes is only shifted.
@@ -85,12 +86,9 @@ class LatentsDataset(Dataset[torch.Tensor]):
         spare = int(self._lengths[item]) - self.frames
         start = int(np.random.default_rng([self.seed, item, visit]).integers(spare + 1))
         crop = torch.from_numpy(np.array(self._open(item)[:, start : start + self.frames]))
-        if self.holds_codes:
-            return crop.long()
-        crop = crop.float()
-        return crop if self._mean is None else (crop - self._mean) / self._deviation
+        return crop.long() if self.holds_codes else (crop.float() - self._mean) / self._deviation
 
-    def _open(self, item: int) -> object:
+    def _open(self, item: int) -> Any:
         """Open the latents of an item, of which slices are read."""
         place = int(self._entries[item])
         volume = int(np.searchsorted(self._first, place, "right")) - 1

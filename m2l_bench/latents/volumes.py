@@ -33,6 +33,9 @@ class VolumeWriter:
         volume_bytes: bytes after which a volume is finished.
         finished: Arrow array with the ids of the files that are in finished volumes, of this job or of another.
 
+    Attributes:
+        recovered: ids of the files that were in a volume which was not finished; they are written already.
+
     Raises:
         UserError: the folder cannot be written.
         ModuleNotFoundError: the package of the format is not installed.
@@ -47,11 +50,8 @@ class VolumeWriter:
         with explain_write_errors(folder):
             self._begin_volume()
             self._recover(finished)
+            self.recovered = list(dict.fromkeys(entry.id for entry in self.entries))
             self._finish_if_full()
-
-    def ids(self) -> list[str]:
-        """List the ids of the files in the volume that is not finished, each once."""
-        return list(dict.fromkeys(entry.id for entry in self.entries))
 
     def add(self, file_id: str, streams: Sequence[Array], samples: int, sample_rate: int) -> None:
         """Add the latents of an audio file. When this function returns, they survive the end of the process.

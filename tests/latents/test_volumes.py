@@ -38,7 +38,7 @@ def test_an_unfinished_volume_goes_on(out: Path) -> None:
     assert ids(out) == []
     assert summarise(out).notes == ["1-of-1: not finished; run the same command again with --shard 1/1"]
     volumes = writer(out, read_index(out).collection)
-    assert volumes.ids() == ["file0", "file1"]
+    assert volumes.recovered == ["file0", "file1"]
     add(volumes, 2)
     volumes.close()
     assert ids(out) == ["file0", "file0", "file1", "file1", "file2", "file2"]
@@ -69,7 +69,7 @@ def test_what_is_not_whole_is_left_out(out: Path, what: str) -> None:
         last.write_bytes(content)
         kept = ["file0"]
     volumes = writer(out, read_index(out).collection)
-    assert volumes.ids() == kept
+    assert volumes.recovered == kept
     for number in range(len(kept), 3):
         add(volumes, number)
     volumes.close()
@@ -85,13 +85,20 @@ def test_killed_between_the_volume_and_its_index(out: Path) -> None:
     assert ids(out) == ["file0", "file0", "file1", "file1"] and find_damage(out) == []
 
 
+def test_a_volume_that_was_full_is_finished(out: Path) -> None:
+    """Its files are done, though no index named them when the job began."""
+    volumes = writer(out, read_index(out).collection, volume_bytes=1)
+    assert volumes.recovered == ["file0", "file1"] and volumes.number == 1
+    assert ids(out) == ["file0", "file0", "file1", "file1"] and find_damage(out) == []
+
+
 def test_killed_before_the_journal_is_deleted(out: Path) -> None:
     (journal,) = out.rglob(".*.jsonl")
     content = journal.read_bytes()
     writer(out, read_index(out).collection).close()
     journal.write_bytes(content)
     volumes = writer(out, read_index(out).collection)
-    assert volumes.ids() == [] and not journal.exists()
+    assert volumes.recovered == [] and not journal.exists()
     assert volumes.number == 1
 
 
@@ -102,7 +109,7 @@ def test_what_another_job_did_meanwhile_is_left_out(out: Path) -> None:
     add(other, 1)
     other.close()
     volumes = writer(out, description)
-    assert volumes.ids() == ["file0"]
+    assert volumes.recovered == ["file0"]
     volumes.close()
     assert sorted(set(ids(out))) == ["file0", "file1"] and len(ids(out)) == 4
     assert find_damage(out) == []

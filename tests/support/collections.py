@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from m2l_bench.latents.collection import Collection, begin_collection
 from m2l_bench.latents.index import read_index
@@ -40,7 +39,7 @@ def writer(out: Path, description: Collection, shard: str = "1-of-1", volume_byt
     """A writer of volumes for a job, which knows what all jobs have finished."""
     begin_collection(out, description)
     (out / shard).mkdir(exist_ok=True)
-    finished = read_index(out, ["id"]).table["id"].cast(pa.string())
+    finished = read_index(out, ["id"]).table["id"]
     return VolumeWriter(out / shard, description, volume_bytes, finished)
 
 
