@@ -35,7 +35,7 @@ def latents_dataset(
         torch.Size([64, 64])
     """
     index = read_index(Path(folder), ["frames", "offset"])
-    if normalise and index.statistics is None:
+    if normalise and index.collection.codebook_entries:
         raise UserError(f"{folder}: holds codes of {index.collection.codec}, which have no mean to normalise by")
     dataset = LatentsDataset(index, frames, seed, normalise)
     if not len(dataset):

@@ -79,5 +79,5 @@ def summarise(folder: Path) -> Summary:
         notes.append(f"{counted(twice, 'file')} encoded twice: jobs with other numbers of shards ran at the same time")
     for journal in sorted(folder.glob("*-of-*/.[0-9]*.jsonl")):
         shard = journal.parent.name.replace("-of-", "/")
-        notes.append(f"{journal.parent.name}: not finished; run the same command again with --shard {shard}")
+        notes.append(f"{journal.parent.name}: not finished; unless it is running, run it again with --shard {shard}")
     return Summary(index, len(first), seconds, frames, size, notes)

@@ -73,8 +73,15 @@ class VolumeWriter:
                 stored = self.format.append(
                     self.part, number, latents, describe(file_id, stream, frames, samples, sample_rate)
                 )
-                entry = {"id": file_id, "stream": stream, "frames": frames, "samples": samples}
-                entries.append(Entry(**entry, sample_rate=sample_rate, **stored._asdict()))
+                entry = Entry(
+                    id=file_id,
+                    stream=stream,
+                    frames=frames,
+                    samples=samples,
+                    sample_rate=sample_rate,
+                    **stored._asdict(),
+                )
+                entries.append(entry)
             with self.journal.open("a", encoding="utf-8") as file:
                 file.write(_line(entries))
             self._include(entries, streams)
@@ -123,14 +130,14 @@ class VolumeWriter:
         kept = []
         for file, elsewhere in zip(files, is_elsewhere.to_pylist(), strict=True):
             numbers = range(len(self.entries), len(self.entries) + len(file))
+            if elsewhere:
+                break
             try:
                 streams = [
                     check_entry(self.format, self.part, number, entry, self.collection.width)
                     for number, entry in zip(numbers, file, strict=True)
                 ]
             except Exception:  # lost with the power, whatever the format's library says of it
-                break
-            if elsewhere:
                 break
             self._include(file, streams)
             kept.append(_line(file))

@@ -10,6 +10,7 @@ import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -19,8 +20,10 @@ from support.command_line import TESTS, Cli
 from support.toy_codec import CODES, FRAMES
 
 import m2l_bench as mb
+from m2l_bench.commands.music2latent import CollectionFormat
 from m2l_bench.latents.checking import find_damage
-from m2l_bench.latents.formats import load_format
+from m2l_bench.latents.collection import Collection
+from m2l_bench.latents.formats import FORMATS, load_format
 from m2l_bench.latents.index import read_index, read_volume_index
 
 PATHS = os.pathsep.join([TESTS, os.environ.get("PYTHONPATH", "")])
@@ -182,6 +185,20 @@ def test_mistakes_are_1_line(encode: Encode, songs: Path, cli_here: Cli, tmp_pat
         result = cli_here(*arguments)
         assert result.returncode == 1, (arguments, result.stdout)
         assert message in result.stderr and len(result.stderr.strip().splitlines()) == 1, result.stderr
+
+
+def test_a_format_whose_package_is_missing_is_1_line_that_installs_it(
+    encode: Encode, songs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("m2l_bench.extras.find_spec", lambda name: None)
+    result = encode("music", "out", "--format", "zarr")
+    assert result.returncode == 1
+    assert result.stderr == "error: the package zarr is not installed: pip install 'm2l-bench[zarr]'\n"
+
+
+def test_formats_are_the_same_everywhere() -> None:
+    stated = get_args(Collection.model_fields["format"].annotation)
+    assert set(stated) == set(FORMATS) == {format.value for format in CollectionFormat}
 
 
 KILLED = """

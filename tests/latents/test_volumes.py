@@ -36,7 +36,7 @@ def out(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def test_an_unfinished_volume_goes_on(out: Path) -> None:
     assert ids(out) == []
-    assert summarise(out).notes == ["1-of-1: not finished; run the same command again with --shard 1/1"]
+    assert summarise(out).notes == ["1-of-1: not finished; unless it is running, run it again with --shard 1/1"]
     volumes = writer(out, read_index(out).collection)
     assert volumes.recovered == ["file0", "file1"]
     add(volumes, 2)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from m2l_bench.errors import BadClip
@@ -131,8 +132,6 @@ def check_entry(format: Format, volume: Path, number: int, entry: Entry, width: 
         BadClip: it is damaged; the message says how.
         Exception: the format's library cannot read it.
     """
-    import numpy as np
-
     if format.checksum(volume, number, entry) != entry.sha256:
         raise BadClip("its bytes are not those that were written (SHA-256)")
     opened = format.latents(volume, number, entry)
