@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from m2l_bench.latents.formats import load_format
 from m2l_bench.latents.formats.base import Array
 from m2l_bench.latents.index import read_index
 from m2l_bench.latents.volumes import VolumeWriter
+from m2l_bench.progress import EncodingProgress
 from m2l_bench.runs.files import locked_folder
 from m2l_bench.runs.shards import Shard
 from m2l_bench.systems.codec_runner import CodecRunner
@@ -35,19 +35,6 @@ from m2l_bench.text import counted
 
 GROUP = 32
 """Files that the process of a GPU gets at once, where there are several."""
-
-
-class EncodingProgress(Protocol):
-    """Something that shows how far the encoding of a collection has come."""
-
-    def files(self, total: int, done: int) -> AbstractContextManager[Callable[[str, float, str], None]]:
-        """Give a context whose value is called for each file: its id, the seconds of its audio, why it failed, or "".
-
-        Args:
-            total: number of files in all.
-            done: number of files that were encoded before.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -179,6 +166,7 @@ class _Worker:
     def load(
         cls, card: SystemCard, latents: Latents, weights_dir: Path | None, accept_truncated: bool, device: str
     ) -> _Worker:
+        """Load the codec of a card on one of the devices."""
         runner = load_runner(card, device=device, weights_dir=weights_dir)
         return cls(LatentsEncoder(runner, latents), accept_truncated)
 

@@ -105,10 +105,10 @@ class LatentsWork(Work):
         size, step = cut.size * cut.frame, (cut.size - cut.overlap) * cut.frame
         self.starts = list(range(0, length - cut.overlap * cut.frame, step))
         # All chunks but the last are equally long.
-        for starts, samples in ((self.starts[:-1], size), (self.starts[-1:], length - self.starts[-1])):
+        for starts, chunk_samples in ((self.starts[:-1], size), (self.starts[-1:], length - self.starts[-1])):
             places = [(stream, start) for start in starts for stream in range(len(streams))]
             for first in range(0, len(places), group):
-                self.parts.append(Part(self, len(self.parts), places[first : first + group], samples))
+                self.parts.append(Part(self, len(self.parts), places[first : first + group], chunk_samples))
         self._chunks: dict[tuple[int, int], Array] = {}
 
     def add(self, places: Sequence[tuple[int, int]], latents: Array) -> None:
