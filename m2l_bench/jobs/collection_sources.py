@@ -5,10 +5,12 @@ It is an Arrow table, which takes little more memory than the letters of ids and
 
 from __future__ import annotations
 
+import os
 import tarfile
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +23,8 @@ from m2l_bench.errors import UserError
 from m2l_bench.runs.shards import Shard
 from m2l_bench.text import escape_name, first_of, unescape_name
 
+BATCH = 10_000
+"""Files that are Python objects at the same time, while a source is listed."""
 LONGEST_SECONDS = 2 * 3600
 """Audio is read as a whole: two hours of stereo at 44.1 kHz take 2.5 GB."""
 
@@ -99,20 +103,18 @@ def list_source(source: Path) -> Source:
         raise UserError(f"{source}: no such file or folder")
     notes: list[str] = []
     if source.is_dir():
-        tars = sorted(source.glob("*.tar"))
         listing = list_audio(source)
         notes = listing.notes
-        items = [Item(clip_id(path.relative_to(source)), escape_name(str(path))) for path in listing.files]
-        for tar in tars:
-            items += _members(tar)
+        files = (Item(clip_id(path.relative_to(source)), escape_name(str(path))) for path in listing.files)
+        items = chain(files, *map(_members, sorted(source.glob("*.tar"))))
     elif source.suffix == ".tar":
         items = _members(source)
-    elif source.suffix in (".txt", ".csv", ".parquet"):
-        items = _listed(source)
+    elif source.suffix == ".txt":
+        items = _lines(source)
+    elif source.suffix in (".csv", ".parquet"):
+        items = _rows(source)
     else:
         raise UserError(f"{source}: expected a folder, or a file .txt, .csv, .parquet or .tar that lists audio files")
-    if not items:
-        raise UserError(f"{source}: no audio files")
     return Source(_table(source, items), notes)
 
 
@@ -120,50 +122,67 @@ def _read(path: Path, accept_truncated: bool) -> tuple[Audio, int]:
     return audio_files.read(path, accept_truncated=accept_truncated, longest_seconds=LONGEST_SECONDS)
 
 
-def _table(source: Path, items: list[Item]) -> Any:
+def _table(source: Path, items: Iterator[Item]) -> Any:
+    """Make a sorted Arrow table of files, of which only a few are Python objects at a time."""
     import pyarrow as pa
     from pyarrow import compute
 
-    types = (pa.string(), pa.string(), pa.int64(), pa.int64())
-    columns = [pa.array(column, type) for column, type in zip(zip(*items, strict=True), types, strict=True)]
-    table = pa.table(columns, names=list(Item._fields)).sort_by("id")
-    counts = compute.value_counts(table["id"])
-    twice = [count["values"] for count in counts.filter(compute.greater(counts.field("counts"), 1)).to_pylist()]
-    if twice:
-        raise UserError(f"{source}: more than one file has the id {first_of(twice)}")
+    schema = pa.schema([("id", pa.string()), ("path", pa.string()), ("offset", pa.int64()), ("bytes", pa.int64())])
+    batches = []
+    while rows := list(islice(items, BATCH)):
+        batches.append(pa.record_batch(list(map(pa.array, zip(*rows, strict=True))), schema))
+    table = pa.Table.from_batches(batches, schema).sort_by("id")
+    if not len(table):
+        raise UserError(f"{source}: no audio files")
+    if compute.count_distinct(table["id"]).as_py() < len(table):
+        counts = compute.value_counts(table["id"]).to_pylist()
+        twice = first_of([count["values"] for count in counts if count["counts"] > 1])
+        raise UserError(f"{source}: more than one file has the id {twice}")
     return table
 
 
-def _members(tar: Path) -> list[Item]:
+def _members(tar: Path) -> Iterator[Item]:
     """List the audio files in a tar file; their ids begin with its name."""
     try:
         with tarfile.open(tar, "r:") as members:
-            return [
-                Item(escape_name(f"{tar.name}/{member.name}"), escape_name(str(tar)), member.offset_data, member.size)
-                for member in members
-                if member.isfile() and Path(member.name).suffix.lower() in EXTENSIONS
-            ]
+            for member in members:
+                if member.isfile() and Path(member.name).suffix.lower() in EXTENSIONS:
+                    name = escape_name(f"{tar.name}/{member.name}")
+                    yield Item(name, escape_name(str(tar)), member.offset_data, member.size)
     except (OSError, tarfile.TarError) as error:
         raise UserError(f"{tar}: not readable as an uncompressed tar file ({error})") from error
 
 
-def _listed(source: Path) -> list[Item]:
-    """List what a text file, or a table, names."""
+def _lines(source: Path) -> Iterator[Item]:
+    """List the files that a text names, one in each line."""
+    try:
+        with source.open(encoding="utf-8") as file:
+            for line in file:
+                if path := line.rstrip("\r\n"):
+                    yield _listed(source, path, path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{source}: not readable as text ({error})") from error
+
+
+def _rows(source: Path) -> Iterator[Item]:
+    """List the files that a table names in its column `path`; their ids are in the column `id`, or their paths."""
     import pyarrow as pa
     from pyarrow import csv, parquet
 
     try:
-        if source.suffix == ".txt":
-            paths: list[Any] = [line for line in source.read_text(encoding="utf-8").splitlines() if line.strip()]
-            ids: list[Any] = paths
-        else:
-            table = csv.read_csv(source) if source.suffix == ".csv" else parquet.read_table(source)
-            if "path" not in table.column_names:
-                raise UserError(f"{source}: has no column `path`, only {first_of(table.column_names)}")
-            paths = table["path"].to_pylist()
-            ids = (table["id"].cast(pa.string()) if "id" in table.column_names else table["path"]).to_pylist()
+        table = csv.read_csv(source) if source.suffix == ".csv" else parquet.read_table(source)
+        if "path" not in table.column_names:
+            raise UserError(f"{source}: has no column `path`, only {first_of(table.column_names)}")
+        columns = [table["id" if "id" in table.column_names else "path"].cast(pa.string()), table["path"]]
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise UserError(f"{source}: not readable ({error})") from error
-    if not all(isinstance(value, str) and value for value in (*paths, *ids)):
-        raise UserError(f"{source}: a path or an id is empty or not a text")
-    return [Item(id, escape_name(str(source.parent / path))) for id, path in zip(ids, paths, strict=True)]
+        raise UserError(f"{source}: not readable as a table ({error})") from error
+    for batch in pa.table(columns, names=["id", "path"]).to_batches(max_chunksize=BATCH):
+        for row in batch.to_pylist():
+            if not row["id"] or not isinstance(row["path"], str):
+                raise UserError(f"{source}: the row {row} has no id, or no path")
+            yield _listed(source, row["id"], row["path"])
+
+
+def _listed(source: Path, file_id: str, path: str) -> Item:
+    """Make the item of a file that a list names, relative to the folder of the list."""
+    return Item(file_id, escape_name(os.path.join(source.parent, path)))  # noqa: PTH118 - a million paths in seconds
