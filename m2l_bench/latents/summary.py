@@ -70,14 +70,15 @@ def summarise(folder: Path) -> Summary:
     from pyarrow import compute
 
     index = read_index(folder, ["id", "stream", "frames", "samples", "sample_rate", "bytes"])
-    first = index.table.filter(compute.equal(index.table["stream"], 0))
-    seconds = compute.sum(compute.divide(first["samples"].cast("double"), first["sample_rate"])).as_py() or 0.0
+    is_first = compute.equal(index.table["stream"], 0)
+    ids, samples, rates = (index.table[name].filter(is_first) for name in ("id", "samples", "sample_rate"))
+    seconds = compute.sum(compute.divide(samples.cast("double"), rates)).as_py() or 0.0
     frames, size = (compute.sum(index.table[name]).as_py() or 0 for name in ("frames", "bytes"))
     notes = []
-    twice = len(first) - compute.count_distinct(first["id"]).as_py()
+    twice = len(ids) - compute.count_distinct(ids).as_py()
     if twice:
         notes.append(f"{counted(twice, 'file')} encoded twice: jobs with other numbers of shards ran at the same time")
     for journal in sorted(folder.glob("*-of-*/.[0-9]*.jsonl")):
         shard = journal.parent.name.replace("-of-", "/")
         notes.append(f"{journal.parent.name}: not finished; unless it is running, run it again with --shard {shard}")
-    return Summary(index, len(first), seconds, frames, size, notes)
+    return Summary(index, len(ids), seconds, frames, size, notes)
