@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from m2l_bench.codecs.base import Codec, Reconstructor
     from m2l_bench.embeddings.base import Embedding
     from m2l_bench.errors import UserError
+    from m2l_bench.latents.dataset import latents_dataset
     from m2l_bench.systems.loading import load_codec
 
 __version__ = "0.2.0"
@@ -39,6 +40,7 @@ __all__ = [
     "__version__",
     "evaluate",
     "frechet_distance",
+    "latents_dataset",
     "load_codec",
     "load_embedding",
     "load_results",
@@ -56,6 +58,7 @@ MODULES = {
     "UserError": "errors",
     "evaluate": "api.evaluate",
     "frechet_distance": "api.frechet",
+    "latents_dataset": "latents.dataset",
     "load_codec": "systems.loading",
     "load_embedding": "api.frechet",
     "load_results": "api.results",

@@ -20,6 +20,7 @@ from m2l_bench.commands import (
     agreement,
     data,
     fad,
+    latents,
     listen,
     merge,
     models,
@@ -68,6 +69,7 @@ GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
         "Download, render and check datasets.",
         {"get": data.get, "make": data.make, "check": data.check, "musiccaps": data.musiccaps},
     ),
+    "latents": ("Show and check collections of latents.", {"info": latents.info, "verify": latents.verify}),
     "plot": (
         "Draw figures of runs, for a paper or a web page.",
         {

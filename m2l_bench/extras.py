@@ -12,6 +12,7 @@ EXTRAS = {
     "sklearn": "probe",
     "lightning_fabric": "train",
     "tensorboard": "train",
+    "zarr": "zarr",
     "zimtohrli": "metrics",
 }
 """Extra by the name under which a package is imported."""

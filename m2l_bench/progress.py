@@ -34,6 +34,19 @@ class Progress(Protocol):
         ...
 
 
+class EncodingProgress(Protocol):
+    """Something that shows how far the encoding of a collection has come."""
+
+    def files(self, total: int, done: int) -> AbstractContextManager[Callable[[str, float, str], None]]:
+        """Give a context whose value is called for each file: its id, the seconds of its audio, why it failed, or "".
+
+        Args:
+            total: number of files in all.
+            done: number of files that were encoded before.
+        """
+        ...
+
+
 class Quiet:
     """A progress that shows nothing."""
 

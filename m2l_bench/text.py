@@ -59,6 +59,8 @@ ESCAPED_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")
 
 def escape_name(name: str) -> str:
     """Make a file name of any bytes printable: what is not UTF-8 becomes `\\xHH`. `unescape_name` undoes it."""
+    if name.isascii() and "\\" not in name:  # nearly every name, and there may be millions
+        return name
     printable = not any("\udc80" <= character <= "\udcff" for character in name)
     if printable and not ESCAPED_BYTE.search(name):
         return name

@@ -13,7 +13,7 @@ from m2l_bench.text import counted
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "m2l_bench"
-READERS = ("runs", "tables", "plots", "listen", "report", "console")
+READERS = ("runs", "latents", "tables", "plots", "listen", "report", "console")
 MAKERS = ("systems", "reconstruction", "probing", "distances", "jobs", "codecs", "embeddings")
 FORBIDDEN = {
     **dict.fromkeys(READERS, MAKERS),

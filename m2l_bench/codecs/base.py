@@ -39,6 +39,10 @@ class Codec(Adapter, ABC):
     """Number of entries of each codebook, where latents are (batch, codebooks, frames) indices of entries, from 0; the
     harness then counts how often each entry is used. 0: latents are no such codes."""
 
+    even_frames: bool = True
+    """Whether every frame of latents stands for the same number of samples, so that the latents of overlapping chunks
+    can be cut and joined."""
+
     generator_per_item: bool = False
     """Whether `decode` takes a list with one generator for each item of the batch as `generator`; neighbouring items
     share one if they are of the same clip. A decoder without noise takes it too. If False, each clip is decoded by

@@ -35,6 +35,7 @@ class EnCodec(ResidualCodec):
 
     sample_rate = 48_000
     channels = 2
+    even_frames = False  # a column with the level before the codes of each segment
 
     def __init__(self, config: Path, checkpoint: Path, codebooks: int = 16) -> None:
         from transformers import EncodecModel

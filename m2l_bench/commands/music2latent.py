@@ -12,6 +12,7 @@ from m2l_bench.commands.common import (
     SOME_FAILED,
     AcceptTruncatedOption,
     AddressOption,
+    CardsOption,
     DeviceOption,
     DevicesOption,
     EngineName,
@@ -20,11 +21,23 @@ from m2l_bench.commands.common import (
     Precision,
     PrecisionOption,
     ShardOption,
+    WeightsDirOption,
     consoles,
 )
+from m2l_bench.errors import UserError
 
 if TYPE_CHECKING:
+    from m2l_bench.jobs.collection_encoding import CollectionResults
     from m2l_bench.jobs.transcode import FileResults
+
+
+class CollectionFormat(str, Enum):
+    """Formats of collections of latents."""
+
+    webdataset = "webdataset"
+    npy = "npy"
+    safetensors = "safetensors"
+    zarr = "zarr"
 
 
 class ExportFormat(str, Enum):
@@ -34,16 +47,34 @@ class ExportFormat(str, Enum):
     official = "official"
 
 
-WeightsOption = Annotated[
-    str, typer.Option(help="`music2latent`, `music2latent-mini`, a folder of weights, or an official `.pt` file.")
-]
+WEIGHTS = "music2latent"
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing outputs.")]
 
 
 def encode(
-    source: Annotated[Path, typer.Argument(help="An audio file, or a folder of them.")],
+    source: Annotated[
+        Path,
+        typer.Argument(help="An audio file, or a folder of them; with --codec also a list or tar files."),
+    ],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File or folder; default: beside the input.")] = None,
-    weights: WeightsOption = "music2latent",
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Music2Latent weights: `music2latent` (default), `music2latent-mini`, a folder, or an official `.pt`. "
+            "Not with --codec, whose card names the weights."
+        ),
+    ] = None,
+    codec: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Make a collection with this codec of `m2l-bench models`, in volumes."),
+    ] = None,
+    format: Annotated[
+        CollectionFormat | None, typer.Option(help="Format of the collection's volumes; default: webdataset.")
+    ] = None,
+    volume_mb: Annotated[
+        float | None,
+        typer.Option(min=0.001, metavar="MB", help="Size of the collection's volumes in megabytes; default: 1000."),
+    ] = None,
     precision: PrecisionOption = Precision.auto,
     device: DevicesOption = "auto",
     shard: ShardOption = None,
@@ -51,12 +82,21 @@ def encode(
     address: AddressOption = "",
     overwrite: OverwriteOption = False,
     accept_truncated: AcceptTruncatedOption = False,
+    cards: CardsOption = None,
+    weights_dir: WeightsDirOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Encode audio to Music2Latent latents, in safetensors files that hold everything needed for decoding.
+    """Encode audio to latents.
 
-    In a folder, files whose output exists are skipped: interrupt it at any time, the same command goes on. With --shard
-    it encodes a part of a folder's files; all parts write into the same folder, and nothing is to be merged.
+    Without --codec: one safetensors file of Music2Latent latents per audio file, with everything needed for `decode`.
+    In a folder, files whose output exists are skipped: interrupt it at any time, the same command goes on.
+
+    With --codec: a collection for training, of any size and with any codec, in volumes with an index and statistics.
+    It can be killed at any time, and the same command goes on; `m2l-bench latents info` shows what there is. SOURCE is
+    a folder of audio or of tar files, a tar file, a list of paths (`.txt`), or a CSV or Parquet table with a column
+    `path` and perhaps `id`; paths are relative to the folder of the list.
+
+    With --shard it encodes a part of the files; all parts write into the same folder, and nothing is to be merged.
 
     Examples:
 
@@ -64,18 +104,45 @@ def encode(
 
         m2l-bench encode album -o latents --precision bfloat16
 
-        m2l-bench encode music -o latents --shard 2/8
+        m2l-bench encode music -o latents --codec stable-audio-open-vae --shard 2/8
     """
-    from m2l_bench.console.terminal import ProgressBars
     from m2l_bench.engine import EngineChoice
-    from m2l_bench.jobs import transcode
     from m2l_bench.runs.shards import Shard
 
     _, stderr = consoles()
     choice = EngineChoice(engine.value, address)
-    options = transcode.Options(precision.value, device, overwrite, accept_truncated, choice)
     part = None if shard is None else Shard.parse(shard)
-    _print_results(transcode.encode(source, out, weights, options, ProgressBars(stderr), part), json)
+    if codec is None:
+        from m2l_bench.console.terminal import ProgressBars
+        from m2l_bench.jobs import transcode
+
+        if format or volume_mb or cards:
+            raise UserError("--format, --volume-mb and --cards are for collections: name a codec with --codec NAME")
+        options = transcode.Options(precision.value, device, overwrite, accept_truncated, choice)
+        _print_results(transcode.encode(source, out, weights or WEIGHTS, options, ProgressBars(stderr), part), json)
+        return
+    from m2l_bench.cards import load_cards
+    from m2l_bench.console.encoding import EncodingBar
+    from m2l_bench.jobs.collection_encoding import CollectionOptions, encode_collection
+
+    if weights:
+        raise UserError("--weights is for Music2Latent without --codec; the card of a codec names its weights")
+    if overwrite:
+        raise UserError("--overwrite: a collection is never overwritten; delete its folder, or choose another -o")
+    if out is None:
+        raise UserError("-o DIR: name a folder for the collection")
+    collection_options = CollectionOptions(
+        format=(format or CollectionFormat.webdataset).value,
+        volume_mb=volume_mb or 1000.0,
+        device=device,
+        precision=precision.value,
+        accept_truncated=accept_truncated,
+        weights_dir=weights_dir,
+        shard=part,
+        engine=choice,
+    )
+    card = load_cards(cards or []).system(codec)
+    _print_collection(encode_collection(source, out, card, collection_options, EncodingBar(stderr)), out, json)
 
 
 def decode(
@@ -130,6 +197,27 @@ def export(
     path = transcode.export(weights, out, format is ExportFormat.official, half)
     _, stderr = consoles()
     stderr.print(f"wrote {path}", markup=False, soft_wrap=True)
+
+
+def _print_collection(results: CollectionResults, out: Path, json: bool) -> None:
+    """Print what `encode --codec` did; exit with code 3 if a file failed. Failures were printed when they happened."""
+    from m2l_bench.console.terminal import print_json
+    from m2l_bench.text import counted
+
+    stdout, stderr = consoles()
+    if json:
+        print_json({"encoded": results.encoded, "present": results.present, "failed": results.failed})
+    else:
+        stdout.print(
+            f"{out}: {counted(results.encoded, 'file')} encoded, {results.seconds / 3600:,.2f} h of audio; "
+            f"{results.present:,} already there, {len(results.failed):,} failed",
+            markup=False,
+            soft_wrap=True,
+        )
+    for note in results.notes:
+        stderr.print(note, markup=False, soft_wrap=True)
+    if results.failed:
+        raise typer.Exit(SOME_FAILED)
 
 
 def _print_results(results: FileResults, json: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 
 import numpy as np
 
@@ -39,7 +39,25 @@ class Reconstruction:
     """How often its codes use each entry of each codebook; None where the system has no codebooks."""
 
 
-class ClipWork:
+class Work:
+    """Audio on its way through a codec, in parts.
+
+    Args:
+        streams: the audio at the codec's rate, each stream (width, samples).
+    """
+
+    def __init__(self, streams: list[Audio]) -> None:
+        self.streams = streams
+        self.parts: list[Part[Any]] = []
+        self.finished_parts = 0
+        self.problem = ""
+        """Reason why it failed; empty if it did not."""
+
+
+AnyWork = TypeVar("AnyWork", bound=Work)
+
+
+class ClipWork(Work):
     """A clip at the sample rate of a codec, and its reconstruction as far as it has come.
 
     Args:
@@ -65,10 +83,10 @@ class ClipWork:
         overlap: int,
         group: int,
     ) -> None:
+        super().__init__(to_streams(resample(audio, sample_rate, codec_rate), width))
         self.clip_id = clip_id
         self.channels, self.samples = audio.shape
         self.sample_rate, self.codec_rate = sample_rate, codec_rate
-        self.streams = _to_streams(resample(audio, sample_rate, codec_rate), width)
         self.length = self.streams[0].shape[1]
         self.size: int = self.length
         self.overlap = 0
@@ -77,11 +95,8 @@ class ClipWork:
         self.starts = list(range(0, self.length - self.overlap, self.size - self.overlap))
         places = [(stream, start) for stream in range(len(self.streams)) for start in self.starts]
         groups = [places[first : first + group] for first in range(0, len(places), group)]
-        self.parts = [Part(self, index, group_places) for index, group_places in enumerate(groups)]
-        self.finished_parts = 0
+        self.parts = [Part(self, index, group_places, self.size) for index, group_places in enumerate(groups)]
         self.generator: Generator | None = None
-        self.problem = ""
-        """Reason why the clip failed; empty if it did not."""
         self.cost: Cost = {
             "encode_seconds": 0.0,
             "decode_seconds": 0.0,
@@ -115,28 +130,30 @@ class ClipWork:
 
 
 @dataclass(frozen=True)
-class Part:
+class Part(Generic[AnyWork]):
     """Chunks of one clip that go through the codec together; they are cut when they are needed."""
 
-    work: ClipWork
+    work: AnyWork
     index: int
     places: list[tuple[int, int]]
     """Stream and first sample of each chunk."""
+    length: int
+    """Samples of each chunk."""
 
     def cut(self) -> Audio:
         """Cut the chunks, (places, width, samples)."""
-        streams, size = self.work.streams, self.work.size
+        streams, size = self.work.streams, self.length
         return np.stack([fit_length(streams[stream][:, start : start + size], size) for stream, start in self.places])
 
 
-def _to_streams(audio: Audio, width: int) -> list[Audio]:
+def to_streams(audio: Audio, width: int) -> list[Audio]:
     """Group channels by `width`, one or two, as views; a single last channel is repeated to fill its group."""
     groups = [audio[first : first + width] for first in range(0, len(audio), width)]
     return [np.broadcast_to(group, (width, audio.shape[1])) for group in groups]
 
 
 def _from_streams(streams: Audio, channels: int) -> Audio:
-    """Map (streams, width, samples) to (channels, samples): the inverse of `_to_streams`."""
+    """Map (streams, width, samples) to (channels, samples): the inverse of `to_streams`."""
     count, width, samples = streams.shape
     spare = count * width - channels
     if spare == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ from m2l_bench.audio import Audio
 from m2l_bench.boundary import is_out_of_memory, reason_of
 from m2l_bench.engine.torch_devices import MemoryMeter, clock, is_gpu
 from m2l_bench.errors import BadClip, UserError
-from m2l_bench.systems.clip_work import ClipWork, Part, Reconstruction
+from m2l_bench.systems.clip_work import AnyWork, ClipWork, Part, Reconstruction
 from m2l_bench.systems.packing import WAITING_LENGTHS, pack
 
 if TYPE_CHECKING:
@@ -119,31 +119,35 @@ class CodecRunner:
         )
 
     def reconstruct_all(self, clips: Iterable[ClipWork]) -> Iterator[ClipWork]:
-        """Reconstruct clips, and give each when it is finished or has a problem.
+        """Reconstruct clips, and give each when it is finished or has a problem."""
+        return self.run_all(clips, self._run)
 
-        On a GPU their parts are packed into batches of `gpu_batch_size`, so clips of other lengths may overtake each
-        other, and a few wait in memory for others of their length. A batch that fails is repeated clip by clip.
+    def run_all(self, works: Iterable[AnyWork], run: Callable[[Sequence[Part[AnyWork]]], None]) -> Iterator[AnyWork]:
+        """Call `run` with the parts of works, and give each work when it is finished or has a problem.
+
+        On a GPU parts are packed into batches of `gpu_batch_size`, so works of other lengths may overtake each other,
+        and a few wait in memory for others of their length. A batch that fails is repeated part by part.
         """
-        parts = (part for clip in clips for part in clip.parts)
+        parts: Iterator[Part[AnyWork]] = (part for work in works for part in work.parts)
         batches = (
             pack(parts, _length, _size, lambda: self.largest_batch, WAITING_LENGTHS)
             if self.packs
             else ([p] for p in parts)
         )
         for batch in batches:
-            self._run_safely([part for part in batch if not part.work.problem])
+            self._run_safely([part for part in batch if not part.work.problem], run)
             for part in batch:
                 part.work.finished_parts += 1
                 if part.work.finished_parts == len(part.work.parts):
                     yield part.work
 
-    def _run_safely(self, parts: Sequence[Part]) -> None:
-        """Run parts in one batch; if that fails, one by one; a part that fails alone is the failure of its clip."""
+    def _run_safely(self, parts: Sequence[Part[AnyWork]], run: Callable[[Sequence[Part[AnyWork]]], None]) -> None:
+        """Run parts in one batch; if that fails, one by one; a part that fails alone is the failure of its work."""
         if not parts:
             return
         reason = ""
         try:
-            self._run(parts)
+            run(parts)
             return
         except UserError:
             raise
@@ -151,7 +155,7 @@ class CodecRunner:
             reason = reason_of(error)
             if is_out_of_memory(error):
                 reason = self._memory_advice()
-                # Or each of the next batches would fail as well before its clips are done one by one.
+                # Or each of the next batches would fail as well before its parts are done one by one.
                 self.largest_batch = max(1, sum(len(part.places) for part in parts) // 2)
         # Not in the handler: there the error keeps the memory of the failed batch.
         if len(parts) == 1:
@@ -159,9 +163,9 @@ class CodecRunner:
             return
         for part in parts:
             if not part.work.problem:
-                self._run_safely([part])
+                self._run_safely([part], run)
 
-    def _run(self, parts: Sequence[Part]) -> None:
+    def _run(self, parts: Sequence[Part[ClipWork]]) -> None:
         """Encode and decode parts of equal length in one batch, and add the result to their clips.
 
         Each chunk is cut just before it is encoded and added to its clip at once. So, apart from the input and the
@@ -199,7 +203,9 @@ class CodecRunner:
             work.cost["latent_bytes"] += -(-bits // 8)
             work.cost["peak_memory_mb"] = max(work.cost["peak_memory_mb"], peak)
 
-    def _decode(self, latents: Tensor, samples: int, parts: Sequence[Part], slices: Sequence[slice]) -> Tensor:
+    def _decode(
+        self, latents: Tensor, samples: int, parts: Sequence[Part[ClipWork]], slices: Sequence[slice]
+    ) -> Tensor:
         """Decode a batch, with noise of each clip's own."""
         import torch
 
@@ -216,7 +222,7 @@ class CodecRunner:
             ]
         )
 
-    def _generator(self, part: Part) -> Generator:
+    def _generator(self, part: Part[ClipWork]) -> Generator:
         """Return the source of a part's noise."""
         import torch
 
@@ -252,9 +258,9 @@ def _seed_for(seed: int, clip_id: str, part: int) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
 
 
-def _length(part: Part) -> int:
-    return part.work.size
+def _length(part: Part[AnyWork]) -> int:
+    return part.length
 
 
-def _size(part: Part) -> int:
+def _size(part: Part[AnyWork]) -> int:
     return len(part.places)

@@ -1,8 +1,11 @@
 """Codecs for tests: noise that halves with each doubling of the denoising steps, and a gain read from a file."""
 
+import os
+import signal
 from pathlib import Path
 
-from torch import Generator, Tensor, randn
+from torch import Generator, Tensor, cat, randn
+from torch.nn.functional import pad
 
 from m2l_bench import Codec
 
@@ -37,3 +40,39 @@ class Gain(Codec):
         return self.gain * latents
 
     features = encode
+
+
+class Frames(Codec):
+    """Two numbers for every 441 samples, their mean and their maximum; a partial last frame is padded with zeros."""
+
+    sample_rate, channels = 44_100, 1
+
+    def encode(self, audio: Tensor) -> Tensor:
+        frames = pad(audio, (0, -audio.shape[-1] % 441)).unflatten(-1, (-1, 441))
+        return cat([frames.mean(-1), frames.amax(-1)], dim=1)
+
+    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
+        return latents[:, :1].repeat_interleave(441, -1)
+
+
+class Codes(Frames):
+    """The same numbers as codes from 0 to 15."""
+
+    codebook_entries = 16
+
+    def encode(self, audio: Tensor) -> Tensor:
+        return (8 * super().encode(audio) + 8).clamp(0, 15).short()
+
+
+class Deadly(Frames):
+    """Kills its process where the audio is as loud as can be."""
+
+    def encode(self, audio: Tensor) -> Tensor:
+        if audio.max() > 0.99:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().encode(audio)
+
+
+LATENTS = "latents: {sample_rate: 44100, channels: 1, width: 2, samples: 441}\n"
+FRAMES = f"name: frames\ntitle: Frames\nkind: neural\nadapter: support.toy_codec:Frames\n{LATENTS}"
+CODES = f"name: codes\ntitle: Codes\nkind: neural\nadapter: support.toy_codec:Codes\n{LATENTS}"
