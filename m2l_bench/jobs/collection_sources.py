@@ -102,6 +102,7 @@ def list_source(source: Path) -> Source:
     if not source.exists():
         raise UserError(f"{source}: no such file or folder")
     notes: list[str] = []
+    items: Iterator[Item]
     if source.is_dir():
         listing = list_audio(source)
         notes = listing.notes
