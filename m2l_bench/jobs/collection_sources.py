@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -102,12 +102,11 @@ def list_source(source: Path) -> Source:
     if not source.exists():
         raise UserError(f"{source}: no such file or folder")
     notes: list[str] = []
-    items: Iterator[Item]
     if source.is_dir():
         listing = list_audio(source)
         notes = listing.notes
         files = (Item(clip_id(path.relative_to(source)), escape_name(str(path))) for path in listing.files)
-        items: Iterable[Item] = chain(files, *map(_members, sorted(source.glob("*.tar"))))
+        items: Iterator[Item] = chain(files, *map(_members, sorted(source.glob("*.tar"))))
     elif source.suffix == ".tar":
         items = _members(source)
     elif source.suffix == ".txt":
