@@ -82,7 +82,7 @@ def evaluate(
             `m2l-bench merge` makes one run of all parts.
         jobs: worker processes for scoring; 0: one per core.
         engine: where the work happens: `local`, or `ray` for a Ray cluster that sees the files of this machine.
-        address: address of the Ray cluster, or `auto`; default: RAY_ADDRESS, or a new one on this machine.
+        address: address of the Ray cluster, or `auto`; default: RAY_ADDRESS, one that runs here, or a new one.
         out: folder of the runs. What is in it already is not measured again, except for objects in memory, which are
             measured anew. Default: a temporary folder that is deleted with the results.
         audio: whether to keep the reconstructions as FLAC; default: the task decides.

@@ -90,7 +90,7 @@ def probe(
         device: a torch device, several separated by commas, or `auto`: all GPUs or, without any, the CPU.
         precision: number type of Music2Latent's networks; `auto`: bfloat16 on GPUs that are made for it, else float32.
         engine: where features are computed: `local`, or `ray` for a Ray cluster that sees the files of this machine.
-        address: address of the Ray cluster, or `auto`; default: RAY_ADDRESS, or a new one on this machine.
+        address: address of the Ray cluster, or `auto`; default: RAY_ADDRESS, one that runs here, or a new one.
         out: folder of the runs; what is in it already is not measured again. Default: a temporary folder.
         weights_dir: a folder of weight files to look in first.
         cards: folders of further cards.

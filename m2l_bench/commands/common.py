@@ -116,7 +116,7 @@ AddressOption = Annotated[
     str,
     typer.Option(
         metavar="ADDRESS",
-        help="Address of the Ray cluster, or `auto`; default: RAY_ADDRESS, or a new one on this machine.",
+        help="Address of the Ray cluster, or `auto`; default: RAY_ADDRESS, one that runs here, or a new one.",
     ),
 ]
 ShardOption = Annotated[

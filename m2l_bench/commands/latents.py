@@ -46,11 +46,11 @@ def verify(folder: FolderArgument, json: JsonOption = False) -> None:
     """
     from m2l_bench.console.terminal import ProgressBars, print_json
     from m2l_bench.latents.checking import find_damage
-    from m2l_bench.latents.index import read_index
+    from m2l_bench.latents.index import volume_names
     from m2l_bench.text import counted
 
     stdout, stderr = consoles()
-    volumes = len(read_index(folder, ["frames"]).volumes)
+    volumes = len(volume_names(folder))
     with ProgressBars(stderr).start("verify", volumes, 0) as advance:
         problems = find_damage(folder, advance)
     if json:

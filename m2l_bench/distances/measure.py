@@ -138,7 +138,7 @@ def _compare_vectors(
     counts, reference_counts = draw_clips(len(evaluated), None if paired else len(reference))
     try:
         kernel, *resampled = kernel_audio_distances(
-            reference, evaluated, _with_all_clips(reference_counts), _with_all_clips(counts)
+            reference, evaluated, _with_all_clips(reference_counts), _with_all_clips(counts), paired=paired
         )
     except ValueError as error:
         notes.append(f"no kernel distance: {error}")

@@ -33,6 +33,10 @@ class Engine(ABC):
     here: bool
     """Whether it is this process that loads systems, on `device`."""
 
+    def precision(self, asked: str) -> str:
+        """Choose the number type of systems where none is asked for; `auto` is left to the devices of this machine."""
+        return asked
+
     @abstractmethod
     def map(
         self, function: Callable[..., Result], tasks: Iterable[Task], lost: Callable[..., Result] | None = None

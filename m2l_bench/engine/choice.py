@@ -36,6 +36,8 @@ class EngineChoice:
         if self.name not in get_args(EngineName):
             raise UserError(f"no engine '{self.name}'; there are {', '.join(get_args(EngineName))}")
         if self.name == "ray":
+            if jobs:
+                raise UserError(f"--jobs {jobs}: not with --engine ray, which uses all processors of the cluster")
             from m2l_bench.engine.ray_cluster import RayEngine
 
             return RayEngine(self.address, device)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import signal
 import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic
 
 from m2l_bench import __version__
@@ -22,6 +24,8 @@ from m2l_bench.engine.workers import SINGLE_THREADED
 from m2l_bench.errors import UserError
 from m2l_bench.text import one_line
 
+WAITING = 8
+"""Tasks that wait for a processor; their audio is in memory."""
 RETRIES = 3
 """Times that a task is repeated whose process or node was lost."""
 TRIES_ALONE = 2
@@ -61,9 +65,9 @@ class RayEngine(Engine):
     """An engine on a Ray cluster.
 
     Args:
-        address: address of the cluster, or `auto`; empty: the one of the environment variable RAY_ADDRESS, or else a
-            new one on this machine.
-        device: `cpu`, `cuda` for GPUs alone, or `auto`.
+        address: address of the cluster, or `auto`; empty: the one of the environment variable RAY_ADDRESS, the one that
+            was started on this machine, or else a new one.
+        device: `cpu`, `cuda`, or `auto`: the GPUs of the cluster or, without any, its processors.
 
     Raises:
         UserError: no cluster answers, a node has another version of this package, or there is no GPU.
@@ -81,13 +85,15 @@ class RayEngine(Engine):
             raise UserError(f"--device {device}: with --engine ray, one of auto, cpu and cuda")
         self.wanted_device = device
         if not ray.is_initialized():
-            try:
-                _check_reachable(address)
-                ray.init(address or None, log_to_driver=False, logging_level=logging.ERROR)
-            except (OSError, ValueError, RuntimeError) as error:
-                raise UserError(f"--address {address or 'auto'}: no Ray cluster answers ({one_line(error)})") from error
+            _connect(address or os.environ.get("RAY_ADDRESS", ""))
+        elif address not in ("", "auto", joined := ray.get_runtime_context().gcs_address):
+            raise UserError(f"--address {address}: this process is in the cluster {joined}")
         _check_versions()
         self._look_around()
+
+    def precision(self, asked: str) -> str:
+        """Choose float32 where no number type is asked for: the GPUs are on other machines, and may differ."""
+        return "float32" if asked == "auto" else asked
 
     def map(
         self, function: Callable[..., Result], tasks: Iterable[Task], lost: Callable[..., Result] | None = None
@@ -95,7 +101,7 @@ class RayEngine(Engine):
         """Call a function for each task on a processor of the cluster."""
         import ray
 
-        remote = ray.remote(function).options(
+        remote = ray.remote(_in_folder).options(
             num_cpus=1,
             max_retries=RETRIES,
             scheduling_strategy="SPREAD",
@@ -116,8 +122,8 @@ class RayEngine(Engine):
 
         try:
             for task in tasks:
-                pending[remote.remote(*task)] = task
-                yield from finished(2 * self.jobs - 1)
+                pending[remote.remote(Path.cwd(), function, *task)] = task
+                yield from finished(self.jobs + WAITING - 1)
             yield from finished(0)
         finally:
             for reference in pending:
@@ -188,14 +194,16 @@ class RayEngine(Engine):
         Raises:
             UserError: there is none.
         """
-        places: list[Place] = []
+        on_gpus: list[Place] = []
+        on_cpus: list[Place] = []
         nodes = _nodes()
         for node in nodes:
             cpus, gpus = (int(node["Resources"].get(name, 0)) for name in ("CPU", "GPU"))
-            if gpus and self.wanted_device != "cpu":
-                places += [Place(node["NodeID"], "cuda:0", max(1, cpus // gpus), number) for number in range(gpus)]
-            elif cpus and self.wanted_device != "cuda":
-                places.append(Place(node["NodeID"], "cpu", cpus))
+            on_gpus += [Place(node["NodeID"], "cuda:0", max(1, cpus // gpus), number) for number in range(gpus)]
+            if cpus:
+                on_cpus.append(Place(node["NodeID"], "cpu", cpus))
+        # Never both: the last digits of a GPU and of a processor differ.
+        places = {"cuda": on_gpus, "cpu": on_cpus, "auto": on_gpus or on_cpus}[self.wanted_device]
         if not places:
             what = "GPU" if self.wanted_device == "cuda" else "processor"
             raise UserError(f"--engine ray: no node of the cluster has a {what}; what is finished is safe")
@@ -206,12 +214,13 @@ class RayEngine(Engine):
 class _Actor(Generic[Item, Result]):
     """A process that has loaded a system."""
 
-    def __init__(self, load: Callable[[str], Work[Item, Result]], device: str) -> None:
-        self.load, self.device = load, device
+    def __init__(self, load: Callable[[str], Work[Item, Result]], device: str, folder: Path) -> None:
+        self.load, self.device, self.folder = load, device, folder
         self.work: Work[Item, Result] | None = None
 
     def do(self, items: list[Item]) -> list[Result]:
         try:
+            _go_to(self.folder)
             self.work = self.work or self.load(self.device)
         except UserError as error:
             raise UserError(f"on the node {socket.gethostname()}: {error}") from error
@@ -229,7 +238,25 @@ def _actor(load: Callable[[str], Work[Item, Result]], place: Place) -> Any:
         "scheduling_strategy": NodeAffinitySchedulingStrategy(place.node, soft=False),
         "runtime_env": {"env_vars": dict.fromkeys(SINGLE_THREADED, str(place.cpus))},
     }
-    return ray.remote(_Actor).options(**options).remote(load, place.device)
+    return ray.remote(_Actor).options(**options).remote(load, place.device, Path.cwd())
+
+
+def _in_folder(folder: Path, function: Callable[..., Result], *task: Any) -> Result:
+    """Do a task in the folder of the command, so that relative paths mean the same."""
+    _go_to(folder)
+    return function(*task)
+
+
+def _go_to(folder: Path) -> None:
+    """Change to the folder of the command.
+
+    Raises:
+        UserError: this node does not have it.
+    """
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise UserError(f"{folder}: not on this node ({error.strerror}); all nodes must see the same files") from error
 
 
 def _get(reference: Any) -> Any:
@@ -258,6 +285,24 @@ def _is_there(node: str) -> bool:
             return False
         time.sleep(0.5)
     return True
+
+
+def _connect(address: str) -> None:
+    """Join a cluster, or start one.
+
+    Raises:
+        UserError: no cluster answers at the address.
+    """
+    import ray
+
+    at_termination = signal.getsignal(signal.SIGTERM)
+    try:
+        _check_reachable(address)
+        ray.init(address or None, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f"--address {address or 'auto'}: no Ray cluster answers ({one_line(error)})") from error
+    # Ray ends the process by itself; what is to be said at an interruption is ours.
+    signal.signal(signal.SIGTERM, at_termination)
 
 
 def _check_reachable(address: str) -> None:
@@ -298,5 +343,7 @@ def _check_versions() -> None:
             raise UserError(f"the node {host} does not answer within {ANSWER_SECONDS:.0f} s") from error
         except ray.exceptions.RayTaskError as error:
             raise UserError(f"the node {host} cannot import m2l-bench ({one_line(error.cause)})") from error
+        except ray.exceptions.RayError as error:
+            raise UserError(f"the node {host} went away ({one_line(error)}); start the command again") from error
         if there != __version__:
             raise UserError(f"the node {host} has m2l-bench {there}, and this machine {__version__}: install the same")

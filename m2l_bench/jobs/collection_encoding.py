@@ -107,7 +107,7 @@ def encode_collection(
     if options.shard:
         results.notes.append(f"shard {shard}: {len(files):,} of {counted(len(everything), 'file')}")
     engine = options.engine.start(options.device)
-    card = in_precision(card, options.precision, engine.devices)
+    card = in_precision(card, engine.precision(options.precision), engine.devices)
     load = partial(_Worker.load, card, latents, options.weights_dir, options.accept_truncated)
     worker = load(engine.device if engine.here else "cpu")
     collection = describe_collection(card, latents, worker.encoder.runner, options.format)
@@ -202,4 +202,6 @@ class _Worker:
 def _on_devices(load: Callable[[str], Any], todo: Source, engine: Engine) -> Iterator[Encoded]:
     """Encode files in the processes that load systems."""
     group = GROUP if any(map(is_gpu, engine.devices)) else 1
+    # No process is to wait while another has all that is left.
+    group = max(1, min(group, len(todo) // (2 * len(engine.devices))))
     return engine.map_on_devices(load, todo, group, lambda item: Encoded(item.id, KILLED))

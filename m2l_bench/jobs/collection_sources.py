@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,7 +106,7 @@ def list_source(source: Path) -> Source:
         listing = list_audio(source)
         notes = listing.notes
         files = (Item(clip_id(path.relative_to(source)), escape_name(str(path))) for path in listing.files)
-        items: Iterator[Item] = chain(files, *map(_members, sorted(source.glob("*.tar"))))
+        items: Iterator[Item] = chain(files, *map(_members, sorted(source.rglob("*.tar"))))
     elif source.suffix == ".tar":
         items = _members(source)
     elif source.suffix == ".txt":
@@ -146,7 +146,9 @@ def _members(tar: Path) -> Iterator[Item]:
     try:
         with tarfile.open(tar, "r:") as members:
             for member in members:
-                if member.isfile() and Path(member.name).suffix.lower() in EXTENSIONS:
+                path = PurePosixPath(member.name)
+                is_hidden = any(part.startswith(".") and part != "." for part in path.parts)  # `._song.wav` of macOS
+                if member.isfile() and not is_hidden and path.suffix.lower() in EXTENSIONS:
                     name = escape_name(f"{tar.name}/{member.name}")
                     yield Item(name, escape_name(str(tar)), member.offset_data, member.size)
     except (OSError, tarfile.TarError) as error:
@@ -170,7 +172,8 @@ def _rows(source: Path) -> Iterator[Item]:
     from pyarrow import csv, parquet
 
     try:
-        table = csv.read_csv(source) if source.suffix == ".csv" else parquet.read_table(source)
+        texts = csv.ConvertOptions(column_types={"id": pa.string(), "path": pa.string()})  # 000002 is no number
+        table = csv.read_csv(source, convert_options=texts) if source.suffix == ".csv" else parquet.read_table(source)
         if "path" not in table.column_names:
             raise UserError(f"{source}: has no column `path`, only {first_of(table.column_names)}")
         columns = [table["id" if "id" in table.column_names else "path"].cast(pa.string()), table["path"]]

@@ -94,6 +94,7 @@ def encode(
         except Exception as error:
             results.failed[audio] = reason_of(error)
     engine = options.engine.start(options.device)
+    options = replace(options, precision=engine.precision(options.precision))
     load = partial(_load_encoder, weights, options, engine.devices)
     with progress.start("encode", round(sum(pair.seconds for pair in pairs_to_encode)), 0) as advance:
         clock = _WholeSeconds(advance)
@@ -101,6 +102,7 @@ def encode(
             encoded = load(engine.device, clock.add)(pairs_to_encode)
         else:
             group = 2 * BATCH if any(map(is_gpu, engine.devices)) else 1
+            group = max(1, min(group, len(pairs_to_encode) // (2 * len(engine.devices))))
             encoded = engine.map_on_devices(load, pairs_to_encode, group, lost)
         for pair, problem in encoded:
             if not engine.here:

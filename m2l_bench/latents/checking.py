@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from m2l_bench.boundary import reason_of
-from m2l_bench.latents.collection import Collection
+from m2l_bench.errors import UserError
+from m2l_bench.latents.collection import Collection, read_collection
 from m2l_bench.latents.formats import check_entry, load_format
-from m2l_bench.latents.index import SUFFIX, read_index, read_volume_index
+from m2l_bench.latents.index import SUFFIX, read_volume_index, volume_names
 from m2l_bench.latents.statistics import Statistics
 
 
@@ -27,15 +28,19 @@ def find_damage(folder: Path, advance: Callable[[], None] = lambda: None) -> lis
         What is damaged, in one line each.
 
     Raises:
-        UserError: there is no collection, or an index is damaged.
+        UserError: there is no collection.
         ModuleNotFoundError: the package of the format is not installed.
     """
-    index = read_index(folder, ["frames"])
+    collection = read_collection(folder)
+    names = volume_names(folder)
     problems = []
-    for name in index.volumes:
-        problems += _volume_damage(folder / name, index.collection)
+    for name in names:
+        try:
+            problems += _volume_damage(folder / name, collection)
+        except UserError as error:
+            problems.append(str(error))
         advance()
-    known = {folder / name for name in index.volumes}
+    known = {folder / name for name in names}
     volumes = (path for path in sorted(folder.glob("*-of-*/[0-9]*")) if path.suffix != SUFFIX)
     return problems + [f"{path}: has no index" for path in volumes if path.with_suffix("") not in known]
 

@@ -48,8 +48,8 @@ class LatentsDataset(Dataset[torch.Tensor]):
 
     An item is a tensor (width, frames): float32, or int64 where entries hold codes. It is another crop each time that
     it is asked for. The crops depend on the seed, the item and how often it was asked for, and neither on the order of
-    the items nor on the number of processes that a `DataLoader` has. These share the count, so crops differ from epoch
-    to epoch.
+    the items nor on the number of processes that a `DataLoader` has, as long as epochs are whole: processes read items
+    ahead of their use. They share the count, so crops differ from epoch to epoch.
 
     Attributes:
         left_out: number of entries that are shorter than a crop.

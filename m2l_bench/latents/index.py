@@ -86,6 +86,12 @@ def write_index(path: Path, collection: Collection, entries: Sequence[Entry], st
         parquet.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
+def volume_names(folder: Path) -> list[str]:
+    """List the volumes of a collection that are finished, as paths below its folder without suffix."""
+    paths = sorted(folder.glob(f"*-of-*/[0-9]*{SUFFIX}"))
+    return [path.with_suffix("").relative_to(folder).as_posix() for path in paths]
+
+
 def read_index(folder: Path, columns: Sequence[str] | None = None) -> Index:
     """Read the indexes of all volumes that are finished.
 
@@ -99,14 +105,13 @@ def read_index(folder: Path, columns: Sequence[str] | None = None) -> Index:
     import pyarrow as pa
 
     collection = read_collection(folder)
-    paths = sorted(folder.glob(f"*-of-*/[0-9]*{SUFFIX}"))
+    names = volume_names(folder)
     tables, statistics = [], []
-    for path in paths:
-        table, of_volume = _read(path, collection, columns)
+    for name in names:
+        table, of_volume = _read(folder / f"{name}{SUFFIX}", collection, columns)
         tables.append(table)
         if of_volume is not None:
             statistics.append(of_volume)
-    names = [path.with_suffix("").relative_to(folder).as_posix() for path in paths]
     first = np.cumsum([0, *map(len, tables)])
     whole = pa.concat_tables(tables) if tables else _schema().empty_table().select(columns or list(Entry.model_fields))
     return Index(folder, collection, names, first, whole, _sum(statistics))

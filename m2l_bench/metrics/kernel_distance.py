@@ -4,9 +4,11 @@ Generation", arXiv:2502.15602, 2025): the squared maximum mean discrepancy of tw
 It is 100 times the unbiased estimate of Gretton et al. 2012 with a Gaussian kernel, whose width is the median distance
 between vectors of the reference. It is about zero for two samples of one distribution, sometimes slightly negative, and
 lower is better. Unlike a Fréchet distance it needs no covariance, assumes no shape of the distributions, and is not
-biased in small sets that are independent of each other. Originals and their own reconstructions are not: each vector is
-compared with its own reconstruction too, so the distance is slightly too low, and below zero for copies. This part is
-at most 200 / (n - 1) for n vectors.
+biased in small sets.
+
+Of originals and their own reconstructions, a vector is never compared with its own reconstruction, as in the estimate
+that Gretton et al. give for pairs (their Lemma 6). That comparison would lower the distance by up to 200 / (n - 1) for
+n vectors. So the distance of exact copies is zero.
 
 For an interval, clips are drawn again and again. The kernel of each pair of vectors is computed only once: the distance
 of each draw is a weighted sum of the same numbers. Of sets of more than 10,000 vectors a random sample is used.
@@ -48,6 +50,8 @@ class _Set:
 
     vectors: Vectors
     clips: ClipIndices
+    frames: NDArray[np.int64]
+    """Place of each vector in its clip."""
     counts: Counts
 
     @cached_property
@@ -62,17 +66,23 @@ class _Set:
         return sizes
 
 
-def kernel_audio_distance(reference: Sequence[Frames], evaluated: Sequence[Frames], seed: int = 0) -> float:
+def kernel_audio_distance(
+    reference: Sequence[Frames], evaluated: Sequence[Frames], *, paired: bool = False, seed: int = 0
+) -> float:
     """Compute the distance of two sets of clips, each clip (frames, dim).
 
     Args:
+        paired: whether both sets hold the same clips in the same order.
         seed: decides the samples of large sets.
 
     Raises:
         ValueError: as in `kernel_audio_distances`.
     """
     reference_counts, evaluated_counts = (np.ones((1, len(clips)), np.int64) for clips in (reference, evaluated))
-    return float(kernel_audio_distances(reference, evaluated, reference_counts, evaluated_counts, seed)[0])
+    distances = kernel_audio_distances(
+        reference, evaluated, reference_counts, evaluated_counts, paired=paired, seed=seed
+    )
+    return float(distances[0])
 
 
 def kernel_audio_distances(
@@ -80,6 +90,8 @@ def kernel_audio_distances(
     evaluated: Sequence[Frames],
     reference_counts: Counts,
     evaluated_counts: Counts,
+    *,
+    paired: bool,
     seed: int = 0,
 ) -> Sums:
     """Compute the distance for each draw of clips, (draws,).
@@ -89,6 +101,7 @@ def kernel_audio_distances(
     Args:
         reference_counts: how often each clip of the reference is drawn, (draws, clips).
         evaluated_counts: how often each clip of the evaluated set is drawn, (draws, clips).
+        paired: whether both sets hold the same clips in the same order, which are drawn together.
         seed: decides the samples of large sets.
 
     Raises:
@@ -104,7 +117,11 @@ def kernel_audio_distances(
         raise ValueError("two vectors needed in each set")
     gamma = 1 / (2 * _median_distance(width_vectors) ** 2)
     within = [(_kernel_sums(z, z, gamma) - z.sizes) / (z.sizes * (z.sizes - 1)) for z in (x, y)]
-    return SCALE * (within[0] + within[1] - 2 * _kernel_sums(x, y, gamma) / (x.sizes * y.sizes))
+    across, pairs = _kernel_sums(x, y, gamma), x.sizes * y.sizes
+    if paired:
+        own, own_pairs = _own_sums(x, y, gamma)
+        across, pairs = across - own, pairs - own_pairs
+    return SCALE * (within[0] + within[1] - 2 * across / pairs)
 
 
 def _median_distance(x: Vectors) -> float:
@@ -123,3 +140,14 @@ def _kernel_sums(x: _Set, y: _Set, gamma: float) -> Sums:
         by_clip = np.add.reduceat(np.exp(-gamma * squares), first_vectors, axis=1)
         sums += ((x.weights[:, rows] @ by_clip) * counts).sum(axis=1)
     return sums
+
+
+def _own_sums(x: _Set, y: _Set, gamma: float) -> tuple[Sums, Sums]:
+    """Sum the kernel over the pairs of a vector and its own reconstruction, and count these pairs, for each draw."""
+    longest = max(x.frames.max(), y.frames.max()) + 1
+    _, of_x, of_y = np.intersect1d(
+        x.clips * longest + x.frames, y.clips * longest + y.frames, assume_unique=True, return_indices=True
+    )
+    squares = ((x.vectors[of_x] - y.vectors[of_y]) ** 2).sum(axis=1)
+    weights = x.weights[:, of_x]
+    return weights @ np.exp(-gamma * squares), weights.sum(axis=1)

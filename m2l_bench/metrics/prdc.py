@@ -47,7 +47,7 @@ def precision_recall_density_coverage(reference: Sequence[Frames], evaluated: Se
             neighbourhoods of most vectors of the reference have no content because these vectors are equal.
     """
     rng = np.random.default_rng(seed)
-    (x, _), (y, _) = sample_vectors(reference, rng), sample_vectors(evaluated, rng)
+    x, y = sample_vectors(reference, rng)[0], sample_vectors(evaluated, rng)[0]
     check_dimensions(x, y)
     if min(len(x), len(y)) <= NEIGHBOURS:
         raise ValueError(f"{NEIGHBOURS + 1} vectors needed in each set, got {len(x)} and {len(y)}")

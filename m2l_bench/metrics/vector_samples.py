@@ -22,7 +22,7 @@ ROUNDING = 1e-10
 """A squared distance below this part of a vector's squared length is what rounding leaves of equal vectors."""
 
 
-def sample_vectors(clips: Sequence[Frames], rng: np.random.Generator) -> tuple[Vectors, ClipIndices]:
+def sample_vectors(clips: Sequence[Frames], rng: np.random.Generator) -> tuple[Vectors, ClipIndices, NDArray[np.int64]]:
     """Take all vectors of a set, or a uniform sample of them, in the order of the clips.
 
     One clip at a time is in memory.
@@ -30,6 +30,9 @@ def sample_vectors(clips: Sequence[Frames], rng: np.random.Generator) -> tuple[V
     Args:
         clips: vectors of each clip, (frames, dim).
         rng: decides the sample of a large set.
+
+    Returns:
+        the vectors, the clip of each, and its place in the clip.
 
     Raises:
         ValueError: there are no vectors, their widths differ, or they hold NaN or infinity.
@@ -50,7 +53,8 @@ def sample_vectors(clips: Sequence[Frames], rng: np.random.Generator) -> tuple[V
     vectors = np.concatenate(parts)
     if not np.isfinite(vectors).all():
         raise ValueError("NaN or infinite values among the vectors")
-    return vectors, np.searchsorted(ends, indices, side="right")
+    clip_indices = np.searchsorted(ends, indices, side="right")
+    return vectors, clip_indices, indices - (ends - lengths)[clip_indices]
 
 
 def check_dimensions(x: Vectors, y: Vectors) -> None:

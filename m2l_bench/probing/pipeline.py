@@ -162,7 +162,7 @@ def _load(
     if engine.here or runs_here_only(model.card):
         model = model.in_precision(options.precision, [engine.device])
         return model, model.load(engine.device, options.weights_dir), None
-    model = model.in_precision(options.precision, engine.devices)
+    model = model.in_precision(engine.precision(options.precision), engine.devices)
     # Other processes load the model by themselves: here it is only asked what it is.
     return model, model.load("cpu", options.weights_dir), partial(_on_devices, model, options, engine)
 
@@ -184,7 +184,7 @@ def _probe_model(
         for fraction in options.fractions:
             key = _key(plan, model, runner, features, hashes, options, fraction)
             name = folder_name(key, plan.task.probe.seeds)
-            provenance = origin(PACKAGES, engine.device)
+            provenance = origin(PACKAGES, engine.device).model_copy(update={"device": ",".join(engine.devices)})
             with open_probe(options.out, key, name, plan.task, model.card, provenance, runner.former_identity) as run:
                 if not run.finished:
                     run.write(*_measure(plan, model, features, key, engine.device, progress))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from m2l_bench.distances.references import References
-from m2l_bench.engine import LOCAL
+from m2l_bench.engine import default_jobs
 from m2l_bench.progress import Progress
 from m2l_bench.reconstruction.set_metrics import measure_distances
 from m2l_bench.runs.distances import stored_vectors
@@ -34,5 +34,5 @@ def merge(out: Path, progress: Progress) -> Iterator[Merged]:
     for sharded in find_sharded_runs(out):
         folder, rows = join(out, sharded), sharded.rows.values()
         vectors = stored_vectors(sharded.parts[0].manifest)
-        measure_distances([folder], vectors, References(), LOCAL.start("cpu"), progress)
+        measure_distances([folder], vectors, References(), default_jobs(), progress)
         yield Merged(folder, len(sharded.parts), len(rows), sum(not row.measured for row in rows))

@@ -15,7 +15,7 @@ from m2l_bench.codecs.base import Reconstructor
 from m2l_bench.datasets.loading import loader_version
 from m2l_bench.digests import digest
 from m2l_bench.distances.references import load_references
-from m2l_bench.engine import Engine, drain
+from m2l_bench.engine import Engine, default_jobs, drain
 from m2l_bench.engine.torch_devices import is_gpu
 from m2l_bench.metrics import PAIRED
 from m2l_bench.progress import Progress, Quiet
@@ -81,7 +81,8 @@ def reconstruct(plan: Plan, settings: Settings, progress: Progress | None = None
         progress.measured(outcomes[-1])
     if references is not None:
         folders = [outcome.folder for outcome in outcomes if not outcome.problem]
-        measure_distances(folders, [embedder.stored for embedder in embedders], references, engine, progress)
+        jobs = settings.jobs or default_jobs()
+        measure_distances(folders, [embedder.stored for embedder in embedders], references, jobs, progress)
     return outcomes
 
 
@@ -94,7 +95,8 @@ def _run_system(
     progress: Progress,
 ) -> Outcome:
     here = engine.here or runs_here_only(card)
-    card_in_float32, card = card, in_precision(card, settings.precision, [engine.device] if here else engine.devices)
+    places = [engine.device] if here else engine.devices
+    card_in_float32, card = card, in_precision(card, engine.precision(settings.precision), places)
     precision = "" if card is card_in_float32 else card.options["dtype"]
     key = _key(plan, card, settings, embedders, precision)
     clips = {clip.id: clip for clip in plan.dataset.clips}

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from m2l_bench.audio import Audio
 from m2l_bench.distances.measure import measure
 from m2l_bench.distances.references import References
-from m2l_bench.engine import Engine
+from m2l_bench.engine import map_unordered
 from m2l_bench.errors import Undefined, UserError
 from m2l_bench.metrics import SetMetric
 from m2l_bench.metrics.frechet import Frames
@@ -89,14 +89,14 @@ class Embedder:
 
 
 def measure_distances(
-    runs: Sequence[Path], sets: Sequence[StoredVectors], references: References, engine: Engine, progress: Progress
+    runs: Sequence[Path], sets: Sequence[StoredVectors], references: References, jobs: int, progress: Progress
 ) -> None:
-    """Bring `distances.json` of each run up to date with its rows."""
+    """Bring `distances.json` of each run up to date with its rows, on this machine, which has the vectors."""
     tasks = list(_outdated_distances(runs, sets, references))
     if not tasks:
         return
     with progress.start("distances", len(tasks), 0) as advance:
-        for run, metric, distance in engine.map(_measure_task, tasks):
+        for run, metric, distance in map_unordered(_measure_task, tasks, min(jobs, len(tasks))):
             write_distance(run, references.label, metric, distance)
             advance()
 
@@ -130,4 +130,6 @@ def _measure_task(
     except (ValueError, UserError) as error:
         nothing: dict[str, Any] = {"value": None, "resampled": [], "kernel_resampled": []}
         figures = {**nothing, "clips": len(evaluated), "notes": [one_line(error)]}
+        if isinstance(error, UserError):  # a file that cannot be read now may be readable next time
+            vectors = ""
     return run, metric, StoredDistance(digest=vectors, reference_digest=reference_digest, **figures)

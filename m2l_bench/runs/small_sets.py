@@ -25,5 +25,6 @@ def shown_metrics(names: Iterable[str], runs: Sequence[MeasuredRun]) -> list[str
 
 def _shown_metric(name: str, distances: Sequence[StoredDistance]) -> str:
     is_small = any(distance.has_few_vectors for distance in distances)
-    has_kernel = any(distance.kernel is not None for distance in distances)
+    # Without resamples they are of version 0.1, which also compared each vector with its own reconstruction.
+    has_kernel = any(distance.kernel is not None and distance.kernel_resampled is not None for distance in distances)
     return figure_name(name, "kad") if is_small and has_kernel else name

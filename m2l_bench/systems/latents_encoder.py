@@ -73,6 +73,8 @@ class LatentsEncoder:
                 f"the codec gave latents of shape {latents.shape} for {len(pieces)} chunks; the card says that "
                 f"a frame has {self.latents.width} numbers"
             )
+        if not latents.shape[2]:
+            raise BadClip("the codec gave no frames")
         if not np.isfinite(latents).all():
             raise BadClip("the codec gave NaN or infinite latents")
         first = 0

@@ -19,6 +19,7 @@ from support.audio import write
 import m2l_bench as mb
 from m2l_bench.engine import ray_cluster
 from m2l_bench.engine.base import Work
+from m2l_bench.engine.choice import EngineChoice
 from m2l_bench.engine.ray_cluster import RayEngine
 from m2l_bench.errors import UserError
 from m2l_bench.progress import Quiet
@@ -99,6 +100,26 @@ def test_a_gpu_that_no_node_has_is_asked_for(cluster: Any, engine: RayEngine) ->
         RayEngine(cluster.address, "cuda")
     with pytest.raises(UserError, match="one of auto, cpu and cuda"):
         RayEngine(cluster.address, "cuda:1")
+    with pytest.raises(UserError, match=r"--address 10\.0\.0\.1:6379: this process is in the cluster"):
+        RayEngine("10.0.0.1:6379", "auto")
+    with pytest.raises(UserError, match="--jobs 4: not with --engine ray"):
+        EngineChoice("ray", cluster.address).start("auto", jobs=4)
+
+
+def working_folder(device: str = "") -> Work[int, Path]:
+    return lambda numbers: (Path.cwd() for _ in numbers)
+
+
+def test_relative_paths_mean_the_same_everywhere(
+    engine: RayEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert list(engine.map(Path.cwd, [()])) == [tmp_path]
+    assert list(engine.map_on_devices(working_folder, range(2), 1, lambda _: Path())) == [tmp_path, tmp_path]
+
+
+def test_the_number_type_does_not_depend_on_this_machine(engine: RayEngine) -> None:
+    assert engine.precision("auto") == "float32" and engine.precision("bfloat16") == "bfloat16"
 
 
 class AfterClips(Quiet):

@@ -135,15 +135,16 @@ def test_shards_of_a_source_are_encoded_into_one_collection(encode: Encode, song
 def test_every_kind_of_source_has_the_same_latents(encode: Encode, songs: Path, tmp_path: Path) -> None:
     paths = sorted(path.relative_to(songs).as_posix() for path in songs.rglob("*.wav"))
     (songs / "list.txt").write_text("\n".join(paths) + "\n")
-    table = pd.DataFrame({"id": [f"track {place}" for place in range(7)], "title": "x", "path": paths})
+    table = pd.DataFrame({"id": [f"00{place}" for place in range(7)], "title": "x", "path": paths})
     table.to_csv(songs / "table.csv", index=False)
     table.to_parquet(songs / "table.parquet")
     (tmp_path / "tars").mkdir()
     with tarfile.open(tmp_path / "tars" / "songs.tar", "w") as tar:
         tar.addfile(tarfile.TarInfo("notes.txt"), io.BytesIO())
+        tar.addfile(tarfile.TarInfo("sub/._1.wav"), io.BytesIO())
         for path in paths:
             tar.add(songs / path, path)
-    expected = {"table": [f"track {place}" for place in range(7)], "tars": [f"songs.tar/{path}" for path in paths]}
+    expected = {"table": [f"00{place}" for place in range(7)], "tars": [f"songs.tar/{path}" for path in paths]}
     means = []
     for number, source in enumerate(
         ["music", "music/list.txt", "music/table.csv", "music/table.parquet", "tars", "tars/songs.tar"]

@@ -150,3 +150,13 @@ def test_codes_have_no_statistics(tmp_path: Path) -> None:
     write_collection(tmp_path, collection("npy", codebook_entries=1024), range(2))
     assert read_index(tmp_path).statistics is None
     assert find_damage(tmp_path) == []
+
+
+def test_a_damaged_index_leaves_the_other_volumes_to_be_checked(tmp_path: Path) -> None:
+    write_collection(tmp_path, collection("npy"), range(6), volume_bytes=2000)
+    first, second, *_ = sorted(tmp_path.rglob("*.parquet"))
+    first.write_bytes(first.read_bytes()[:-40])
+    (second.with_suffix("") / "000000.npy").write_bytes(b"")
+    problems = find_damage(tmp_path)
+    assert any(str(first) in problem for problem in problems), problems
+    assert any(str(second.with_suffix("")) in problem for problem in problems), problems

@@ -42,11 +42,15 @@ def rows_of(table: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def has_all_of(expected: Path, written: Path) -> bool:
-    """Whether a table has the figures of the measured systems that version 0.1 wrote; that had the paper's as well."""
+def has_all_of(expected: Path, written: Path, without: str = "") -> bool:
+    """Whether a table has the figures of the measured systems that version 0.1 wrote; that had the paper's as well.
+
+    Args:
+        without: a column that is not compared.
+    """
     now = {row["system"]: row for row in rows_of(written)}
     then = {row["system"]: row for row in rows_of(expected) if row["clips"] != "0"}
-    names = [name for name in next(iter(then.values())) if not name.endswith("_paper")]
+    names = [name for name in next(iter(then.values())) if not name.endswith("_paper") and name != without]
     return now.keys() == then.keys() and all(
         now[system][name] == row[name] for system, row in then.items() for name in names
     )
@@ -77,8 +81,11 @@ def test_a_reconstruction_goes_on(kept: Path, cli_here: Cli) -> None:
     manifest = json.loads((kept / "runs/bundled/opus-12k/manifest.json").read_text())
     assert manifest["schema_version"] == 2 and manifest["card"]["adapter"] == "lossy"
     assert cli_here("tables", kept / "runs", "--task", "bundled", "--results", kept / "tables").returncode == 0
-    assert has_all_of(SCHEMA1 / "expected" / "table2.csv", kept / "tables" / "table2.csv")
-    (row, *_) = [row for row in rows_of(kept / "tables" / "table2.csv") if row["system"] == "opus-12k"]
+    # Its kernel distance is measured again: version 0.1 compared each vector with its own reconstruction, too.
+    assert has_all_of(SCHEMA1 / "expected" / "table2.csv", kept / "tables" / "table2.csv", without="kad_musicnn")
+    tables = (SCHEMA1 / "expected" / "table2.csv", kept / "tables" / "table2.csv")
+    (then,), (row,) = ([row for row in rows_of(table) if row["system"] == "opus-12k"] for table in tables)
+    assert float(row["kad_musicnn"]) > float(then["kad_musicnn"])
     assert float(row["kad_musicnn_low"]) < float(row["kad_musicnn"]) < float(row["kad_musicnn_high"])
 
 
