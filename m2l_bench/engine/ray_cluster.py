@@ -181,7 +181,9 @@ class RayEngine(Engine):
                 place, job = pending.pop(done[0])
                 try:
                     yield from _get(done[0])
-                except ray.exceptions.RayError:
+                except ray.exceptions.RayError as error:
+                    if getattr(error, "actor_init_failed", False):
+                        raise UserError(f"a node cannot start the work ({one_line(error)})") from error
                     yield from repeat(place, job)
                     self._look_around()
         finally:
