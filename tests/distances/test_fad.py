@@ -81,9 +81,7 @@ def test_files_are_embedded_once_whatever_they_are_called(fad: Fad, folders: tup
 def test_identical_folders_are_at_zero(fad: Fad, folders: tuple[Path, Path]) -> None:
     (comparison,) = fad(folders[0], folders[0]).json["comparisons"]
     assert comparison["value"] == pytest.approx(0, abs=1e-6) and comparison["high"] == pytest.approx(0, abs=1e-6)
-    assert comparison["kernel"] < 0
-    explained = "the kernel distance is an estimate around zero for equal sets: below zero is no difference"
-    assert comparison["notes"] == [explained]
+    assert comparison["kernel"] == pytest.approx(0, abs=1e-9) and comparison["notes"] == []
 
 
 def test_notes_on_a_folder_that_is_compared_with_itself_are_written_once(fad: Fad, folders: tuple[Path, Path]) -> None:

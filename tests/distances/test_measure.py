@@ -9,7 +9,7 @@ from m2l_bench.distances.measure import Distance, measure
 from m2l_bench.metrics.frechet import statistics
 from m2l_bench.metrics.kernel_distance import kernel_audio_distance
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
 
 def clips(count: int, frames: int = 4, dim: int = 3, seed: int = 0) -> list[np.ndarray]:

@@ -159,6 +159,7 @@ def test_blocks_change_nothing(checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 RECIPES = ("clap", "clap-first", "clap-channels", "clap-fadtk")
 
 
+@pytest.mark.full
 def test_several_recipes_make_one_table(tmp_path: Path, cli_here: Cli) -> None:
     """The recipes of one checkpoint are different vectors, and the table says what each is."""
     write_laion(random_clap(), tmp_path / "630k-audioset-best.pt")

@@ -69,6 +69,7 @@ def load_squares(device: str) -> Work[int, tuple[str, int]]:
     return lambda numbers: ((ray.get_runtime_context().get_node_id(), square_or_die(number)) for number in numbers)
 
 
+@pytest.mark.full
 def test_both_nodes_work_and_a_process_that_dies_costs_its_own_item_only(engine: RayEngine) -> None:
     results = list(engine.map_on_devices(load_squares, range(9), 2, lambda number: ("lost", number)))
     assert engine.devices == ["cpu", "cpu"] and engine.jobs == 2
@@ -76,6 +77,7 @@ def test_both_nodes_work_and_a_process_that_dies_costs_its_own_item_only(engine:
     assert ("lost", 3) in results and len({node for node, _ in results}) == 3
 
 
+@pytest.mark.full
 def test_a_task_that_dies_costs_itself_only(engine: RayEngine) -> None:
     results = list(engine.map(square_or_die, ((number,) for number in range(5)), lambda number: -number))
     assert sorted(results) == [-3, 0, 1, 4, 16]

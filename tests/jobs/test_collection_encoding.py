@@ -250,7 +250,6 @@ print(killed)
     ("format", "step", "volume_mb"),
     [
         ("webdataset", 13, 0.008),
-        ("npy", 23, 0.002),
         pytest.param("webdataset", 1, 0.008, marks=pytest.mark.full),
         pytest.param("npy", 1, 0.002, marks=pytest.mark.full),
     ],
@@ -279,6 +278,7 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
+@pytest.mark.full
 def test_on_two_devices_a_file_that_kills_its_process_fails_alone(
     encode: Encode, songs: Path, tmp_path: Path, cli: Cli
 ) -> None:
