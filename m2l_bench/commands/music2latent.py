@@ -94,7 +94,8 @@ def encode(
     With --codec: a collection for training, of any size and with any codec, in volumes with an index and statistics.
     It can be killed at any time, and the same command goes on; `m2l-bench latents info` shows what there is. SOURCE is
     a folder of audio or of tar files, a tar file, a list of paths (`.txt`), or a CSV or Parquet table with a column
-    `path` and perhaps `id`; paths are relative to the folder of the list.
+    `path` and perhaps `id`; paths are relative to the folder of the list. --format, --volume-mb, --cards and
+    --weights-dir are for collections.
 
     With --shard it encodes a part of the files; all parts write into the same folder, and nothing is to be merged.
 
