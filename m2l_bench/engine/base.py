@@ -37,6 +37,16 @@ class Engine(ABC):
         """Choose the number type of systems where none is asked for; `auto` is left to the devices of this machine."""
         return asked
 
+    def group(self, items: int, most: int) -> int:
+        """Choose how many of `items` a process gets at once: no process waits while another has all that is left.
+
+        Each process has up to two groups, so all of them must have theirs before the items are used up.
+
+        Args:
+            most: the largest group.
+        """
+        return max(1, min(most, items // (2 * len(self.devices))))
+
     @abstractmethod
     def map(
         self, function: Callable[..., Result], tasks: Iterable[Task], lost: Callable[..., Result] | None = None

@@ -201,7 +201,5 @@ class _Worker:
 
 def _on_devices(load: Callable[[str], Any], todo: Source, engine: Engine) -> Iterator[Encoded]:
     """Encode files in the processes that load systems."""
-    group = GROUP if any(map(is_gpu, engine.devices)) else 1
-    # No process is to wait while another has all that is left.
-    group = max(1, min(group, len(todo) // (2 * len(engine.devices))))
+    group = engine.group(len(todo), GROUP if any(map(is_gpu, engine.devices)) else 1)
     return engine.map_on_devices(load, todo, group, lambda item: Encoded(item.id, KILLED))

@@ -101,8 +101,7 @@ def encode(
         if engine.here:
             encoded = load(engine.device, clock.add)(pairs_to_encode)
         else:
-            group = 2 * BATCH if any(map(is_gpu, engine.devices)) else 1
-            group = max(1, min(group, len(pairs_to_encode) // (2 * len(engine.devices))))
+            group = engine.group(len(pairs_to_encode), 2 * BATCH if any(map(is_gpu, engine.devices)) else 1)
             encoded = engine.map_on_devices(load, pairs_to_encode, group, lost)
         for pair, problem in encoded:
             if not engine.here:

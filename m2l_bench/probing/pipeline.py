@@ -196,8 +196,8 @@ def _probe_model(
 
 def _on_devices(model: Model, options: ProbeOptions, engine: Engine, clips: Sequence[Clip]) -> Iterator[ClipVector]:
     """Compute vectors in the processes that load systems."""
-    group = min(GROUP, -(-len(clips) // len(engine.devices)))
-    return engine.map_on_devices(partial(_load_vectors, model, options.weights_dir), clips, group, lost)
+    load = partial(_load_vectors, model, options.weights_dir)
+    return engine.map_on_devices(load, clips, engine.group(len(clips), GROUP), lost)
 
 
 def _load_vectors(model: Model, weights_dir: Path | None, device: str) -> ClipVectors:

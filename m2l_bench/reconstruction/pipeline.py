@@ -181,10 +181,8 @@ def _on_devices(
     workplace = Workplace(
         card, key.steps, settings.seed, settings.weights_dir, plan.set_metrics, run, settings.accept_truncated
     )
-    group = 2 * card.gpu_batch_size if any(map(is_gpu, engine.devices)) else 1
-    # No process is to wait while another has all that is left.
-    group = min(group, -(-len(items) // len(engine.devices)))
-    return engine.map_on_devices(workplace.load, items, group, lost)
+    most = 2 * card.gpu_batch_size if any(map(is_gpu, engine.devices)) else 1
+    return engine.map_on_devices(workplace.load, items, engine.group(len(items), most), lost)
 
 
 def _is_done(run: Run, clip_id: str, plan: Plan, embedders: Sequence[Embedder]) -> bool:

@@ -111,7 +111,7 @@ def _outdated_distances(
             metric, embedding = stored_set.metric.name, stored_set.metric.embedding
             vectors = vectors_digest(metric, stored_set.identity, references.digest, rows)
             distance = stored.get(metric)
-            # Version 0.2 did not resample kernel distances.
+            # Version 0.1 did not resample kernel distances.
             if distance is not None and distance.digest == vectors and distance.kernel_resampled is not None:
                 continue
             paths = [stored_set.paths(run, row) for row in rows if has_vectors(row, metric)]
