@@ -6,6 +6,7 @@ interrupted.
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import threading
@@ -95,41 +96,54 @@ def make_app(called: str = "") -> typer.Typer:
     Args:
         called: the first word of the command that is going to run. The other commands are only listed: to make their
             options takes a fifth of the start. Empty: all commands can run.
+
+    Help is plain text: Rich's would take half of the start.
     """
 
-    def usable(command: Command, word: str) -> Command:
-        return command if called in ("", word) else _only_listed(command)
+    def add(app: typer.Typer, name: str, command: Command, word: str) -> None:
+        usable = command if called in ("", word) else _only_listed
+        app.command(name, help=_help_text(command), short_help=_summary(command))(usable)
 
     app = typer.Typer(
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        rich_markup_mode="markdown",
+        rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_common)
     for command in COMMANDS:
-        app.command()(usable(command, command.__name__))
+        add(app, command.__name__, command, command.__name__)
     models_app = typer.Typer(cls=models.ModelsGroup)
-    models_app.callback(invoke_without_command=True)(usable(models.models, "models"))
+    usable = models.models if called in ("", "models") else _only_listed
+    help, short_help = _help_text(models.models), _summary(models.models)
+    models_app.callback(invoke_without_command=True, help=help, short_help=short_help)(usable)
     for name, command in MODELS.items():
-        models_app.command(name)(usable(command, "models"))
+        add(models_app, name, command, "models")
     app.add_typer(models_app, name="models")
     for group_name, (help, commands) in GROUPS.items():
         group = typer.Typer(no_args_is_help=True, help=help)
         for name, command in commands.items():
-            group.command(name)(usable(command, group_name))
+            add(group, name, command, group_name)
         app.add_typer(group, name=group_name)
     return app
 
 
-def _only_listed(command: Command) -> Command:
-    """Make a command of the same name and description without options, which cannot run."""
+def _only_listed() -> None:
+    """Stand for a command that is listed in the help and does not run."""
+    raise AssertionError
 
-    def listed() -> None:
-        raise AssertionError
 
-    listed.__name__, listed.__doc__ = command.__name__, command.__doc__
-    return listed
+def _help_text(command: Command) -> str:
+    """Write the help of a command from its docstring. Each example stays on a line of its own, however long."""
+    text, _, examples = (inspect.getdoc(command) or "").partition("Examples:\n")
+    lines = [f"  {line.strip()}" for line in examples.splitlines() if line.strip()]
+    return "\n".join([text, "\b", "Examples:", *lines]) if lines else text
+
+
+def _summary(command: Command) -> str:
+    """Give the first sentence of a command's docstring."""
+    paragraph = (inspect.getdoc(command) or "").partition("\n\n")[0]
+    return " ".join(paragraph.split()).partition(". ")[0].removesuffix(".") + "."
 
 
 def _show_version(value: bool) -> None:

@@ -11,13 +11,14 @@ from support.command_line import Cli
 from typer.testing import CliRunner
 
 from m2l_bench.cli import make_app
+from m2l_bench.commands.reconstruct import reconstruct
 
 
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys\nsys.argv = ['m2l-bench', '--help']\n"
         "from m2l_bench.cli import main\ntry: main()\nexcept SystemExit: pass\n"
-        "print([name for name in ('torch', 'numpy', 'pandas', 'scipy', 'pydantic') if name in sys.modules])"
+        "print([name for name in ('torch', 'numpy', 'pandas', 'scipy', 'pydantic', 'rich') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip().endswith("[]")
@@ -38,6 +39,13 @@ def test_help_of_all_commands_is_the_same_whether_they_can_run_or_are_only_liste
 
     assert help_of(make_app("--help")) == help_of(make_app())
     assert help_of(make_app("plot")) == help_of(make_app())
+
+
+def test_help_keeps_each_example_on_one_line_that_can_be_copied() -> None:
+    lines = CliRunner().invoke(make_app(), ["reconstruct", "--help"], env={"COLUMNS": "60"}).output.splitlines()
+    docstring = reconstruct.__doc__ or ""
+    examples = [line.strip() for line in docstring.splitlines() if line.strip().startswith("m2l-bench ")]
+    assert len(examples) > 3 and {f"    {example}" for example in examples} <= set(lines)
 
 
 def test_a_shell_that_asks_for_completions_gets_options() -> None:

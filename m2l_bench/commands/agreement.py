@@ -11,7 +11,7 @@ from m2l_bench.commands.common import AnswersOption, Columns, JsonOption, consol
 
 
 def agreement(
-    runs: Annotated[Path, typer.Argument(help="Folder of the runs.")] = Path("runs"),
+    runs: Annotated[Path, typer.Argument(metavar="RUNS", help="Folder of the runs.")] = Path("runs"),
     task: Annotated[str | None, typer.Option(help="Use only runs of this dataset.")] = None,
     results: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for the tables; default: the folder of the runs.")

@@ -12,7 +12,7 @@ from m2l_bench.commands.common import SOME_FAILED, JsonOption, consoles
 from m2l_bench.errors import UserError
 from m2l_bench.text import counted
 
-NameArgument = Annotated[str, typer.Argument(help="Name of the dataset.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the dataset.")]
 FolderArgument = Annotated[
     Path | None, typer.Argument(metavar="DIR", help="Folder of the dataset; default: `datasets/NAME` in the cache.")
 ]
@@ -21,7 +21,7 @@ SHOWN = 10
 
 
 def musiccaps(
-    folder: Annotated[Path, typer.Argument(help="Folder for the clips.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the clips.")],
     csv: Annotated[
         Path | None, typer.Option(help="Google's CSV of clips; default: download it from the Hugging Face hub.")
     ] = None,

@@ -28,8 +28,13 @@ class Backend(str, Enum):
 
 
 def fad(
-    reference: Annotated[Path, typer.Argument(help="Folder of reference audio, or a file of its statistics (`.npz`).")],
-    evaluated: Annotated[Path, typer.Argument(help="Folder of audio to compare with the reference.")],
+    reference: Annotated[
+        Path,
+        typer.Argument(metavar="REFERENCE", help="Folder of reference audio, or a file of its statistics (`.npz`)."),
+    ],
+    evaluated: Annotated[
+        Path, typer.Argument(metavar="EVALUATED", help="Folder of audio to compare with the reference.")
+    ],
     embedding: Annotated[
         str, typer.Option(help="Embeddings, separated by commas; `m2l-bench weights list` shows them.")
     ] = "musicnn",

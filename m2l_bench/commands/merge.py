@@ -10,7 +10,7 @@ import typer
 from m2l_bench.commands.common import consoles
 
 
-def merge(runs: Annotated[Path, typer.Argument(help="Folder of the runs.")] = Path("runs")) -> None:
+def merge(runs: Annotated[Path, typer.Argument(metavar="RUNS", help="Folder of the runs.")] = Path("runs")) -> None:
     """Make whole runs of what the jobs of `m2l-bench reconstruct --shard I/N` measured.
 
     The result is the run that one command without --shard would have made, with the Fréchet distances to the originals.

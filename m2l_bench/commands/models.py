@@ -89,7 +89,7 @@ class ModelsGroup(TyperGroup):
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="Name of the system.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the system.")],
     weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,
     json: JsonOption = False,
@@ -136,7 +136,7 @@ def _stereo_rate(card: SystemCard) -> str:
 
 
 def check(
-    name: Annotated[str, typer.Argument(help="Name of the system; `m2l-bench models` lists them.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the system; `m2l-bench models` lists them.")],
     device: DeviceOption = "cpu",
     precision: PrecisionOption = Precision.auto,
     weights_dir: WeightsDirOption = None,

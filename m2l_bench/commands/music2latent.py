@@ -54,7 +54,9 @@ OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Overwrite ex
 def encode(
     source: Annotated[
         Path,
-        typer.Argument(help="An audio file, or a folder of them; with --codec also a list or tar files."),
+        typer.Argument(
+            metavar="SOURCE", help="An audio file, or a folder of them; with --codec also a list or tar files."
+        ),
     ],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File or folder; default: beside the input.")] = None,
     weights: Annotated[
@@ -147,7 +149,7 @@ def encode(
 
 
 def decode(
-    source: Annotated[Path, typer.Argument(help="A latents file, or a folder of them.")],
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A latents file, or a folder of them.")],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="File or folder; default: FLAC beside the input.")
     ] = None,
@@ -178,7 +180,9 @@ def decode(
 
 
 def export(
-    weights: Annotated[str, typer.Argument(help="A name, a folder of weights, or an official `.pt` file.")],
+    weights: Annotated[
+        str, typer.Argument(metavar="WEIGHTS", help="A name, a folder of weights, or an official `.pt` file.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="A `.pt` file (official) or a folder (safetensors).")],
     format: Annotated[ExportFormat, typer.Option(help="File format to write.")] = ExportFormat.safetensors,
     half: Annotated[bool, typer.Option("--half", help="Store as float16, which halves the size.")] = False,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RunsArgument = Annotated[
-    list[Path] | None, typer.Argument(metavar="RUNS...", help="Folders of runs, or single runs; default: runs.")
+    list[Path] | None, typer.Argument(metavar="RUNS", help="Folders of runs, or single runs; default: runs.")
 ]
 OutOption = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The .pdf, .svg or .png file to write.")]
 TaskOption = Annotated[
@@ -129,7 +129,7 @@ def spectrograms(
 
 
 def training(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUNS...", help="Folders that `m2l-bench train` wrote.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUNS", help="Folders that `m2l-bench train` wrote.")],
     out: OutOption,
 ) -> None:
     """Draw the loss and the held-out scores of training runs, from their log.jsonl.

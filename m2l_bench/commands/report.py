@@ -20,7 +20,7 @@ from m2l_bench.extras import require
 
 
 def report(
-    runs: Annotated[Path, typer.Argument(help="Folder of the runs.")] = Path("runs"),
+    runs: Annotated[Path, typer.Argument(metavar="RUNS", help="Folder of the runs.")] = Path("runs"),
     out: Annotated[Path, typer.Option("--out", "-o", metavar="HTML", help="HTML file to write.")] = Path("report.html"),
     task: Annotated[str | None, typer.Option(help="Use only runs of this dataset or probing task.")] = None,
     reference: ReferenceOption = "originals",

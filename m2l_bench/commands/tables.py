@@ -29,7 +29,7 @@ class Format(str, Enum):
 
 
 def tables(
-    runs: Annotated[Path, typer.Argument(help="Folder of the runs.")] = Path("runs"),
+    runs: Annotated[Path, typer.Argument(metavar="RUNS", help="Folder of the runs.")] = Path("runs"),
     task: Annotated[str | None, typer.Option(help="Use only runs of this dataset or probing task.")] = None,
     results: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for the tables; default: the folder of the runs.")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def tasks(
-    name: Annotated[str | None, typer.Argument(help="Name of a task to show in full.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Name of a task to show in full.")] = None,
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:

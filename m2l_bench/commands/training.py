@@ -30,7 +30,9 @@ HeldOutOption = Annotated[Path | None, typer.Option(help="Folder of held-out aud
 
 
 def pack(
-    source: Annotated[Path, typer.Argument(help="Folder of audio: WAV, FLAC, OGG, Opus, MP3 or AIFF.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="Folder of audio: WAV, FLAC, OGG, Opus, MP3 or AIFF.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the packed corpus.")],
     manifest: Annotated[
         Path | None, typer.Option(help="CSV with columns file, licence and source; default: SOURCE/manifest.csv.")

@@ -47,7 +47,8 @@ def list_weights(weights_dir: WeightsDirOption = None, cards: CardsOption = None
 
 def get(
     names: Annotated[
-        list[str], typer.Argument(help="Names of embeddings or systems; `m2l-bench weights list` shows them.")
+        list[str],
+        typer.Argument(metavar="NAMES", help="Names of embeddings or systems; `m2l-bench weights list` shows them."),
     ],
     weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,

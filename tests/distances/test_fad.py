@@ -185,6 +185,7 @@ def test_where_vectors_are_too_few_the_kernel_distance_comes_first(
 
 
 def test_an_embedding_without_weights_is_said_beside_the_others(fad: Fad, folders: tuple[Path, Path]) -> None:
+    pytest.importorskip("torchvggish", reason="pip install 'm2l-bench[embeddings]'")
     result = fad(*folders, "--embedding", "toy,vggish")
     assert result.returncode == 3 and len(result.json["comparisons"]) == 1
     assert "m2l-bench weights get vggish" in result.json["not_measured"]["vggish"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,21 @@ SCHEMA1 = Path(__file__).parent / "schema1"
 def test_the_documents_are_current() -> None:
     for name, schema in json_schemas().items():
         document = ROOT / "docs" / "schemas" / f"{name}.json"
-        assert json.loads(document.read_text()) == schema, "run `python scripts/write_schemas.py`"
+        stored = _without_what_goes_unsaid(json.loads(document.read_text()))
+        assert stored == _without_what_goes_unsaid(schema), "run `python scripts/write_schemas.py`"
+
+
+def _without_what_goes_unsaid(schema: Any) -> Any:
+    """Leave out that further properties are allowed: this is so by default, and older versions of pydantic omit it."""
+    if isinstance(schema, list):
+        return [_without_what_goes_unsaid(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _without_what_goes_unsaid(value)
+        for key, value in schema.items()
+        if (key, value) != ("additionalProperties", True)
+    }
 
 
 def test_a_row_is_the_same_after_a_round_trip() -> None:
