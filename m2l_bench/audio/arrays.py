@@ -6,7 +6,6 @@ Arrays are (channels, samples) float32; full scale is 1.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +20,10 @@ def resample(audio: Audio, rate: int, target_rate: int) -> Audio:
         return audio
     import soxr
 
-    resampled: Any = soxr.resample(audio.T, rate, target_rate, quality="HQ")
-    return fit_length(np.ascontiguousarray(resampled.T, dtype=np.float32), max(1, len(resampled)))
+    # One channel at a time: of several with a single sample, soxr refuses some layouts, with some versions of NumPy.
+    channels = [soxr.resample(channel, rate, target_rate, quality="HQ") for channel in audio]
+    resampled = np.stack(channels, dtype=np.float32)
+    return fit_length(resampled, max(1, resampled.shape[1]))
 
 
 def resample_blocks(blocks: Iterable[Audio], rate: int, target_rate: int) -> Iterator[Audio]:
