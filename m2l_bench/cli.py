@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -156,6 +157,10 @@ def _common(
     context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the full traceback of an error.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="Print without colours; so does NO_COLOR=1.")] = False,
+    status: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write there, as JSON, what the command is doing and how far it is."),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -165,16 +170,35 @@ def _common(
     `m2l-bench reconstruct` runs every available system over thirty bundled clips and prints a table.
     """
     State.color, State.debug, State.command = not no_color, debug, context.invoked_subcommand or ""
+    if status is not None:
+        from m2l_bench.console.status import STATUS
+
+        STATUS.open(status, State.command)
 
 
 def _called_word(arguments: list[str]) -> str:
     """Find the word that names the command; where there is none, "--help". Empty: a shell asks for completions."""
     if "_M2L_BENCH_COMPLETE" in os.environ:
         return ""
-    return next((word for word in arguments if not word.startswith("-")), "--help")
+    words = [word for word, last in zip(arguments, ["", *arguments], strict=False) if last != "--status"]
+    return next((word for word in words if not word.startswith("-")), "--help")
 
 
 def main() -> None:
+    """Run the command line, and let the file of --status say how it ended."""
+    code: object = 1
+    try:
+        _run()
+        code = 0
+    except SystemExit as end:
+        code = end.code or 0
+        raise
+    finally:
+        if status := sys.modules.get("m2l_bench.console.status"):
+            status.STATUS.close(code)
+
+
+def _run() -> None:
     """Run the command line. An error that the user can fix is printed as one line, a traceback only with --debug."""
     listen_for_interrupts()
     accept_any_terminal()

@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from m2l_bench.audio import ffmpeg
 from m2l_bench.audio.reading import EXTENSIONS, can_decode
@@ -74,7 +74,7 @@ def clip_ids(folder: Path, files: list[Path]) -> list[str]:
     return [escape_name(path.as_posix()) if counts[id] > 1 else id for path, id in zip(paths, whole, strict=True)]
 
 
-def clip_id(path: Path) -> str:
+def clip_id(path: PurePath) -> str:
     """Name a path below a folder: in composed form, with bytes that are not UTF-8 escaped."""
     return unicodedata.normalize("NFC", escape_name(path.as_posix()))
 

@@ -9,7 +9,7 @@ import typer
 
 from m2l_bench.commands.common import SOME_FAILED, JsonOption, consoles
 
-FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the collection.")]
+FolderArgument = Annotated[str, typer.Argument(metavar="DIR", help="Folder of the collection, or its address.")]
 
 
 def info(folder: FolderArgument, json: JsonOption = False) -> None:
@@ -22,10 +22,12 @@ def info(folder: FolderArgument, json: JsonOption = False) -> None:
         m2l-bench latents info latents
     """
     from m2l_bench.console.terminal import print_json
+    from m2l_bench.latents.remote import index_folder
     from m2l_bench.latents.summary import summarise
 
     stdout, stderr = consoles()
-    summary = summarise(folder)
+    with index_folder(folder) as here:
+        summary = summarise(here)
     if json:
         print_json(summary.as_dict())
     else:
@@ -47,12 +49,15 @@ def verify(folder: FolderArgument, json: JsonOption = False) -> None:
     from m2l_bench.console.terminal import ProgressBars, print_json
     from m2l_bench.latents.checking import find_damage
     from m2l_bench.latents.index import volume_names
+    from m2l_bench.latents.remote import find_remote_damage, index_folder
+    from m2l_bench.storage import is_address
     from m2l_bench.text import counted
 
     stdout, stderr = consoles()
-    volumes = len(volume_names(folder))
+    with index_folder(folder) as here:
+        volumes = len(volume_names(here))
     with ProgressBars(stderr).start("verify", volumes, 0) as advance:
-        problems = find_damage(folder, advance)
+        problems = find_remote_damage(folder, advance) if is_address(folder) else find_damage(Path(folder), advance)
     if json:
         print_json({"volumes": volumes, "problems": problems})
     elif not problems:

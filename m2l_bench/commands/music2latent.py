@@ -53,12 +53,21 @@ OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Overwrite ex
 
 def encode(
     source: Annotated[
-        Path,
+        str,
         typer.Argument(
-            metavar="SOURCE", help="An audio file, or a folder of them; with --codec also a list or tar files."
+            metavar="SOURCE",
+            help="An audio file, or a folder of them; with --codec also a list, tar files, or an address.",
         ),
     ],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="File or folder; default: beside the input.")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="PATH",
+            help="File or folder; default: beside the input. With --codec also an address.",
+        ),
+    ] = None,
     weights: Annotated[
         str | None,
         typer.Option(
@@ -96,8 +105,8 @@ def encode(
     With --codec: a collection for training, of any size and with any codec, in volumes with an index and statistics.
     It can be killed at any time, and the same command goes on; `m2l-bench latents info` shows what there is. SOURCE is
     a folder of audio or of tar files, a tar file, a list of paths (`.txt`), or a CSV or Parquet table with a column
-    `path` and perhaps `id`; paths are relative to the folder of the list. --format, --volume-mb, --cards and
-    --weights-dir are for collections.
+    `path` and perhaps `id`; paths are relative to the folder of the list. SOURCE and the collection can be at an
+    address such as `s3://bucket/music`. --format, --volume-mb, --cards and --weights-dir are for collections.
 
     With --shard it encodes a part of the files; all parts write into the same folder, and nothing is to be merged.
 
@@ -108,9 +117,12 @@ def encode(
         m2l-bench encode album -o latents --precision bfloat16
 
         m2l-bench encode music -o latents --codec stable-audio-open-vae --shard 2/8
+
+        m2l-bench encode s3://bucket/music -o s3://bucket/latents --codec music2latent
     """
     from m2l_bench.engine import EngineChoice
     from m2l_bench.runs.shards import Shard
+    from m2l_bench.storage import is_address
 
     _, stderr = consoles()
     choice = EngineChoice(engine.value, address)
@@ -121,8 +133,13 @@ def encode(
 
         if format or volume_mb or cards:
             raise UserError("--format, --volume-mb and --cards are for collections: name a codec with --codec NAME")
+        if is_address(source) or is_address(out or ""):
+            raise UserError("addresses are for collections: name a codec with --codec NAME")
         options = transcode.Options(precision.value, device, overwrite, accept_truncated, choice)
-        _print_results(transcode.encode(source, out, weights or WEIGHTS, options, ProgressBars(stderr), part), json)
+        target = None if out is None else Path(out)
+        _print_results(
+            transcode.encode(Path(source), target, weights or WEIGHTS, options, ProgressBars(stderr), part), json
+        )
         return
     from m2l_bench.cards import load_cards
     from m2l_bench.console.encoding import EncodingBar
@@ -204,7 +221,7 @@ def export(
     stderr.print(f"wrote {path}", markup=False, soft_wrap=True)
 
 
-def _print_collection(results: CollectionResults, out: Path, json: bool) -> None:
+def _print_collection(results: CollectionResults, out: str, json: bool) -> None:
     """Print what `encode --codec` did; exit with code 3 if a file failed. Failures were printed when they happened."""
     from m2l_bench.console.terminal import print_json
     from m2l_bench.text import counted

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from m2l_bench.console.status import STATUS
 from m2l_bench.console.terminal import WORTH_A_LINE_SECONDS, Lines
 from m2l_bench.text import counted
 
@@ -31,6 +32,7 @@ class EncodingBar:
         """
         lines, files = Lines(), counted(total, "file")
         finished, failures, audio_seconds = done, 0, 0.0
+        note = STATUS.begin("encode", total, done)
         columns = (
             TextColumn("encode"),
             BarColumn(),
@@ -52,6 +54,7 @@ class EncodingBar:
                     self.console.print(f"{file_id}: {problem}", style="bold red", markup=False, soft_wrap=True)
                 else:
                     audio_seconds += seconds
+                note(failed=failures, audio_hours=round(audio_seconds / 3600, 4))
                 is_due = lines.is_due()
                 progress.update(task, completed=finished, state=state())
                 if is_due and not self.console.is_terminal:

@@ -24,6 +24,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from m2l_bench.console.status import STATUS
 from m2l_bench.progress import Quiet
 
 if TYPE_CHECKING:
@@ -149,6 +150,17 @@ class ProgressBars(Quiet):
 
     @contextmanager
     def start(self, name: str, total: int, done: int) -> Iterator[Callable[[], None]]:
+        note = STATUS.begin(name, total, done)
+        with self._shown(name, total, done) as advance:
+
+            def advance_both() -> None:
+                advance()
+                note()
+
+            yield advance_both
+
+    @contextmanager
+    def _shown(self, name: str, total: int, done: int) -> Iterator[Callable[[], None]]:
         if not self.console.is_terminal:
             yield from self._lines(name, total, done)
             return

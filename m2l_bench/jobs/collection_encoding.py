@@ -24,6 +24,7 @@ from m2l_bench.latents.collection import Collection, begin_collection
 from m2l_bench.latents.formats import load_format
 from m2l_bench.latents.formats.base import Array
 from m2l_bench.latents.index import read_index
+from m2l_bench.latents.remote import working_folder
 from m2l_bench.latents.volumes import VolumeWriter
 from m2l_bench.progress import EncodingProgress
 from m2l_bench.runs.files import locked_folder
@@ -85,11 +86,15 @@ class Encoded(NamedTuple):
 
 
 def encode_collection(
-    source: Path, out: Path, card: SystemCard, options: CollectionOptions, progress: EncodingProgress
+    source: str, out: str, card: SystemCard, options: CollectionOptions, progress: EncodingProgress
 ) -> CollectionResults:
     """Encode the audio files of a source to latents, in volumes below `out/I-of-N/`.
 
     Files that are in `out` already, encoded by any job, are passed over.
+
+    Args:
+        source: path or address of what `list_source` takes.
+        out: path or address of the collection.
 
     Raises:
         UserError: there is no such source, the codec has no latents or is not available here, `out` holds other
@@ -111,26 +116,28 @@ def encode_collection(
     load = partial(_Worker.load, card, latents, options.weights_dir, options.accept_truncated)
     worker = load(engine.device if engine.here else "cpu")
     collection = describe_collection(card, latents, worker.encoder.runner, options.format)
-    begin_collection(out, collection)
-    with locked_folder(out, lambda out: out / f"{shard.index}-of-{shard.count}") as folder:
-        import pyarrow as pa
+    with working_folder(out) as (folder, send):
+        begin_collection(folder, collection)
+        with locked_folder(folder, lambda folder: folder / f"{shard.index}-of-{shard.count}") as part:
+            send()
+            import pyarrow as pa
 
-        finished = read_index(out, ["id"]).table["id"]
-        writer = VolumeWriter(folder, collection, options.volume_mb * 1e6, finished)
-        todo = files.without(finished).without(pa.array(writer.recovered, pa.string()))
-        results.present = len(files) - len(todo)
-        encoded = worker(todo) if engine.here else _on_devices(load, todo, engine)
-        with progress.files(len(files), results.present) as advance:
-            for file in encoded:
-                seconds = file.samples / file.sample_rate
-                if file.problem:
-                    results.failed[file.id] = file.problem
-                else:
-                    writer.add(file.id, file.streams, file.samples, file.sample_rate)
-                    results.encoded += 1
-                    results.seconds += seconds
-                advance(file.id, seconds, file.problem)
-        writer.close()
+            finished = read_index(folder, ["id"]).table["id"]
+            writer = VolumeWriter(part, collection, options.volume_mb * 1e6, finished, send)
+            todo = files.without(finished).without(pa.array(writer.recovered, pa.string()))
+            results.present = len(files) - len(todo)
+            encoded = worker(todo) if engine.here else _on_devices(load, todo, engine)
+            with progress.files(len(files), results.present) as advance:
+                for file in encoded:
+                    seconds = file.samples / file.sample_rate
+                    if file.problem:
+                        results.failed[file.id] = file.problem
+                    else:
+                        writer.add(file.id, file.streams, file.samples, file.sample_rate)
+                        results.encoded += 1
+                        results.seconds += seconds
+                    advance(file.id, seconds, file.problem)
+            writer.close()
     return results
 
 

@@ -36,7 +36,7 @@ def find_damage(folder: Path, advance: Callable[[], None] = lambda: None) -> lis
     problems = []
     for name in names:
         try:
-            problems += _volume_damage(folder / name, collection)
+            problems += volume_damage(folder / name, collection)
         except UserError as error:
             problems.append(str(error))
         advance()
@@ -45,11 +45,17 @@ def find_damage(folder: Path, advance: Callable[[], None] = lambda: None) -> lis
     return problems + [f"{path}: has no index" for path in volumes if path.with_suffix("") not in known]
 
 
-def _volume_damage(path: Path, collection: Collection) -> list[str]:
+def volume_damage(path: Path, collection: Collection) -> list[str]:
     """Compare a volume with its index.
 
     Args:
         path: path of both, without suffix.
+
+    Returns:
+        What is damaged, in one line each.
+
+    Raises:
+        UserError: the index is damaged.
     """
     format = load_format(collection.format)
     volume = Path(f"{path}{format.suffix}")

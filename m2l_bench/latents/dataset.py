@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from m2l_bench.errors import UserError
 from m2l_bench.latents.formats import load_format
 from m2l_bench.latents.index import Entry, Index, read_index
+from m2l_bench.storage import is_address
 
 
 def latents_dataset(
@@ -28,12 +29,14 @@ def latents_dataset(
             deviation.
 
     Raises:
-        UserError: there is no collection, no entry is long enough, or codes are to be normalised.
+        UserError: there is no collection on this machine, no entry is long enough, or codes are to be normalised.
 
     Example:
         >>> latents_dataset("latents", frames=64, normalise=True)[0].shape
         torch.Size([64, 64])
     """
+    if is_address(str(folder)):
+        raise UserError(f"{folder}: copy it to a disk of this machine first, since crops are read from any place")
     index = read_index(Path(folder), ["frames", "offset"])
     if normalise and index.collection.codebook_entries:
         raise UserError(f"{folder}: holds codes of {index.collection.codec}, which have no mean to normalise by")

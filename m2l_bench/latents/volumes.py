@@ -9,7 +9,7 @@ bytes are whole.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class VolumeWriter:
         collection: what the entries have in common.
         volume_bytes: bytes after which a volume is finished.
         finished: Arrow array with the ids of the files that are in finished volumes, of this job or of another.
+        send: called after each volume that is finished.
 
     Attributes:
         recovered: ids of the files that were in a volume which was not finished; they are written already.
@@ -41,10 +42,18 @@ class VolumeWriter:
         ModuleNotFoundError: the package of the format is not installed.
     """
 
-    def __init__(self, folder: Path, collection: Collection, volume_bytes: float, finished: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        collection: Collection,
+        volume_bytes: float,
+        finished: Any,
+        send: Callable[[], None] = lambda: None,
+    ) -> None:
         self.folder = folder
         self.collection = collection
         self.volume_bytes = volume_bytes
+        self.send = send
         self.format = load_format(collection.format)
         self.number = 1 + max((int(path.stem) for path in folder.glob(f"[0-9]*{SUFFIX}")), default=-1)
         with explain_write_errors(folder):
@@ -158,6 +167,7 @@ class VolumeWriter:
         self.journal.unlink()
         self.number += 1
         self._begin_volume()
+        self.send()
 
 
 def _line(entries: Sequence[Entry]) -> str:

@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
@@ -16,54 +15,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.audio import music, write
+from support.collections import Encode, contents
 from support.command_line import TESTS, Cli
-from support.toy_codec import CODES, FRAMES
+from support.toy_codec import FRAMES
 
 import m2l_bench as mb
 from m2l_bench.commands.music2latent import CollectionFormat
 from m2l_bench.latents.checking import find_damage
 from m2l_bench.latents.collection import Collection
-from m2l_bench.latents.formats import FORMATS, load_format
-from m2l_bench.latents.index import read_index, read_volume_index
+from m2l_bench.latents.formats import FORMATS
+from m2l_bench.latents.index import read_index
 
 PATHS = os.pathsep.join([TESTS, os.environ.get("PYTHONPATH", "")])
 """`PYTHONPATH` of processes that import the toy codecs."""
-Encode = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def encode(cli_here: Cli, tmp_path: Path) -> Encode:
-    (tmp_path / "cards").mkdir()
-    (tmp_path / "cards" / "frames.yaml").write_text(FRAMES)
-    (tmp_path / "cards" / "codes.yaml").write_text(CODES)
-
-    def run(source: str, out: str, *options: object, codec: str = "frames") -> subprocess.CompletedProcess[str]:
-        return cli_here("encode", source, "-o", out, "--codec", codec, "--cards", "cards", "--device", "cpu", *options)
-
-    return run
-
-
-@pytest.fixture
-def songs(tmp_path: Path) -> Path:
-    """Seven files, of one channel and of two."""
-    for number in range(7):
-        name = f"{'sub/' * (number % 2)}{number}.wav"
-        write(tmp_path / "music" / name, music(0.1 + 0.02 * number, channels=1 + number % 2, seed=number))
-    return tmp_path / "music"
-
-
-def contents(out: Path) -> dict[tuple[str, int], tuple[int, int, bytes]]:
-    """Samples, rate and latents of each entry, by id and stream."""
-    index = read_index(out)
-    format = load_format(index.collection.format)
-    entries = {}
-    for name in index.volumes:
-        volume = out / (name + format.suffix)
-        for number, entry in enumerate(read_volume_index(out / f"{name}.parquet", index.collection)[0]):
-            latents = np.asarray(format.latents(volume, number, entry)[:, :]).tobytes()
-            assert (entry.id, entry.stream) not in entries
-            entries[entry.id, entry.stream] = (entry.samples, entry.sample_rate, latents)
-    return entries
 
 
 def test_a_folder_is_encoded_described_checked_and_read(
@@ -230,7 +194,7 @@ def encode(out, last=None):
     child = os.fork()
     if not child:
         sys.addaudithook(count)
-        encode_collection(Path("music"), Path(out), card, options, silent)
+        encode_collection("music", out, card, options, silent)
         os._exit(0)
     return os.waitpid(child, 0)[1]
 

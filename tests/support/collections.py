@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from m2l_bench.latents.collection import Collection, begin_collection
-from m2l_bench.latents.index import read_index
+from m2l_bench.latents.formats import load_format
+from m2l_bench.latents.index import read_index, read_volume_index
 from m2l_bench.latents.volumes import VolumeWriter
+
+Encode = Callable[..., "subprocess.CompletedProcess[str]"]
+"""Type of the fixture `encode`."""
 
 
 def collection(format: str = "webdataset", codebook_entries: int = 0) -> Collection:
@@ -52,3 +58,17 @@ def write_collection(out: Path, description: Collection, files: range, **options
             latents = np.abs(latents).astype(np.int16)
         volumes.add(f"file{number}", [latents] * (1 + number % 2), 441 * latents.shape[1], 44_100)
     volumes.close()
+
+
+def contents(out: Path) -> dict[tuple[str, int], tuple[int, int, bytes]]:
+    """Samples, rate and latents of each entry, by id and stream."""
+    index = read_index(out)
+    format = load_format(index.collection.format)
+    entries = {}
+    for name in index.volumes:
+        volume = out / (name + format.suffix)
+        for number, entry in enumerate(read_volume_index(out / f"{name}.parquet", index.collection)[0]):
+            latents = np.asarray(format.latents(volume, number, entry)[:, :]).tobytes()
+            assert (entry.id, entry.stream) not in entries
+            entries[entry.id, entry.stream] = (entry.samples, entry.sample_rate, latents)
+    return entries
