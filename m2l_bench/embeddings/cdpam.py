@@ -31,11 +31,11 @@ BATCH = 8
 class Cdpam(Embedding):
     """CDPAM: vectors of 512 numbers and of length one for every whole window of 2.5 s at 22.05 kHz.
 
-    The authors' distance compares two signals of equal length by one vector each, the mean over time, of any length.
-    A distance of sets needs many vectors, so a signal is cut. The length is that of the recordings that listeners
-    compared: the authors' code for their data fills each to 120,000 samples at 48 kHz. The network hears 841
-    samples around each point in time (38 ms), so what is lost where windows meet hardly changes a mean over 2.5 s.
-    The rest after the last whole window is left out, because zeros would sound like a pause.
+    The authors' distance takes one vector per signal, of any length: the mean over time. A distance of sets needs many
+    vectors, so a signal is cut. The length is that of the recordings that listeners compared: the loader in the
+    authors' repository PerceptualAudio (`code/dataloader.py`) fills each to 120,000 samples at 48 kHz. A frame of the
+    network depends on 841 samples (38 ms), so the zeros around a window hardly change a mean over 2.5 s. The rest
+    after the last whole window is left out, because zeros in its place would sound like a pause.
 
     Of the 1024 numbers that the encoder gives, the first half describes the sound and the second the content
     (who speaks, which words). The authors' distance uses the first half, scaled to length one, and so does this.

@@ -60,7 +60,8 @@ def _replacements(head: bytes) -> list[tuple[int, bytes]]:
     try:
         for _ in range(PICKLES):
             for opcode, value, position in pickletools.genops(pickles):
-                if opcode.name == "INT" and isinstance(value, int) and not isinstance(value, bool) and position is not None:
+                # The texts `00` and `01` stand for booleans.
+                if opcode.name == "INT" and type(value) is int and position is not None:
                     # A decimal digit is less than a byte, so the bytes between opcode and end hold length and value.
                     size = pickles.tell() - position - 2
                     integer = value.to_bytes(size, "little", signed=True)

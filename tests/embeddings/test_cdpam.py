@@ -21,6 +21,7 @@ from devtools.upstream_weights import upstream_audio, upstream_weights
 from m2l_bench.cards import load_cards
 from m2l_bench.embeddings import cdpam
 from m2l_bench.embeddings.cdpam import INSIDE, WINDOW, Cdpam
+from m2l_bench.metrics.fad import set_metric
 from m2l_bench.systems.embedding_runner import load_embedding
 from m2l_bench.weights.read import read_torch
 
@@ -148,6 +149,8 @@ def test_through_its_card(wheel: Path, embedding: Cdpam) -> None:
     card = load_cards().embedding("cdpam")
     file = card.weights["checkpoint"]
     assert file.name == WHEEL and len(file.sha256) == 64
+    metric = set_metric("fad_cdpam")
+    assert metric is not None and (metric.title, metric.decimals) == ("FAD-CDPAM", 4)
     unchecked = card.model_copy(update={"weights": {"checkpoint": file.model_copy(update={"sha256": ""})}})
     runner = load_embedding(unchecked, weights_dir=wheel.parent)
     clip = audio(embedding, 2.5)
