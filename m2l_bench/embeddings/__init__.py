@@ -5,6 +5,7 @@ identity of the vectors and the path is not, so a file may move.
 """
 
 ADAPTERS = {
+    "cdpam": "m2l_bench.embeddings.cdpam:Cdpam",
     "chroma": "m2l_bench.embeddings.handmade:Chroma",
     "clap": "m2l_bench.embeddings.clap:Clap",
     "clmr": "m2l_bench.embeddings.clmr:Clmr",

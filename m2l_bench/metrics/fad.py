@@ -11,7 +11,13 @@ CITATION = "Kilgour et al., Fréchet Audio Distance: A Reference-Free Metric for
 KERNEL_CITATION = (
     "Chung et al., KAD: No More FAD! An Effective and Efficient Evaluation Metric for Audio Generation, 2025"
 )
-TITLES = {"vggish": "FAD", "clap": "FAD-CLAP", "musicnn": "FAD-MusiCNN", "musicnn-dense": "FAD-MusiCNN-dense"}
+TITLES = {
+    "vggish": "FAD",
+    "cdpam": "FAD-CDPAM",
+    "clap": "FAD-CLAP",
+    "musicnn": "FAD-MusiCNN",
+    "musicnn-dense": "FAD-MusiCNN-dense",
+}
 
 
 def set_metric(name: str) -> SetMetric | None:
@@ -24,8 +30,8 @@ def set_metric(name: str) -> SetMetric | None:
         title=TITLES.get(embedding, f"FAD-{embedding}"),
         unit="",
         higher_is_better=False,
-        # CLAP's vectors have length one, so their distances are small.
-        decimals=4 if embedding.startswith("clap") else 2,
+        # The vectors of CLAP and CDPAM have length one, so their distances are small.
+        decimals=4 if embedding.startswith(("clap", "cdpam")) else 2,
         citation=CITATION,
         embedding=embedding,
     )

@@ -60,12 +60,16 @@ def read_torch(path: Path, expected: str, inside: str = "", key: str = "state_di
 
     from m2l_bench.music2latent.errors import CheckpointError
     from m2l_bench.music2latent.pickles import read_pickle
+    from m2l_bench.weights.legacy_torch import with_binary_integers
 
     must_exist(path, expected)
     try:
-        content = read_pickle(path, lazy=True, stream=_member(path, inside, expected) if inside else None)
+        member = _member(path, inside, expected) if inside else None
+        content = read_pickle(path, lazy=True, stream=with_binary_integers(path, member))
     except CheckpointError as error:
         raise UserError(f"{error}; expected {expected}") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({one_line(error)}); expected {expected}") from error
     if isinstance(content, Mapping):
         content = content.get(key, content)
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
