@@ -335,10 +335,11 @@ def _check_versions() -> None:
     answers = {
         ray.remote(version)
         .options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
-        .remote(): node["NodeManagerHostname"]
+        .remote(): node
         for node in _nodes()
     }
-    for answer, host in answers.items():
+    for answer, node in answers.items():
+        host = node["NodeManagerHostname"]
         try:
             there = ray.get(answer, timeout=ANSWER_SECONDS)
         except ray.exceptions.GetTimeoutError as error:
@@ -346,6 +347,8 @@ def _check_versions() -> None:
         except ray.exceptions.RayTaskError as error:
             raise UserError(f"the node {host} cannot import m2l-bench ({one_line(error.cause)})") from error
         except ray.exceptions.RayError as error:
-            raise UserError(f"the node {host} went away ({one_line(error)}); start the command again") from error
+            if _is_there(node["NodeID"]):
+                raise UserError(f"the node {host} cannot start a process ({one_line(error)})") from error
+            continue  # it is lost, which the cluster had not noticed
         if there != __version__:
             raise UserError(f"the node {host} has m2l-bench {there}, and this machine {__version__}: install the same")
