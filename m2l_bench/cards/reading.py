@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,11 @@ from m2l_bench.shipped import shipped
 LARGEST_CARD = 100_000
 """Bytes."""
 MOST_VALUES = 10_000
+LIKE = "like"
+"""Key of a card that has all keys of another one in the same folder, except those that it states itself."""
+OF_ONE_CARD = ("name", "title", "description", "paper_row", "recordings")
+"""Keys that a card never takes from another one."""
+CARD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 CardType = TypeVar("CardType", bound=Card)
 
 
@@ -116,12 +122,11 @@ def read_card(path: Path) -> SystemCard | EmbeddingCard | TaskCard | ProbeTaskCa
         UserError: the file is not readable or a key is wrong. The message names the file and the key and, for a
             misspelt key, the nearest correct one.
     """
-    try:
-        content = _read_yaml(path)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
+    content = _read_content(path)
     if not isinstance(content, dict):
         raise UserError(f"{path}: a card is a mapping of keys to values")
+    if LIKE in content:
+        content = _completed(path, content)
     model: type[SystemCard | EmbeddingCard | TaskCard | ProbeTaskCard] = SystemCard
     if "dataset" in content:
         model = ProbeTaskCard if "probe" in content else TaskCard
@@ -131,6 +136,31 @@ def read_card(path: Path) -> SystemCard | EmbeddingCard | TaskCard | ProbeTaskCa
         return model.model_validate({**content, "path": path})
     except ValidationError as error:
         raise UserError(f"{path}: " + "; ".join(_explain(model, e) for e in error.errors())) from error
+
+
+def _read_content(path: Path) -> Any:
+    """Read the content of a card.
+
+    Raises:
+        UserError: it is not readable.
+    """
+    try:
+        return _read_yaml(path)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
+
+
+def _completed(path: Path, content: dict[str, Any]) -> dict[str, Any]:
+    """Complete a card that names another one beside it with the keys that it does not state itself."""
+    other = content[LIKE]
+    place = path.with_name(f"{other}.yaml")
+    if not isinstance(other, str) or not CARD_NAME.fullmatch(other) or not place.is_file():
+        raise UserError(f"{path}: key '{LIKE}': there is no card '{other}' beside it")
+    base = _read_content(place)
+    if not isinstance(base, dict) or LIKE in base:
+        raise UserError(f"{path}: key '{LIKE}': the card '{other}' is itself not complete")
+    shared = {key: value for key, value in base.items() if key not in OF_ONE_CARD}
+    return shared | {key: value for key, value in content.items() if key != LIKE}
 
 
 def _read_yaml(path: Path) -> Any:

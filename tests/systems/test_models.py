@@ -46,9 +46,13 @@ def test_rates_in_kilobits_are_the_published_ones() -> None:
     assert rates == {
         "dac": 7.75,
         "dac-4": 3.45,
+        "dac-2": 1.72,
         "dac-3": 2.58,
+        "dac-6": 5.17,
         "encodec-48k": 24.0,
+        "encodec-48k-2": 3.0,
         "encodec-48k-4": 6.0,
+        "encodec-48k-8": 12.0,
         "mimi": 1.1,
         "mimi-32": 4.4,
     }
