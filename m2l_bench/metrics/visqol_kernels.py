@@ -1,8 +1,10 @@
-"""Two functions of visqol-python in a faster form. Their results are equal to the last bit, which a test holds.
+"""Functions of visqol-python in a faster form. Their results are equal to the last bit, which a test holds.
 
 - Most of ViSQOL's time is spent in its gammatone filter bank. visqol-python filters one frame after the other with
   scalar instructions. Frames are independent of each other, so `spectrogram` filters sixteen of them together with
-  vector instructions. Each number goes through the same operations in the same order.
+  vector instructions. Each number goes through the same operations in the same order, but for products with the
+  third coefficient of a numerator, which is zero.
+- The search for the most similar pieces is in `visqol_search`.
 - Patches of a spectrogram are copies, but numba needs several seconds to compile the loops that make them. NumPy needs
   no compilation.
 """
@@ -34,7 +36,7 @@ def spectrogram(
     Args:
         signal: (samples,).
         window: factors of the samples of a frame, (window_size,).
-        numerators: coefficients of the four stages, (4, bands, 3).
+        numerators: coefficients of the four stages, (4, bands, 3); the last is 0 for gammatones.
         denominators: coefficients that the stages share, (bands, 3); the first is 1.
         window_size, hop_size: length of a frame, and distance from one frame to the next, in samples.
     """
@@ -49,26 +51,26 @@ def spectrogram(
                 inputs[i * LANES + lane] = signal[start + i] * window[i]
         for band in range(bands):
             a1, a2 = denominators[band, 1], denominators[band, 2]
-            b00, b01, b02 = numerators[0, band, 0], numerators[0, band, 1], numerators[0, band, 2]
-            b10, b11, b12 = numerators[1, band, 0], numerators[1, band, 1], numerators[1, band, 2]
-            b20, b21, b22 = numerators[2, band, 0], numerators[2, band, 1], numerators[2, band, 2]
-            b30, b31, b32 = numerators[3, band, 0], numerators[3, band, 1], numerators[3, band, 2]
+            b00, b01 = numerators[0, band, 0], numerators[0, band, 1]
+            b10, b11 = numerators[1, band, 0], numerators[1, band, 1]
+            b20, b21 = numerators[2, band, 0], numerators[2, band, 1]
+            b30, b31 = numerators[3, band, 0], numerators[3, band, 1]
             state[:] = 0
             for i in range(window_size):
                 for lane in range(LANES):
                     x = inputs[i * LANES + lane]
                     y = b00 * x + state[lane]
                     state[lane] = b01 * x - a1 * y + state[LANES + lane]
-                    state[LANES + lane] = b02 * x - a2 * y
+                    state[LANES + lane] = -(a2 * y)
                     x = b10 * y + state[2 * LANES + lane]
                     state[2 * LANES + lane] = b11 * y - a1 * x + state[3 * LANES + lane]
-                    state[3 * LANES + lane] = b12 * y - a2 * x
+                    state[3 * LANES + lane] = -(a2 * x)
                     y = b20 * x + state[4 * LANES + lane]
                     state[4 * LANES + lane] = b21 * x - a1 * y + state[5 * LANES + lane]
-                    state[5 * LANES + lane] = b22 * x - a2 * y
+                    state[5 * LANES + lane] = -(a2 * y)
                     x = b30 * y + state[6 * LANES + lane]
                     state[6 * LANES + lane] = b31 * y - a1 * x + state[7 * LANES + lane]
-                    state[7 * LANES + lane] = b32 * y - a2 * x
+                    state[7 * LANES + lane] = -(a2 * x)
                     state[8 * LANES + lane] += x * x
             for lane in range(min(LANES, frames - first)):
                 means[band, first + lane] = np.sqrt(state[8 * LANES + lane] / window_size)
@@ -86,9 +88,12 @@ def install() -> None:
     """Put these functions in the place of the package's. A version of the package without a name keeps its own."""
     from visqol import gammatone, patch_selector
 
+    from m2l_bench.metrics.visqol_search import forward_pass
+
     for module, name, ours in (
         (gammatone, "_gammatone_spectrogram_numba", spectrogram),
         (patch_selector, "_build_all_deg_patches", patches),
+        (patch_selector, "_dp_forward_pass", forward_pass),
     ):
         if hasattr(module, name):
             setattr(module, name, ours)

@@ -5,7 +5,7 @@ from m2l_bench import audio
 from m2l_bench.codecs.anchors import LowPass
 from m2l_bench.datasets import bundled
 from m2l_bench.errors import Undefined
-from m2l_bench.metrics import visqol_kernels
+from m2l_bench.metrics import visqol_kernels, visqol_search
 from m2l_bench.metrics.visqol import visqol
 
 
@@ -59,3 +59,20 @@ def test_the_faster_functions_are_the_packages_to_the_last_bit(frames: int) -> N
     assert np.array_equal(ours, theirs) and theirs.std() > 0
     their_patches = numba_accel._build_all_deg_patches(theirs, bands, 30)
     assert np.array_equal(visqol_kernels.patches(ours, bands, 30), their_patches)
+
+
+@pytest.mark.parametrize("search_window", [20, 1800])
+def test_the_faster_search_is_the_packages_to_the_last_bit(search_window: int) -> None:
+    numba_accel = pytest.importorskip("visqol.numba_accel")
+    random, frames = np.random.default_rng(0), 90
+    spectrogram = random.random((8, frames))
+    spectrogram[:, 40:75] = 0  # many equal similarities
+    starts = np.array([0, 10, 20, 45])
+    pieces = np.stack([np.pad(spectrogram, ((0, 0), (0, 9)))[:, start + 2 : start + 12] for start in starts])
+    pieces[1] += 0.1 * random.random(pieces[1].shape)
+    patches = visqol_kernels.patches(spectrogram, 8, 10)
+    constants = numba_accel._GW, numba_accel._C1, numba_accel._C3
+    arguments = (pieces, patches, starts, len(starts), frames, search_window, *constants)
+    theirs, ours = numba_accel._dp_forward_pass(*arguments), visqol_search.forward_pass(*arguments)
+    assert all(np.array_equal(one, other) for one, other in zip(ours, theirs, strict=True))
+    assert theirs[0].std() > 0
