@@ -100,6 +100,12 @@ def test_a_node_with_another_version_is_refused(
         RayEngine(cluster.address, "auto")
 
 
+@pytest.mark.full
+def test_a_node_that_was_just_lost_is_passed_over(cluster: Any, engine: RayEngine) -> None:
+    cluster.remove_node(cluster.add_node(num_cpus=1), allow_graceful=False)
+    assert RayEngine(cluster.address, "auto").jobs == 2
+
+
 def test_a_gpu_that_no_node_has_is_asked_for(cluster: Any, engine: RayEngine) -> None:
     with pytest.raises(UserError, match="no node of the cluster has a GPU"):
         RayEngine(cluster.address, "cuda")

@@ -14,6 +14,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from support.audio import music, write
 from support.collections import Encode, contents
 from support.command_line import TESTS, Cli
@@ -81,6 +82,31 @@ def test_a_file_that_fails_is_1_line_and_is_tried_again(encode: Encode, songs: P
     assert again.returncode == 0 and json.loads(again.stdout) == {"encoded": 1, "present": 6, "failed": {}}
     assert encode("music", "whole").returncode == 0
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_byte_orders_sample_types_and_rates_may_differ(encode: Encode, tmp_path: Path) -> None:
+    audio = music(0.2, channels=2).T
+    kinds = {
+        "little.wav": {"subtype": "PCM_16"},
+        "big.wav": {"subtype": "PCM_16", "endian": "BIG"},
+        "big.aiff": {"subtype": "PCM_24"},
+        "little.aiff": {"subtype": "PCM_16", "endian": "LITTLE"},
+        "big.au": {"subtype": "DOUBLE", "endian": "BIG"},
+        "float.wav": {"subtype": "FLOAT"},
+    }
+    (tmp_path / "mixed").mkdir()
+    for name, kind in kinds.items():
+        soundfile.write(tmp_path / "mixed" / name, audio, 44_100, **kind)
+    soundfile.write(tmp_path / "mixed" / "slow.wav", audio[::4], 11_025)
+    result = encode("mixed", "out")
+    assert result.returncode == 0, result.stderr
+    entries = contents(tmp_path / "out")
+    assert entries["slow.wav", 0][:2] == (2205, 11_025)
+    expected = np.frombuffer(entries["float.wav", 1][2], np.float32)
+    for name in kinds:
+        samples, rate, latents = entries[name, 1]
+        assert (samples, rate) == (8820, 44_100)
+        np.testing.assert_allclose(np.frombuffer(latents, np.float32), expected, atol=4e-5)  # a step of 16 bits
 
 
 def test_shards_of_a_source_are_encoded_into_one_collection(encode: Encode, songs: Path, tmp_path: Path) -> None:
