@@ -34,6 +34,7 @@ def working_folder(out: str) -> Iterator[tuple[Path, Callable[[], None]]]:
     if not is_address(out):
         yield Path(out), lambda: None
         return
+    out = out.rstrip("/")
     folder = cache_folder() / "collections" / digest(out)[:16]
     folder.mkdir(parents=True, exist_ok=True)
     with _named(folder, out):
@@ -51,6 +52,7 @@ def index_folder(place: str) -> Iterator[Path]:
     if not is_address(place):
         yield Path(place)
         return
+    place = place.rstrip("/")
     with tempfile.TemporaryDirectory() as name, _named(Path(name), place):
         _fetch_indexes(place, Path(name))
         yield Path(name)
@@ -63,7 +65,7 @@ def find_remote_damage(address: str, advance: Callable[[], None] = lambda: None)
         UserError: there is no collection, or it cannot be read.
         ModuleNotFoundError: the package of the format is not installed.
     """
-    problems = []
+    problems, address = [], address.rstrip("/")
     with index_folder(address) as folder:
         collection = read_collection(folder)
         names = volume_names(folder)
