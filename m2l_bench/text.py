@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
@@ -23,6 +24,13 @@ def p_text(p: float) -> str:
     if p != p:
         return ""
     return "< 0.001" if p < 0.001 else str(Decimal(p).quantize(Decimal("0.001"), ROUND_HALF_UP))
+
+
+def fixed(value: float, decimals: int) -> str:
+    """Format a number with a fixed number of decimals, such as "3.84", "0.00" (and never "-0.00") or "∞"."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"  # the sum makes zero of minus zero
 
 
 def first_of(items: Sequence[str], most: int = 3, separator: str = ", ") -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from m2l_bench.adapter import group_by_reason
 from m2l_bench.console.terminal import ProgressBars, column_parts, table
 from m2l_bench.metrics import PAIRED
 from m2l_bench.tables.formats import Table, text_rows, to_json
-from m2l_bench.text import counted
+from m2l_bench.text import counted, fixed
 
 if TYPE_CHECKING:  # `tables` prints and computes nothing: it does not wait for PyTorch
     from m2l_bench.distances.folders import Comparison
@@ -85,9 +84,7 @@ class ReconstructionProgress(ProgressBars):
 
 
 def _figure(name: str, value: float | None) -> str:
-    if value is None:
-        return ""
-    return "∞" if value == math.inf else f"{value:.{PAIRED[name].decimals}f}"
+    return "" if value is None else fixed(value, PAIRED[name].decimals)
 
 
 def print_table(console: Console, result: Table) -> None:

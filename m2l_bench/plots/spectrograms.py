@@ -31,7 +31,7 @@ from m2l_bench.plots.style import PAGE_INCHES, POINTS, QUIET, styled
 from m2l_bench.runs.audio import originals, read_original, read_reconstruction
 from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.runs.schema import Row
-from m2l_bench.text import first_of
+from m2l_bench.text import first_of, fixed
 
 WINDOW, HOP, BANDS = 4096, 1024, 128
 RANGE_DB = 80.0
@@ -144,5 +144,5 @@ def _label_frequencies(axes: Any, rate: int) -> None:
 def _scores(row: Row) -> str:
     """Write a clip's scores, one line per metric."""
     scores = [(PAIRED[name], value) for name in PAPER if name in PAIRED and (value := row.value(name)) is not None]
-    texts = ["∞" if np.isinf(value) else f"{value:.{metric.decimals}f}" for metric, value in scores]
+    texts = [fixed(value, metric.decimals) for metric, value in scores]
     return "\n".join(f"{metric.title} {text} {metric.unit}" for (metric, _), text in zip(scores, texts, strict=True))

@@ -11,7 +11,7 @@ from m2l_bench.metrics import metric
 from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.tables.formats import Column, Table
 from m2l_bench.tables.rates import KILOBITS
-from m2l_bench.text import counted, first_of
+from m2l_bench.text import counted, first_of, fixed
 
 FEWEST_CLIPS = 6
 """Fewer clips than this cannot give a significant difference."""
@@ -66,10 +66,8 @@ def _title(column: Column) -> str:
 
 
 def _value(value: float, column: Column) -> str:
-    if np.isinf(value):
-        return "∞"
     unit = metric(column.name).unit
-    return f"{value:.{column.decimals}f}" + (f" {unit}" if unit else "")
+    return fixed(value, column.decimals) + (f" {unit}" if unit and np.isfinite(value) else "")
 
 
 def _joined(parts: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from pandas.api.types import is_numeric_dtype
 
 from m2l_bench.errors import UserError
 from m2l_bench.tables.published import Published
-from m2l_bench.text import spreadsheet_text
+from m2l_bench.text import fixed, spreadsheet_text
 
 
 @dataclass(frozen=True)
@@ -82,16 +82,16 @@ def cell(record: Any, column: Column) -> str:
     value, low, high = record[column.name], record.get(f"{column.name}_low"), record.get(f"{column.name}_high")
     if pd.isna(value):
         return ""
-    if np.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    interval = "" if low is None or pd.isna(low) else f" [{low:.{column.decimals}f}, {high:.{column.decimals}f}]"
-    return f"{value:.{column.decimals}f}{interval}"
+    if np.isinf(value) or low is None or pd.isna(low):
+        return fixed(value, column.decimals)
+    value, low, high = (fixed(number, column.decimals) for number in (value, low, high))
+    return f"{value} [{low}, {high}]"
 
 
 def published_cell(record: Any, column: Column, published: Published) -> str:
     """Format a published figure; empty where there is none."""
     value = record[published.column(column.name)]
-    return "" if pd.isna(value) else f"{value:.{column.decimals}f}"
+    return "" if pd.isna(value) else fixed(value, column.decimals)
 
 
 def shown_columns(table: Table) -> list[tuple[Column, Published | None]]:
