@@ -22,7 +22,7 @@ CODECS = [
     if card.kind != "anchor" and card.adapter != RECORDED and name not in NOT_NARROW
 ]
 WITH_WEIGHTS = [name for name in CODECS if CARDS[name].weights]
-NARROW_LATENTS = {"oobleck": 4, "same-small": 8, "same-large": 8}
+NARROW_LATENTS = {"oobleck": 4, "oobleck-48k": 4, "same-small": 8, "same-large": 8}
 """Width of latents by network, where the narrow one has other latents than the published one."""
 
 
@@ -53,7 +53,7 @@ def prepare(name: str, folder: Path, published: bool = False) -> SystemCard:
 
 def network_of(card: SystemCard) -> str:
     """Name of a card's network in `random_networks.NETWORKS`: its adapter's, or its form's where there are two."""
-    forms = {"same-s": "same-small", "same-l": "same-large"}
+    forms = {"ace-step-1.5-vae": "oobleck-48k", "same-s": "same-small", "same-l": "same-large"}
     return forms.get(card.name) or card.adapter.split(":")[0].rpartition(".")[2]
 
 

@@ -68,14 +68,17 @@ def _mimi(sizes: dict[str, int] = NARROW_MIMI) -> Any:
     return network
 
 
-def _oobleck(channels: int = 8, latents: int = 4) -> Any:
+def _oobleck(channels: int = 8, latents: int = 4, **others: Any) -> Any:
     from diffusers import AutoencoderOobleck
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of torch, about how diffusers normalises weights
         return AutoencoderOobleck(
-            encoder_hidden_size=channels, decoder_channels=channels, decoder_input_channels=latents
+            encoder_hidden_size=channels, decoder_channels=channels, decoder_input_channels=latents, **others
         )
+
+
+ACE_STEP: dict[str, Any] = {"downsampling_ratios": [2, 4, 4, 6, 10], "sampling_rate": 48_000}
 
 
 NETWORKS: dict[str, Callable[[], Any]] = {
@@ -83,6 +86,7 @@ NETWORKS: dict[str, Callable[[], Any]] = {
     "encodec": _encodec,
     "mimi": _mimi,
     "oobleck": _oobleck,
+    "oobleck-48k": lambda: _oobleck(**ACE_STEP),
     "same-small": lambda: RandomSame(small=True),
     "same-large": lambda: RandomSame(small=False),
 }
@@ -93,4 +97,5 @@ PUBLISHED: dict[str, Callable[[], Any]] = {
     "encodec": lambda: _encodec(32, 128),
     "mimi": lambda: _mimi({}),
     "oobleck": lambda: _oobleck(128, 64),
+    "oobleck-48k": lambda: _oobleck(128, 64, **ACE_STEP),
 }

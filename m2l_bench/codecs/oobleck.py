@@ -20,24 +20,28 @@ if TYPE_CHECKING:
 
     from m2l_bench.music2latent.noise import Generators
 
-EXPECTED = "the autoencoder of Stable Audio Open 1.0, as stabilityai/stable-audio-open-1.0, vae/, on the hub"
+EXPECTED = "an AutoencoderOobleck of two channels, as stabilityai/stable-audio-open-1.0, vae/, on the hub"
+RATES = range(8_000, 192_001)
+"""Sample rates in Hz that audio has."""
 
 
 class Oobleck(Codec):
-    """Stable Audio Open: two channels, 64 numbers for every 2,048 samples; a partial last frame is padded with zeros.
+    """The autoencoder of Stable Audio Open, and others of its structure: two channels at any sample rate.
+
+    Stable Audio Open's has 64 numbers for every 2,048 samples, ACE-Step 1.5's for every 1,920. A partial last frame is
+    padded with zeros.
 
     The latents are the mean of the posterior, so a reconstruction is always the same. In training they are a sample of
     the posterior.
 
     Args:
-        config: the model's `vae/config.json`.
+        config: the model's `vae/config.json`, for the class `AutoencoderOobleck` of diffusers.
         checkpoint: the model's `vae/diffusion_pytorch_model.safetensors`.
 
     Raises:
         UserError: a file is missing, damaged or of another model.
     """
 
-    sample_rate = 44_100
     channels = 2
     generator_per_item = True  # the decoder has no noise
 
@@ -45,9 +49,12 @@ class Oobleck(Codec):
         from diffusers import AutoencoderOobleck
 
         content = read_config(config, EXPECTED)
-        values = tuple(content.get(name) for name in ("_class_name", "sampling_rate", "audio_channels"))
-        if values != ("AutoencoderOobleck", self.sample_rate, self.channels):
-            raise UserError(f"{config}: _class_name, sampling_rate, audio_channels are {values}; expected {EXPECTED}")
+        values = tuple(content.get(name) for name in ("_class_name", "audio_channels"))
+        if values != ("AutoencoderOobleck", self.channels):
+            raise UserError(f"{config}: _class_name, audio_channels are {values}; expected {EXPECTED}")
+        self.sample_rate = content.get("sampling_rate", 0)
+        if type(self.sample_rate) is not int or self.sample_rate not in RATES:
+            raise UserError(f"{config}: sampling_rate is {self.sample_rate}; expected {EXPECTED}")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", FutureWarning)  # torch warns about how diffusers normalises weights
@@ -64,15 +71,15 @@ class Oobleck(Codec):
         self.model.to(device)
 
     def encode(self, audio: Tensor) -> Tensor:
-        """Encode (batch, 2, samples) to latents (batch, 64, frames)."""
+        """Encode (batch, 2, samples) to latents (batch, width, frames)."""
         return self.model.encode(self._whole_frames(audio)).latent_dist.mode()
 
     def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generators | None = None) -> Tensor:
-        """Decode latents (batch, 64, frames) to (batch, 2, frames * 2048); steps and generator are ignored."""
+        """Decode latents (batch, width, frames) to (batch, 2, samples); steps and generator are ignored."""
         return self.model.decode(latents).sample
 
     def features(self, audio: Tensor) -> Tensor:
-        """Map (batch, 2, samples) to the output of the encoder's last and widest block, (batch, 2048, frames)."""
+        """Map (batch, 2, samples) to the output of the encoder's last and widest block, (batch, channels, frames)."""
         maps = self.model.encoder.conv1(self._whole_frames(audio))
         for block in self.model.encoder.block:
             maps = block(maps)

@@ -47,6 +47,7 @@ KNOWN = {
     "mimi-32": Look(WINE, "X"),
     "stable-audio-open-vae": Look(OLIVE, "s"),
     "stable-audio-vae": Look(OLIVE, "D"),
+    "ace-step-1.5-vae": Look(OLIVE, "^"),
     "same-s": Look(ROSE, "o"),
     "same-l": Look(ROSE, "s"),
     "codicodec": Look(BLUE, "X"),

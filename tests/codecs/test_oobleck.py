@@ -44,6 +44,14 @@ def test_contract(files: tuple[Path, Path]) -> None:
     check_runner(Oobleck(*files))
 
 
+def test_another_rate_and_frame(tmp_path: Path) -> None:
+    """The structure of ACE-Step 1.5's autoencoder: 48 kHz, 25 frames a second."""
+    random_network("oobleck-48k").save_pretrained(tmp_path)
+    codec = Oobleck(tmp_path / "config.json", tmp_path / "diffusion_pytorch_model.safetensors")
+    assert codec.sample_rate == 48_000
+    assert codec.encode(audio(codec, 3 * 1920)).shape == (1, 4, 3)
+
+
 def test_equal_to_diffusers(files: tuple[Path, Path], model: Any) -> None:
     """Its own call, end to end, of a length of whole frames: of others it gives too few samples."""
     codec = Oobleck(*files)
@@ -68,11 +76,13 @@ def test_features_lead_to_the_latents(files: tuple[Path, Path], model: Any) -> N
 def test_bad_files(files: tuple[Path, Path], capfd: Any) -> None:
     check_bad_files(Oobleck, *files, EXPECTED, capfd)
     other = '{"_class_name": "AutoencoderOobleck", "sampling_rate": 44100, "audio_channels": %s}'
+    slow = '{"_class_name": "AutoencoderOobleck", "sampling_rate": 1, "audio_channels": 2}'
     check_bad_configurations(
         Oobleck,
         *files,
         EXPECTED,
-        ('{"_class_name": "AutoencoderKL"}', "('AutoencoderKL', None, None)"),
-        (other % 1, "('AutoencoderOobleck', 44100, 1)"),
+        ('{"_class_name": "AutoencoderKL"}', "('AutoencoderKL', None)"),
+        (other % 1, "('AutoencoderOobleck', 1)"),
+        (slow, "sampling_rate is 1"),
         (other.replace("}", ', "channel_multiples": [1]}') % 2, "cannot be used"),
     )
