@@ -65,7 +65,7 @@ COMMANDS: tuple[Command, ...] = (
     training.train,
     training.ablate,
 )
-MODELS: dict[str, Command] = {"show": models.show, "check": models.check}
+MODELS: dict[str, Command] = {"show": models.show, "add": models.add, "check": models.check}
 GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
     "data": (
         "Download, render and check datasets.",

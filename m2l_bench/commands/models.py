@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -133,6 +134,50 @@ def show(
 def _stereo_rate(card: SystemCard) -> str:
     """Bitrate of stereo audio in kb/s; empty where the card does not state latents."""
     return f"{card.latents.kilobits_per_second * 2 / card.latents.channels:.1f}" if card.latents else ""
+
+
+def add(
+    repository: Annotated[str, typer.Argument(metavar="hf:OWNER/REPO", help="A repository on the Hugging Face hub.")],
+    name: Annotated[str, typer.Option(metavar="NAME", help="Name of the system; default: the repository's.")] = "",
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of cards.")] = Path("cards"),
+) -> None:
+    """Write a card for a codec on the hub, so that all commands can use it.
+
+    Its configuration tells which codec it is: Music2Latent, as `m2l-bench train` and `export` write it or as an
+    official `.pt`; an `AutoencoderOobleck` of diffusers; a DAC or Mimi of transformers. The card has commit and hashes.
+
+    Examples:
+
+        m2l-bench models add hf:someone/fine-tuned-music2latent
+
+        m2l-bench weights get fine-tuned-music2latent --cards cards
+
+        m2l-bench models check fine-tuned-music2latent --cards cards
+    """
+    from m2l_bench.music2latent.hub import HubFile
+    from m2l_bench.runs.files import explain_write_errors, write_atomically
+    from m2l_bench.weights.recognition import LARGEST_CONFIG_BYTES, read_repository, write_card
+
+    stdout, _ = consoles()
+    prefix, _, path = repository.partition(":")
+    if prefix != "hf" or path.count("/") != 1:
+        raise UserError(f"{repository}: expected hf:OWNER/REPO")
+    found = read_repository(path)
+    name = name or found.card_name
+
+    def read(file: str) -> Path:
+        return HubFile(path, file, found.commit, None, limit_bytes=LARGEST_CONFIG_BYTES).download()
+
+    text = write_card(found, name, read)
+    target = out / f"{name}.yaml"
+    if target.exists():
+        raise UserError(f"{target}: exists already; choose another --name, or delete it")
+    with explain_write_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, text.encode())
+    stdout.print(f"wrote {target}; next:", markup=False, soft_wrap=True)
+    for command in ("weights get", "models check"):
+        stdout.print(f"  m2l-bench {command} {name} --cards {out}", markup=False, soft_wrap=True)
 
 
 def check(

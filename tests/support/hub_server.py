@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -26,7 +28,13 @@ class Hub:
 
 @contextlib.contextmanager
 def serve(
-    repository: str, files: dict[str, Path], gated: bool = False, etag: str = "", stalls: str = "", status: int = 200
+    repository: str,
+    files: dict[str, Path],
+    gated: bool = False,
+    etag: str = "",
+    stalls: str = "",
+    status: int = 200,
+    licence: str = "mit",
 ) -> Iterator[Hub]:
     """Serve files of one repository at revision `main` and at its commit.
 
@@ -59,6 +67,9 @@ def serve(
             if self.command == stalls:
                 released.wait(20)
                 return None
+            if self.path.startswith(f"/api/models/{repository}"):
+                self._send(json.dumps(_described(repository, files, licence)).encode())
+                return None
             path = known.get(self.path)
             if gated and "Authorization" not in self.headers:
                 self.send_response(401)
@@ -77,6 +88,13 @@ def serve(
             self.end_headers()
             return path
 
+        def _send(self, content: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
         def log_message(self, format: str, *arguments: object) -> None:
             pass
 
@@ -90,3 +108,15 @@ def serve(
         released.set()
         server.shutdown()
         server.server_close()
+
+
+def _described(repository: str, files: dict[str, Path], licence: str) -> dict[str, Any]:
+    """What the hub's interface says of a repository; only large files have a hash there."""
+    siblings: list[dict[str, Any]] = []
+    for name, path in files.items():
+        content = path.read_bytes()
+        sibling: dict[str, Any] = {"rfilename": name, "size": len(content)}
+        if path.suffix != ".json":
+            sibling["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 1}
+        siblings.append(sibling)
+    return {"id": repository, "sha": COMMIT, "siblings": siblings, "cardData": {"license": licence}}
