@@ -158,7 +158,7 @@ def system_cards(systems: object, cards: Cards) -> list[SystemCard]:
         UserError: there is no system of a name, an object is no system, or two systems have one name.
     """
     if isinstance(systems, str) and systems == "all":
-        return list(cards.systems.values())
+        return cards.all_systems
     chosen = [_card(system, name, cards) for name, system in as_list(systems)]
     names = [card.name for card in chosen]
     twice = next((name for name in names if names.count(name) > 1), None)

@@ -23,6 +23,7 @@ DESCRIBING = {
     "licence",
     "latents",
     "paper_row",
+    "by_name_only",
     "recordings",  # the options of a card of recordings state how they are read
     "weights",  # a run records the hash of each weight file that was loaded
     "gpu_batch_size",  # neither noise nor, beyond rounding, numbers depend on the other clips of a batch
@@ -173,6 +174,7 @@ class SystemCard(AdapterCard):
     batch_size: int = Field(default=16, ge=1, description="streams and chunks of one clip that are encoded at once")
     gpu_batch_size: int = Field(default=16, ge=1, description="those of all clips that are encoded at once on a GPU")
     recordings: Recordings = Recordings()
+    by_name_only: bool = Field(default=False, description="`--models all` leaves it out")
 
 
 class EmbeddingCard(AdapterCard):

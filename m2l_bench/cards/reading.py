@@ -45,6 +45,11 @@ class Cards:
         """Return the card of a system."""
         return pick(self.systems, name, "system", "m2l-bench models")
 
+    @property
+    def all_systems(self) -> list[SystemCard]:
+        """The systems that `--models all` means."""
+        return [card for card in self.systems.values() if not card.by_name_only]
+
     def embedding(self, name: str) -> EmbeddingCard:
         """Return the card of an embedding."""
         return pick(self.embeddings, name, "embedding", "m2l-bench weights list")

@@ -268,7 +268,7 @@ def _named_systems(
     systems = [recorded_card(cards, name, folder, name in wrong_rate_label) for name, folder in pairs]
     skip_unavailable = models == "all" or not (models or recorded)
     if skip_unavailable:
-        systems += [card for card in cards.systems.values() if card.name not in dict(pairs)]
+        systems += [card for card in cards.all_systems if card.name not in dict(pairs)]
     else:
         systems += [cards.system(name.strip()) for name in models.split(",") if name.strip()]
     names = [card.name for card in systems]
