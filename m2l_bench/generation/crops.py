@@ -109,17 +109,18 @@ class Music:
 
     def read(self, crops: Sequence[Crop]) -> Tensor:
         """Read one stream of each crop, (crops, width, frames)."""
-        return torch.stack([self._part(places[int(crop.stream * len(places))], crop) for places, crop in self._of(crops)])
+        parts = []
+        for crop in crops:
+            places = self._places[crop.file]
+            parts.append(self._part(places[int(crop.stream * len(places))], crop))
+        return torch.stack(parts)
 
     def streams(self, crop: Crop) -> Tensor:
         """Read all streams of a crop, (streams, width, frames)."""
         return torch.stack([self._part(place, crop) for place in self._places[crop.file]])
 
-    def _of(self, crops: Sequence[Crop]) -> list[tuple[list[int], Crop]]:
-        return [(self._places[crop.file], crop) for crop in crops]
-
     def _part(self, place: int, crop: Crop) -> Tensor:
-        """Read a crop of an entry. A codec may give a frame or two less than a file has seconds: the last is repeated."""
+        """Read a crop of an entry; where a codec left out a frame at the end of a file, the last one is repeated."""
         last_start = self._dataset.length(place) - self.frames
         part = self._dataset.part(place, max(0, min(round(crop.start * self._frame_rate), last_start)), self.frames)
         missing = self.frames - part.shape[1]

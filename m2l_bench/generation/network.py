@@ -33,7 +33,7 @@ class Transformer(nn.Module):
     def __init__(self, latents: int, card: GeneratorCard) -> None:
         super().__init__()
         width = card.width
-        self.half = width // card.heads // 2
+        self.pairs = width // card.heads // 2
         """Pairs of numbers of each head that are turned."""
         self.time = nn.Sequential(nn.Linear(TIME_WIDTH, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
         self.into = nn.Linear(latents, width)
@@ -44,7 +44,7 @@ class Transformer(nn.Module):
 
     def forward(self, x: Tensor, times: Tensor) -> Tensor:
         time = self.time(_sinusoids(times))
-        turns = _turns(x.shape[-1], self.half, x.device)
+        turns = _turns(x.shape[-1], self.pairs, x.device)
         frames = self.into(x.transpose(1, 2))
         for block in self.blocks:
             frames = block(frames, time, turns)
@@ -101,14 +101,14 @@ def _sinusoids(times: Tensor) -> Tensor:
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
-def _turns(frames: int, half: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of the angles of rotary positions, each (frames, half)."""
-    angles = torch.arange(frames, device=device)[:, None] * _frequencies(half, device)
+def _turns(frames: int, pairs: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of the angles of rotary positions, each (frames, pairs)."""
+    angles = torch.arange(frames, device=device)[:, None] * _frequencies(pairs, device)
     return angles.cos(), angles.sin()
 
 
 def _turned(x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn pairs of numbers of queries or keys (..., frames, 2 * half) by the angles of their frames."""
+    """Turn pairs of numbers of queries or keys (..., frames, 2 * pairs) by the angles of their frames."""
     cos, sin = turns
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from m2l_bench.errors import UserError
 from m2l_bench.generation.card import GeneratorCard
-from m2l_bench.generation.checkpoint import Place, load, save
+from m2l_bench.generation.checkpoint import load, save
 from m2l_bench.generation.crops import Music, Scale
 from m2l_bench.generation.flow import draw_times, flow_loss
 from m2l_bench.generation.network import Transformer
@@ -54,7 +54,7 @@ class Validation:
         latents = scale.normalise(held_out.read(held_out.spread(card.validation_crops)))
         generator = torch.Generator().manual_seed(VALIDATION)
         self.batches = []
-        for data in latents.split(card.crops):
+        for data in torch.split(latents, card.crops):
             for _ in range(VALIDATION_TIMES):
                 noise = torch.randn(data.shape, generator=generator)
                 batch = data, noise, draw_times(len(data), card.times, generator)
@@ -183,5 +183,3 @@ class Training:
         kept = "".join(line for line, row in rows if row["step"] <= self.place.step)
         with explain_write_errors(self.folder):
             write_atomically(path, kept.encode())
-
-
