@@ -29,7 +29,7 @@ def print_generation(console: Console, rows: Sequence[Row], embeddings: Sequence
         for line in _training_lines(own):
             console.print(f"{system}: {line}", markup=False, soft_wrap=True)
         for embedding in embeddings:
-            head = [embedding, "KAD ↓", "FAD ↓", "density ↑", "coverage ↑"]
+            head = [embedding, "KAD ↓", "FAD ↓", "density", "coverage"]
             console.print(table("", head, [_cells(row, embedding) for row in own]))
     for text in READING if rows else ():
         console.print(text, markup=False)
@@ -67,4 +67,4 @@ def _with_interval(row: Row, name: str) -> str:
     value, low, high = (row.figures.get(name + end) for end in ("", "_low", "_high"))
     if value is None:
         return ""
-    return f"{value:.3g}" + ("" if low is None or high is None else f" ({low:.3g} to {high:.3g})")
+    return f"{value:.3g}" + ("" if low is None or high is None else f" ({low:.3g}, {high:.3g})")

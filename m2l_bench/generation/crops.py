@@ -5,7 +5,6 @@ A choice depends on a seed, and on the ids and lengths of the audio files, which
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -63,20 +62,21 @@ class Music:
     Args:
         folder: folder of the collection.
         seconds: length of a crop. Files that are shorter are left out.
+        frames: frames of a crop.
 
     Attributes:
         ids: ids of the files, sorted.
         lengths: seconds of each file.
-        frames: frames of a crop, enough for `seconds`.
         left_out: number of files that are too short.
 
     Raises:
         UserError: the collection is damaged, or no file is long enough.
     """
 
-    def __init__(self, folder: Path, seconds: float) -> None:
+    def __init__(self, folder: Path, seconds: float, frames: int) -> None:
         index = read_index(folder, ["id", "stream", "frames", "offset", "samples", "sample_rate"])
-        self.collection, self.statistics, self.seconds = index.collection, index.statistics, seconds
+        self.collection, self.statistics = index.collection, index.statistics
+        self.seconds, self.frames = seconds, frames
         self._dataset = LatentsDataset(index, frames=0, seed=0, normalise=False)
         columns = index.table.select(["id", "stream", "samples", "sample_rate"]).to_pydict()
         streams: dict[str, dict[int, int]] = {}
@@ -92,7 +92,6 @@ class Music:
         self.lengths = np.array([samples / rate for samples, rate in self.sizes])
         self._places = [[place for _, place in sorted(streams[id].items())] for id in self.ids]
         self._frame_rate = self.collection.sample_rate / self.collection.frame_samples
-        self.frames = math.ceil(seconds * self._frame_rate - 1e-9)
 
     @cached_property
     def digest(self) -> str:

@@ -62,6 +62,19 @@ def write_items(
     return float(spent / done) if done else 0.0
 
 
+def frames_of(runner: CodecRunner, seconds: float) -> int:
+    """Count the frames that a codec gives for audio of this length, which is what it decodes to this length."""
+    codec = runner.codec
+    silence = torch.zeros(1, codec.channels, round(seconds * codec.sample_rate), device=runner.device)
+    with torch.inference_mode():
+        return int(codec.encode(silence).shape[-1])
+
+
+def present(folder: Path, count: int) -> int:
+    """Count the items of a set that are written."""
+    return sum(path_of(folder, number).is_file() for number in range(count))
+
+
 def path_of(folder: Path, number: int) -> Path:
     """Name the file of an item."""
     return folder / f"{number:04d}.flac"

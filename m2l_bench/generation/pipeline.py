@@ -25,7 +25,7 @@ from m2l_bench.errors import UserError
 from m2l_bench.generation import decoding, sets, training
 from m2l_bench.generation.card import GeneratorCard
 from m2l_bench.generation.crops import Music, Scale
-from m2l_bench.generation.decoding import MakeItems, write_items
+from m2l_bench.generation.decoding import MakeItems, frames_of, present, write_items
 from m2l_bench.generation.evaluation import Evaluator, Row, write_reference, write_rows
 from m2l_bench.generation.training import Training
 from m2l_bench.jobs.collection_encoding import CollectionOptions, encode_collection
@@ -153,50 +153,60 @@ class _Work:
 
     def measure(self, card: SystemCard) -> None:
         """Measure all sets of a system."""
-        music = self._encode(self.data, self.folder / "latents" / card.name, card)
-        held_out = self._encode(self.held_out, self.folder / "held-out" / card.name, card)
-        self._compare_corpora(card.name, music)
-        system = _System(self, card, music, held_out)
+        self._encode(self.data, self.folder / "latents" / card.name, card)
+        self._encode(self.held_out, self.folder / "held-out" / card.name, card)
+        system = _System(self, card)
+        self._compare_corpora(card.name, system.music)
         for seed in range(self.options.seeds):
             self.results.rows.append(system.train(seed))
         self.results.rows += system.bounds()
 
-    def _encode(self, source: str, out: Path, card: SystemCard) -> Music:
+    def _encode(self, source: str, out: Path, card: SystemCard) -> None:
         options = CollectionOptions(
             device=self.options.device, precision="float32", weights_dir=self.options.weights_dir
         )
         out.parent.mkdir(parents=True, exist_ok=True)
         encoded = encode_collection(source, str(out), card, options, self.encoding)
         self.results.failed |= {f"{card.name}: {id}": reason for id, reason in encoded.failed.items()}
-        music = Music(out, self.generator.seconds)
+
+    def open(self, name: str, system: str, frames: int) -> Music:
+        """Open the latents of a system in the folder `name`."""
+        music = Music(self.folder / name / system, self.generator.seconds, frames)
         if music.left_out:
-            length = f"{self.generator.seconds:g} s"
-            self.results.notes.append(f"{source}: {counted(music.left_out, 'file')} shorter than {length} left out")
+            files = counted(music.left_out, "file")
+            self.note(f"{name}: {files} shorter than the {music.seconds:g} s of a crop left out")
         return music
+
+    def note(self, text: str) -> None:
+        """Add a note, once."""
+        if text not in self.results.notes:
+            self.results.notes.append(text)
 
     def _compare_corpora(self, system: str, music: Music) -> None:
         self.corpus_digest = self.corpus_digest or music.digest
         if music.digest != self.corpus_digest:
-            self.results.notes.append(
-                f"{system}: trained on other crops than the first system, because other files failed to encode"
-            )
+            self.note(f"{system}: trained on other crops than the first system, because other files were encoded")
 
 
 class _System:
     """One system, whose latents are encoded."""
 
-    def __init__(self, work: _Work, card: SystemCard, music: Music, held_out: Music) -> None:
-        self.work, self.music, self.held_out = work, music, held_out
+    def __init__(self, work: _Work, card: SystemCard) -> None:
         options = work.options
-        self.name = card.name
+        self.work, self.name = work, card.name
         self.runner = load_runner(card, device=options.device, weights_dir=options.weights_dir)
+        frames = frames_of(self.runner, work.generator.seconds)
+        self.music = music = work.open("latents", card.name, frames)
+        self.held_out = held_out = work.open("held-out", card.name, frames)
         self.scale = Scale(music)
         self.folder = work.folder / "runs" / card.name
         self.decoded = [card.digest, music.collection.codec_digest, music.digest, decoding.version]
         """What decides the decoded files, beside the latents."""
         self.crops = held_out.spread(options.samples)
+        if len(self.crops) < options.samples:
+            work.note(f"held-out: gives {counted(len(self.crops), 'clip')}, the other sets have {options.samples}")
         reference = work.folder / f"reference-{_key(held_out.digest, music.seconds, len(self.crops))}"
-        with work.progress.start("reference", len(self.crops), 0) as advance:
+        with work.progress.start("reference", len(self.crops), present(reference, len(self.crops))) as advance:
             write_reference(reference, list_source(work.held_out), held_out, self.crops, advance)
         self.evaluator = Evaluator(reference, len(self.crops), work.embeddings, work.folder / "vectors", work.progress)
 
@@ -236,7 +246,7 @@ class _System:
         """Decode a set and compare it with the reference."""
         is_codec = name == sets.CODEC
         folder = parent / (f"{name}-{self.evaluator.reference.name}" if is_codec else name).replace(" ", "-")
-        with self.work.progress.start(f"{self.name}: {name}", count, 0) as advance:
+        with self.work.progress.start(f"{self.name}: {name}", count, present(folder, count)) as advance:
             seconds = write_items(folder, count, make, self.runner, self.music.seconds, advance)
         figures = self.evaluator.compare(folder, count, paired=is_codec)
         return Row(self.name, name, count=count, seconds_per_clip=round(seconds, 4), figures=figures, **of_training)

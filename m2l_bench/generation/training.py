@@ -11,6 +11,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -96,7 +97,7 @@ class Training:
             self.network.parameters(), card.learning_rate, betas=(0.9, 0.99), weight_decay=card.weight_decay
         )
         self.place = load(folder, self.network, self.average, self.optimiser)
-        self._validation = lambda: Validation(held_out, self.scale, card, device)
+        self._validation = partial(Validation, held_out, self.scale, card, device)
         self._shorten_log()
 
     def run(self, advance: Callable[[], None] = lambda: None) -> Trained:

@@ -19,4 +19,4 @@ def tiny() -> GeneratorCard:
 
 @pytest.fixture
 def music(tmp_path: Path, tiny: GeneratorCard) -> Music:
-    return Music(write_latents(tmp_path / "latents"), tiny.seconds)
+    return Music(write_latents(tmp_path / "latents"), tiny.seconds, 20)
