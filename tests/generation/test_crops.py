@@ -23,6 +23,14 @@ def test_systems_with_other_frame_rates_see_the_same_seconds(tmp_path: Path) -> 
     torch.testing.assert_close(first[0], first[1], atol=0.03, rtol=0)
 
 
+def test_a_crop_is_one_stream_of_its_file(tmp_path: Path) -> None:
+    folder = write_latents(tmp_path / "latents", files=1, streams=2)
+    music = Music(folder, 0.5, 50)
+    parts = music.read([Crop(0, 0.25, 0.49), Crop(0, 0.25, 0.51)])
+    assert parts[0, 0, 0] == 0.25 and parts[1, 0, 0] == 10.25
+    assert torch.equal(music.streams(Crop(0, 0.25, 0.0)), parts)
+
+
 def test_all_seconds_are_drawn(music: Music) -> None:
     crops = music.draw(2000, 0)
     counts = np.bincount([crop.file for crop in crops])

@@ -30,8 +30,11 @@ sampling_steps: 2
 """
 
 
-def write_latents(folder: Path, frame_samples: int = 441, files: int = 6, order: int = 1) -> Path:
-    """Write latents of files of 1.0, 1.1, 1.2 ... s; their rows are seconds since the beginning, plus 100 per file."""
+def write_latents(folder: Path, frame_samples: int = 441, files: int = 6, order: int = 1, streams: int = 1) -> Path:
+    """Write latents of files of 1.0, 1.1, 1.2 ... s.
+
+    Their rows are seconds since the beginning, plus 100 per file and 10 per stream.
+    """
     description = collection().model_copy(update={"frame_samples": frame_samples})
     begin_collection(folder, description)
     (folder / "1-of-1").mkdir()
@@ -39,6 +42,7 @@ def write_latents(folder: Path, frame_samples: int = 441, files: int = 6, order:
     for number in range(files)[::order]:
         samples = 44_100 + 4410 * number
         seconds = np.arange(samples // frame_samples) * frame_samples / 44_100
-        writer.add(f"{number}.wav", [np.tile(100 * number + seconds, (3, 1)).astype(np.float32)], samples, 44_100)
+        row = (100 * number + seconds).astype(np.float32)
+        writer.add(f"{number}.wav", [np.tile(row + 10 * stream, (3, 1)) for stream in range(streams)], samples, 44_100)
     writer.close()
     return folder
