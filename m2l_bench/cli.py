@@ -22,6 +22,7 @@ from m2l_bench.commands import (
     agreement,
     data,
     fad,
+    generate,
     latents,
     listen,
     merge,
@@ -64,6 +65,7 @@ COMMANDS: tuple[Command, ...] = (
     training.pack,
     training.train,
     training.ablate,
+    generate.generate,
 )
 MODELS: dict[str, Command] = {"show": models.show, "add": models.add, "check": models.check}
 GROUPS: dict[str, tuple[str, dict[str, Command]]] = {

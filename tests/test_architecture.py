@@ -14,7 +14,7 @@ from m2l_bench.text import counted
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "m2l_bench"
 READERS = ("runs", "latents", "tables", "plots", "listen", "report", "console")
-MAKERS = ("systems", "reconstruction", "probing", "distances", "jobs", "codecs", "embeddings")
+MAKERS = ("systems", "reconstruction", "probing", "distances", "jobs", "generation", "codecs", "embeddings")
 FORBIDDEN = {
     **dict.fromkeys(READERS, MAKERS),
     "cards": (*READERS, *MAKERS, "datasets"),

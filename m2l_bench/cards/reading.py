@@ -127,16 +127,33 @@ def read_card(path: Path) -> SystemCard | EmbeddingCard | TaskCard | ProbeTaskCa
         UserError: the file is not readable or a key is wrong. The message names the file and the key and, for a
             misspelt key, the nearest correct one.
     """
-    content = _read_content(path)
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: a card is a mapping of keys to values")
-    if LIKE in content:
-        content = _completed(path, content)
+    content = _read_mapping(path)
     model: type[SystemCard | EmbeddingCard | TaskCard | ProbeTaskCard] = SystemCard
     if "dataset" in content:
         model = ProbeTaskCard if "probe" in content else TaskCard
     elif content.get("kind") == "embedding":
         model = EmbeddingCard
+    return _validated(path, content, model)
+
+
+def read_card_as(path: Path, model: type[CardType]) -> CardType:
+    """Read and validate a card whose kind is known.
+
+    Raises:
+        UserError: as for `read_card`.
+    """
+    return _validated(path, _read_mapping(path), model)
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
+    """Read the keys of a card, with those of the card that it is like."""
+    content = _read_content(path)
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: a card is a mapping of keys to values")
+    return _completed(path, content) if LIKE in content else content
+
+
+def _validated(path: Path, content: dict[str, Any], model: type[CardType]) -> CardType:
     try:
         return model.model_validate({**content, "path": path})
     except ValidationError as error:

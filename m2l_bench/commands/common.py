@@ -59,6 +59,7 @@ SMALLER = {
     "models": "use --precision bfloat16 or --device cpu",
     "fad": "use shorter files or --device cpu",
     "train": "raise --accumulate, or use a smaller --batch-size or --preset",
+    "generate": "use a smaller batch_seconds in the generator's card, or --device cpu",
     "ablate": "use a smaller --batch-size or --preset",
 }
 """What to do when the memory of the machine or of a GPU is full, by command."""

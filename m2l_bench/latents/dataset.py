@@ -88,8 +88,16 @@ class LatentsDataset(Dataset[torch.Tensor]):
         self._visits[item] += 1
         spare = int(self._lengths[item]) - self.frames
         start = int(np.random.default_rng([self.seed, item, visit]).integers(spare + 1))
-        crop = torch.from_numpy(np.array(self._open(item)[:, start : start + self.frames]))
-        return crop.long() if self.holds_codes else (crop.float() - self._mean) / self._deviation
+        return self.part(item, start, self.frames)
+
+    def length(self, item: int) -> int:
+        """Number of frames of an item."""
+        return int(self._lengths[item])
+
+    def part(self, item: int, start: int, frames: int) -> torch.Tensor:
+        """Read the frames of an item from `start` on, (width, `frames` or what there is)."""
+        part = torch.from_numpy(np.array(self._open(item)[:, start : start + frames]))
+        return part.long() if self.holds_codes else (part.float() - self._mean) / self._deviation
 
     def _open(self, item: int) -> Any:
         """Open the latents of an item, of which slices are read."""

@@ -4,7 +4,8 @@ import os
 import signal
 from pathlib import Path
 
-from torch import Generator, Tensor, cat, randn
+from torch import Generator, Tensor, arange, cat, randn
+from torch.fft import rfft
 from torch.nn.functional import pad
 
 from m2l_bench import Codec
@@ -76,3 +77,24 @@ class Deadly(Frames):
 LATENTS = "latents: {sample_rate: 44100, channels: 1, width: 2, samples: 441}\n"
 FRAMES = f"name: frames\ntitle: Frames\nkind: neural\nadapter: support.toy_codec:Frames\n{LATENTS}"
 CODES = f"name: codes\ntitle: Codes\nkind: neural\nadapter: support.toy_codec:Codes\n{LATENTS}"
+
+
+class Bands(Codec):
+    """Three numbers for every 4410 samples, the levels of three tones; decoding gives these tones."""
+
+    sample_rate, channels = 44_100, 1
+
+    def encode(self, audio: Tensor) -> Tensor:
+        frames = pad(audio, (0, -audio.shape[-1] % 4410)).unflatten(-1, (-1, 4410))
+        return (rfft(frames)[:, 0, :, [30, 100, 300]].abs() / 2205).transpose(1, 2)
+
+    def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generator | None = None) -> Tensor:
+        time = arange(4410) / 4410
+        tones = [latents[:, i, :, None] * (6.2831853 * cycles * time).sin() for i, cycles in enumerate((30, 100, 300))]
+        return (tones[0] + tones[1] + tones[2]).flatten(1)[:, None, :samples]
+
+
+BANDS = (
+    "name: bands\ntitle: Bands\nkind: neural\nadapter: support.toy_codec:Bands\n"
+    "latents: {sample_rate: 44100, channels: 1, width: 3, samples: 4410}\n"
+)
