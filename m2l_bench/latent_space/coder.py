@@ -50,7 +50,7 @@ def mel_distance(first: Audio, second: Audio, sample_rate: int) -> float:
 
 
 def relative_error(estimate: Latents, target: Latents) -> float:
-    """Compute the distance of two latents of equal shape in units of the energy of `target`.
+    """Compute the distance of two latents of equal shape, divided by the norm of `target`.
 
     Both are centred first: the mean of each channel over the frames is taken off. So a constant offset, such as the
     bias of a layer, costs nothing, and latents that do not depend on the audio have no value (NaN).

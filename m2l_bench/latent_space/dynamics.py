@@ -41,8 +41,8 @@ def autocorrelation(latents: Latents) -> float:
 def spectral_slope(latents: Latents) -> float:
     """Fit the slope of log power over log frequency of a clip (width, frames): 0 for noise, -2 for a random walk.
 
-    The power is that of Hann-windowed, standardised channels, averaged over channels, up to a quarter of the frame rate:
-    beyond it, even a random walk is flatter. NaN for fewer than 16 frames.
+    The power is that of Hann-windowed, standardised channels, averaged over channels, up to a quarter of the frame
+    rate: beyond it, even a random walk is flatter. NaN for fewer than 16 frames.
     """
     frames = latents.shape[1]
     centred = latents.astype(np.float64) - latents.mean(axis=1, keepdims=True, dtype=np.float64)

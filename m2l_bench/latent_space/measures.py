@@ -58,7 +58,7 @@ MEASURES: dict[str, Measure] = {
         f"shift_{name}": Measure(
             "time",
             f"Change of latents by a shift of 1/{part} frame",
-            "share of energy",
+            "relative",
             "lower",
             3,
             "Shift error" if part == 2 else "",
@@ -69,9 +69,9 @@ MEASURES: dict[str, Measure] = {
         f"shift_{name}_mel": Measure("time", f"Change of decoded audio by a shift of 1/{part} frame", MEL, "lower")
         for name, part in FRACTIONS.items()
     },
-    "gain_error": Measure("linearity", "Error of E(x/2) = E(x)/2", "share of energy", "lower"),
+    "gain_error": Measure("linearity", "Error of E(x/2) = E(x)/2", "relative", "lower"),
     "additivity_error": Measure(
-        "linearity", "Error of E(x + y) = E(x) + E(y)", "share of energy", "lower", 3, "Additivity error"
+        "linearity", "Error of E(x + y) = E(x) + E(y)", "relative", "lower", 3, "Additivity error"
     ),
     "midpoint_mel": Measure("linearity", "Decoded midpoint of two clips against their mix", MEL, "lower"),
     "mix_mel": Measure("linearity", "Encoded and decoded mix against the mix", MEL, "lower"),
@@ -96,7 +96,7 @@ MEASURES: dict[str, Measure] = {
             MEL,
             "lower",
             3,
-            {1: "Round 1", 8: "Round 8"}.get(rounds, ""),
+            "Reconstruction" if rounds == 1 else "",
         )
         for rounds in ROUNDS
     },
@@ -113,6 +113,5 @@ SHOWN = (
     "additivity_error",
     "noise_0.1_mel",
     "drift_1_mel",
-    "drift_8_mel",
 )
 """The measures that tell most, which tables and figures show."""
