@@ -85,6 +85,7 @@ GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
             "spectrograms": plot.spectrograms,
             "training": plot.training,
             "confusion": plot.confusion,
+            "latents": plot.latents,
         },
     ),
     "weights": (

@@ -29,7 +29,7 @@ class Music2LatentCodec(Codec):
 
     channels = 1
     generator_per_item = True
-    number_types = ("float32", "bfloat16", "float16")
+    number_types: tuple[str, ...] = ("float32", "bfloat16", "float16")
 
     def __init__(self, weights: str | Path, dtype: Literal["float32", "bfloat16", "float16"] = "float32") -> None:
         import torch

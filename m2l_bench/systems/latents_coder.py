@@ -59,7 +59,8 @@ class LatentsCoder:
 
     def codes(self, latents: Array) -> Array:
         """Select the indices of entries of codebooks, (codebooks, frames), from latents."""
-        return self._numpy(self.codec.codes(self._batch(latents)))[0]
+        codes: Array = self._numpy(self.codec.codes(self._batch(latents)))[0]
+        return codes
 
     def _encode(self, audio: Audio) -> Array:
         import torch
@@ -81,7 +82,7 @@ class LatentsCoder:
         generator = torch.Generator(self.runner.device).manual_seed(self.runner.seed)
         with torch.inference_mode():
             output = self.codec.decode(self._batch(latents), samples, steps=self.runner.steps, generator=generator)
-            audio = self._numpy(output)
+            audio = output.float().cpu().numpy()
         if audio.ndim != 3 or audio.shape[2] < samples:
             raise BadClip(f"the codec gave audio of shape {audio.shape} for {samples} samples")
         if not np.isfinite(audio).all():

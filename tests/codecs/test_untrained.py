@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from support.audio import music
+
+from m2l_bench.cards import load_cards
+from m2l_bench.codecs.music2latent import UntrainedMusic2LatentCodec
+from m2l_bench.errors import UserError
+from m2l_bench.shipped import shipped
+
+
+def test_the_decoder_hears_its_latents_and_the_seed_decides_the_weights() -> None:
+    first, again, other = (UntrainedMusic2LatentCodec("tiny", seed) for seed in (0, 0, 1))
+    clip = torch.from_numpy(music(0.5)[None])
+    latents = first.encode(clip)
+    assert torch.equal(latents, again.encode(clip)) and not torch.equal(latents, other.encode(clip))
+    decoded = [
+        first.decode(version, clip.shape[-1], generator=torch.Generator().manual_seed(0))
+        for version in (latents, latents + 0.5)
+    ]
+    assert not torch.allclose(*decoded)
+
+
+def test_the_card_is_not_among_all_systems() -> None:
+    assert "music2latent-mini-untrained" not in load_cards().systems
+    card = load_cards([shipped("baselines") / "untrained"]).system("music2latent-mini-untrained")
+    assert card.options["preset"] == "mini"
+
+
+def test_no_such_preset() -> None:
+    with pytest.raises(UserError, match="no preset 'huge'"):
+        UntrainedMusic2LatentCodec("huge")
