@@ -96,7 +96,7 @@ MEASURES: dict[str, Measure] = {
             MEL,
             "lower",
             3,
-            "Reconstruction" if rounds == 1 else "",
+            {1: "Reconstruction", 8: "After 8 rounds"}.get(rounds, ""),
         )
         for rounds in ROUNDS
     },
@@ -114,4 +114,6 @@ SHOWN = (
     "noise_0.1_mel",
     "drift_1_mel",
 )
-"""The measures that tell most, which tables and figures show."""
+"""The measures that tell most, which tables show."""
+DRAWN = (*SHOWN, "drift_8_mel")
+"""Those that figures show."""

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Drawing
 
 from m2l_bench.errors import UserError
 from m2l_bench.latent_space.intervals import Figure
-from m2l_bench.latent_space.measures import MEASURES, SHOWN
+from m2l_bench.latent_space.measures import DRAWN, MEASURES
 from m2l_bench.plots.looks import Look, looks
 from m2l_bench.plots.style import POINTS, QUIET, error_bars, footnote, panels, styled
 from m2l_bench.runs.latent_spaces import LatentSpace, read_latent_spaces
@@ -46,7 +46,7 @@ def figure(spaces: Sequence[LatentSpace]) -> Drawing:
     Raises:
         UserError: none of the measures was measured.
     """
-    names = [name for name in SHOWN if any(name in space.figures for space in spaces)]
+    names = [name for name in DRAWN if any(name in space.figures for space in spaces)]
     if not names:
         raise UserError("none of these systems has latents that a figure can show")
     rows = -(-len(names) // COLUMNS)
@@ -82,7 +82,8 @@ def _draw_measure(
     axis.grid(axis="y", visible=False)
     axis.margins(x=0.15)
     axis.locator_params(axis="x", nbins=3)
-    axis.set_xlabel("neither end is better" if measure.better == "neither" else "better →", fontsize=POINTS["tiny"])
+    direction = "neither end is better" if measure.better == "neither" else "better →"
+    axis.set_xlabel(f"{measure.unit}\n{direction}", fontsize=POINTS["tiny"])
     if measure.better == "lower":
         axis.invert_xaxis()
 

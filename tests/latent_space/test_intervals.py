@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from m2l_bench.latent_space.intervals import GROUPS, over_clips, over_set
-from m2l_bench.latent_space.measures import MEASURES, SHOWN
+from m2l_bench.latent_space.measures import DRAWN, MEASURES
 
 
 def test_of_a_mean_the_jackknife_is_students_interval() -> None:
@@ -37,5 +37,5 @@ def test_clips_without_a_value_are_left_out() -> None:
 
 
 def test_measures_that_are_shown_have_short_titles() -> None:
-    assert all(MEASURES[name].short for name in SHOWN)
+    assert all(MEASURES[name].short for name in DRAWN)
     assert len({measure.title for measure in MEASURES.values()}) == len(MEASURES)
