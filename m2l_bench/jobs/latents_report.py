@@ -19,7 +19,7 @@ from m2l_bench.engine.torch_devices import torch_device
 from m2l_bench.errors import UserError
 from m2l_bench.latent_space.coder import Latents, Values
 from m2l_bench.latent_space.codes import code_use, stable_codes
-from m2l_bench.latent_space.distribution import by_channel, distribution, moments
+from m2l_bench.latent_space.distribution import by_channel, distribution, gaussian_floor, moments
 from m2l_bench.latent_space.dynamics import (
     autocorrelation,
     predict,
@@ -174,6 +174,8 @@ class _Work:
         self.channels = by_channel(self.latents)
         self.previous: Audio | None = None
         figures = over_set(distribution, self.latents)
+        nowhere = float("nan")  # draws of a Gaussian are not about these clips: no interval
+        figures["gaussian_floor"] = Figure(gaussian_floor(*frames.shape), nowhere, nowhere, len(self.latents))
         predictions = predict(self.latents)
         return figures | (over_set(predictable_bits, predictions) if predictions else {})
 

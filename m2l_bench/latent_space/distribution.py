@@ -23,14 +23,12 @@ def distribution(clips: Sequence[Latents]) -> Values:
     """Measure the latents of clips, each (width, frames), together."""
     frames = np.concatenate(clips, axis=1).astype(np.float64)
     mean, deviation, skewness, kurtosis = moments(frames.ravel())
-    directions = _directions(len(frames))
     return {
         "mean": float(mean),
         "deviation": float(deviation),
         "skewness": float(skewness),
         "kurtosis": float(kurtosis),
-        "gaussian_distance": gaussian_distance(frames, directions),
-        "gaussian_floor": gaussian_floor(frames.shape, directions),
+        "gaussian_distance": gaussian_distance(frames),
         "effective_rank": effective_rank(spectrum(frames)),
         "dead_channels": float(np.count_nonzero(dead(frames))),
     }
@@ -80,14 +78,12 @@ def dead(frames: Numbers) -> NDArray[np.bool_]:
     return is_dead
 
 
-def gaussian_distance(frames: Numbers, directions: Numbers) -> float:
+def gaussian_distance(frames: Numbers) -> float:
     """Compute the sliced Wasserstein-1 distance of standardised frames (width, frames) to a Gaussian.
 
     Each channel is standardised, and channels that are constant are left out. Along each direction the distance to the
-    standard normal distribution is that of sorted values to its quantiles; the result is the mean over directions.
-
-    Args:
-        directions: (projections, width), scaled to length one over the channels that are left.
+    standard normal distribution is that of sorted values to its quantiles; the result is the mean over directions,
+    which are scaled to length one over the channels that are left.
     """
     deviations = frames.std(axis=1)
     alive = deviations > 0
@@ -95,14 +91,13 @@ def gaussian_distance(frames: Numbers, directions: Numbers) -> float:
         return float("nan")
     step = -(-frames.shape[1] // MOST_FRAMES)
     standardised = ((frames - frames.mean(axis=1, keepdims=True))[alive] / deviations[alive, None])[:, ::step]
-    return _distance(standardised, directions[:, alive])
+    return _distance(standardised, _directions(len(frames))[:, alive])
 
 
-def gaussian_floor(shape: tuple[int, ...], directions: Numbers) -> float:
-    """Compute the same distance for as many independent draws of a standard Gaussian as there are frames."""
-    width, frames = shape
+def gaussian_floor(width: int, frames: int) -> float:
+    """Compute the same distance for as many independent draws of a standard Gaussian, along the same directions."""
     draws = np.random.default_rng(1).standard_normal((width, -(-frames // -(-frames // MOST_FRAMES))))
-    return _distance(draws, directions)
+    return _distance(draws, _directions(width))
 
 
 def _directions(width: int) -> Numbers:
