@@ -134,7 +134,7 @@ def report(
     if json:
         print_json(to_json(spaces))
     else:
-        print_table(stdout, latents_table(spaces))
+        print_table(stdout, latents_table(spaces), interval_lines=True)
     for outcome in outcomes:
         if not outcome.measured:
             stderr.print(f"{outcome.space.system}: measured before, see {out}", markup=False, soft_wrap=True)

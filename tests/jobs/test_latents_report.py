@@ -86,6 +86,12 @@ def test_what_is_there_is_not_measured_again_and_other_systems_stay(
     assert read_latent_spaces(out)["codes"] == stored["codes"]
 
 
+def test_intervals_are_not_broken_at_80_columns(toys: Path, clips: Path, cli_here: Cli) -> None:
+    lines = cli_here(*arguments(toys, clips, "frames"), COLUMNS="80").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert all(line.count("[") == line.count("]") for line in lines)
+
+
 def test_a_bad_clip_is_named_and_the_others_are_measured(toys: Path, clips: Path, cli_here: Cli) -> None:
     (clips / "clip3.wav").write_bytes(b"no audio")
     result = cli_here(*arguments(toys, clips, "frames"))
