@@ -73,7 +73,10 @@ GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
         "Download, render and check datasets.",
         {"get": data.get, "make": data.make, "check": data.check, "musiccaps": data.musiccaps},
     ),
-    "latents": ("Show and check collections of latents.", {"info": latents.info, "verify": latents.verify}),
+    "latents": (
+        "Show and check collections of latents, and measure the latents of systems.",
+        {"info": latents.info, "verify": latents.verify, "report": latents.report},
+    ),
     "plot": (
         "Draw figures of runs, for a paper or a web page.",
         {
@@ -84,6 +87,7 @@ GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
             "spectrograms": plot.spectrograms,
             "training": plot.training,
             "confusion": plot.confusion,
+            "latents": plot.latents,
         },
     ),
     "weights": (

@@ -25,7 +25,11 @@ FORBIDDEN = {
     "systems": ("tables", "plots", "listen", "report", "reconstruction", "probing", "distances", "jobs"),
 }
 """Room: rooms it must not reach."""
-ONLY = {"metrics": ("metrics", "audio", "environment", "errors", "text"), "music2latent": ("music2latent",)}
+ONLY = {
+    "metrics": ("metrics", "audio", "environment", "errors", "text"),
+    "latent_space": ("latent_space", "metrics", "audio", "environment", "errors", "text"),
+    "music2latent": ("music2latent",),
+}
 """Room: all that it may reach."""
 
 

@@ -10,6 +10,9 @@ import typer
 from support.command_line import Cli
 
 from m2l_bench.cli import make_app
+from m2l_bench.runs.latent_spaces import read_latent_spaces
+from m2l_bench.tables.formats import to_markdown
+from m2l_bench.tables.latents import latents_table
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND_LINE = typer.main.get_command(make_app())
@@ -117,6 +120,12 @@ def test_tables_are_the_generated_ones(document: str, results: str, system: str)
     assert rows
     text = (ROOT / document).read_text(encoding="utf-8")
     assert "\n".join(rows) in text, f"results/{results} has changed: copy its rows into {document}"
+
+
+def test_the_table_of_latents_is_that_of_the_results() -> None:
+    table = to_markdown(latents_table([*read_latent_spaces(ROOT / "results" / "latents.csv").values()]))
+    rows = "\n".join(line for line in table.splitlines() if line.startswith("|"))
+    assert rows in (ROOT / "docs" / "latents.md").read_text(encoding="utf-8")
 
 
 def test_the_probes_of_the_model_card_are_measured() -> None:

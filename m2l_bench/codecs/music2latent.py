@@ -29,7 +29,7 @@ class Music2LatentCodec(Codec):
 
     channels = 1
     generator_per_item = True
-    number_types = ("float32", "bfloat16", "float16")
+    number_types: tuple[str, ...] = ("float32", "bfloat16", "float16")
 
     def __init__(self, weights: str | Path, dtype: Literal["float32", "bfloat16", "float16"] = "float32") -> None:
         import torch
@@ -73,3 +73,26 @@ class Music2LatentCodec(Codec):
     def features(self, audio: Tensor) -> Tensor:
         """Map (batch, 1, samples) to features (batch, 8192, frames)."""
         return self.model.features(audio[:, 0])
+
+
+class UntrainedMusic2LatentCodec(Music2LatentCodec):
+    """Music2Latent with random weights: what measures of latents owe to the architecture alone.
+
+    Args:
+        preset: a configuration in `music2latent.config.PRESETS`.
+        seed: random seed of the weights.
+
+    Raises:
+        UserError: there is no such preset.
+    """
+
+    number_types = ()
+
+    def __init__(self, preset: str = "mini", seed: int = 0) -> None:
+        from m2l_bench.music2latent.config import PRESETS
+        from m2l_bench.music2latent.untrained import untrained
+
+        if preset not in PRESETS:
+            raise UserError(f"no preset '{preset}': expected one of {', '.join(PRESETS)}")
+        self.model = untrained(preset, seed)
+        self.sample_rate = self.model.config.sample_rate

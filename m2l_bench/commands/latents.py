@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from m2l_bench.commands.common import SOME_FAILED, JsonOption, consoles
+from m2l_bench.commands.common import (
+    SOME_FAILED,
+    CardsOption,
+    DeviceOption,
+    JsonOption,
+    WeightsDirOption,
+    consoles,
+)
+from m2l_bench.errors import UserError
 
 FolderArgument = Annotated[str, typer.Argument(metavar="DIR", help="Folder of the collection, or its address.")]
 
@@ -65,4 +73,73 @@ def verify(folder: FolderArgument, json: JsonOption = False) -> None:
     for problem in problems:
         stderr.print(problem, style="bold red", markup=False, soft_wrap=True)
     if problems:
+        raise typer.Exit(SOME_FAILED)
+
+
+def report(
+    models: Annotated[
+        str,
+        typer.Option(metavar="NAMES", help="Systems, separated by commas, or `all`; `m2l-bench models` lists them."),
+    ],
+    task: Annotated[str, typer.Option(metavar="NAME", help="Task whose clips are used.")] = "bundled",
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the task's audio.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Use only the first N clips.")] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="CSV", help="File of the results; `report` shows runs/latents.csv.")
+    ] = Path("runs/latents.csv"),
+    device: DeviceOption = "auto",
+    weights_dir: WeightsDirOption = None,
+    cards: CardsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Measure the latents of autoencoders: on which of them should one train a generator?
+
+    Distribution, movement in time, linearity, and robustness to noise, storage and repetition: docs/latents.md defines
+    each measure. A system is written to CSV when it is finished, and is not measured again on the same clips.
+
+    Examples:
+
+        m2l-bench latents report --models music2latent-mini,mel-pca
+
+        m2l-bench latents report --models dac,music2latent --task folder --data music -o latents.csv
+    """
+    from m2l_bench.api.evaluate import system_cards
+    from m2l_bench.cards import load_cards
+    from m2l_bench.console.reconstruction import print_table
+    from m2l_bench.console.terminal import ProgressBars, print_json
+    from m2l_bench.datasets.base import Dataset
+    from m2l_bench.datasets.loading import load_dataset
+    from m2l_bench.jobs.latents_report import report_latents
+    from m2l_bench.runs.latent_spaces import to_json
+    from m2l_bench.systems.loading import availability
+    from m2l_bench.tables.latents import latents_table
+    from m2l_bench.text import counted
+
+    stdout, stderr = consoles()
+    known = load_cards(cards or ())
+    names = [name.strip() for name in models.split(",") if name.strip()]
+    systems = system_cards("all" if models == "all" else names, known)
+    for card in systems:
+        if card.latents is None:
+            stderr.print(f"{card.name} has no latents", markup=False, soft_wrap=True)
+    systems = [card for card in systems if card.latents is not None]
+    if models == "all":
+        systems = [card for card in systems if availability(card, weights_dir)]
+    if not systems:
+        raise UserError(f"--models {models}: no system with `latents` on its card can run here")
+    dataset: Dataset = load_dataset(known.task(task), data)
+    dataset = Dataset(dataset.clips[:limit], dataset.label, dataset.root)
+    outcomes = report_latents(systems, dataset, out, ProgressBars(stderr), device, weights_dir)
+    spaces = [outcome.space for outcome in outcomes]
+    if json:
+        print_json(to_json(spaces))
+    else:
+        print_table(stdout, latents_table(spaces), interval_lines=True)
+    for outcome in outcomes:
+        if not outcome.measured:
+            stderr.print(f"{outcome.space.system}: measured before, see {out}", markup=False, soft_wrap=True)
+        for id, reason in outcome.failed.items():
+            stderr.print(f"{outcome.space.system}: {id!r} failed: {reason}", style="red", markup=False, soft_wrap=True)
+    stderr.print(f"wrote {out}: {counted(len(spaces), 'system')}", markup=False, soft_wrap=True)
+    if any(outcome.failed for outcome in outcomes):
         raise typer.Exit(SOME_FAILED)

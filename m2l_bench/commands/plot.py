@@ -172,6 +172,28 @@ def agreement(
     _write(agreement.figure(systems, _names(metrics), scores), out)
 
 
+def latents(
+    out: OutOption,
+    csv: Annotated[Path, typer.Argument(metavar="CSV", help="What `m2l-bench latents report` wrote.")] = Path(
+        "runs/latents.csv"
+    ),
+    models: ModelsOption = "",
+) -> None:
+    """Draw the measures of latents that tell most: which latents are easier to model, and how sure that is.
+
+    Better values are on the right of every panel; bars are 95 % intervals.
+
+    Examples:
+
+        m2l-bench latents report --models music2latent-mini,mel-pca
+
+        m2l-bench plot latents -o latents.pdf
+    """
+    from m2l_bench.plots import latents
+
+    _write(latents.figure(latents.load_latents(csv, _names(models))), out)
+
+
 def confusion(out: OutOption, runs: RunsArgument = None, task: TaskOption = None, models: ModelsOption = "") -> None:
     """Draw confusion matrices of probes: which classes they confuse on the test clips, as means over seeds.
 

@@ -87,10 +87,13 @@ def _figure(name: str, value: float | None) -> str:
     return "" if value is None else fixed(value, PAIRED[name].decimals)
 
 
-def print_table(console: Console, result: Table) -> None:
+def print_table(console: Console, result: Table, interval_lines: bool = False) -> None:
     """Print a table with its caption and notes; where it is too wide, in parts below each other.
 
     A number of clips that all systems have is said in the caption and is no column.
+
+    Args:
+        interval_lines: put intervals on lines of their own also where a table has several parts.
     """
     head, rows = text_rows(result)
     caption = result.caption
@@ -102,7 +105,7 @@ def print_table(console: Console, result: Table) -> None:
             head, rows = _without(place, head), [_without(place, row) for row in rows]
     # In a table of one part, an interval on a line of its own is easier to read than one that is broken in two.
     in_lines = [[cell.replace(" [", "\n[") for cell in row] for row in rows]
-    if _is_too_wide(console, head, rows) and len(column_parts(head, in_lines, console.width)) == 1:
+    if _is_too_wide(console, head, rows) and (interval_lines or len(column_parts(head, in_lines, console.width)) == 1):
         rows = in_lines
     _print_in_parts(console, head, rows, result.rule)
     console.print(caption, markup=False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from m2l_bench.errors import UserError
 from m2l_bench.metrics import PAIRED
+from m2l_bench.runs.latent_spaces import LatentSpace
 from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.runs.probe import ProbeRun
 
@@ -70,6 +71,14 @@ def agreement_figures(agreement: Agreement) -> list[Figure]:
         return []
     description = "Rank correlations over systems are below the diagonal, those over clips above it; hatched: below 0."
     return _draw_all([("Which metrics agree", description, lambda: plot.draw(agreement))])
+
+
+def latents_figures(spaces: Sequence[LatentSpace]) -> list[Figure]:
+    """Draw the measures of latents that tell most."""
+    from m2l_bench.plots import latents
+
+    description = "Better values are on the right of every panel; bars are 95 % intervals."
+    return _draw_all([("Latents", description, lambda: latents.figure(spaces))])
 
 
 def probe_figures(runs: Sequence[ProbeRun]) -> list[Figure]:

@@ -1,4 +1,4 @@
-"""The content of a report, from a folder of runs: sections for each dataset, for probes, and for training."""
+"""The content of a report, from a folder of runs: sections for each dataset, probes, latents, and training."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ from m2l_bench.report.figures import Figure
 from m2l_bench.report.headline import headline
 from m2l_bench.report.matrices import Matrix
 from m2l_bench.report.provenance import Provenance
+from m2l_bench.runs.latent_spaces import FILE, read_latent_spaces
 from m2l_bench.runs.measured import MeasuredRun, measured_runs
 from m2l_bench.runs.probe import ProbeRun, find_probes
 from m2l_bench.runs.reconstruction import find_runs
 from m2l_bench.tables import ablation, probes, significance
 from m2l_bench.tables.formats import Column, frame_to_csv
+from m2l_bench.tables.latents import latents_table
 from m2l_bench.tables.published import Beside, Published
 from m2l_bench.tables.reconstruction import in_table_order, table_of
 from m2l_bench.tables.steps import steps_table
@@ -54,7 +56,7 @@ class Section:
 
     title: str
     kind: str
-    """reconstruction, probes or training; decides which explanations the page has."""
+    """reconstruction, probes, latents or training; decides which explanations the page has."""
     sheets: list[Sheet] = field(default_factory=list)
     headline: str = ""
     """Which system is best by which metric, and how sure that is."""
@@ -128,6 +130,7 @@ def gather(
         run_folders = {run.folder for run in probe_runs if probes.has_paper_columns(run) == in_paper}
         if run_folders:
             sections.append(_probe_section(out, run_folders, title, "table1" if in_paper else "mini_table1"))
+    sections += _latents_sections(out, task)
     if task is None:
         sections += _training_sections(out)
     if not sections:
@@ -223,6 +226,16 @@ def _probe_section(out: Path, run_folders: set[Path], title: str, name: str) -> 
         section.figures += figures.probe_figures(with_confusion) if with_confusion else []
         section.provenance.append(provenance.probe_provenance(card, runs))
     return section
+
+
+def _latents_sections(out: Path, task: str | None) -> list[Section]:
+    """Gather what `m2l-bench latents report` wrote into `out`."""
+    spaces = [space for space in read_latent_spaces(out / FILE).values() if task in (None, space.dataset)]
+    if not spaces:
+        return []
+    marks = {name: Mark(look.colour, svg_path(look)) for name, look in looks(space.system for space in spaces).items()}
+    sheet = cells.sheet(latents_table(spaces), "latents_shown.csv")
+    return [Section("Latents", "latents", [sheet], marks=marks, figures=figures.latents_figures(spaces))]
 
 
 def _training_sections(out: Path) -> list[Section]:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.command_line import Cli
+from support.latent_spaces import write_report
 from support.runs import measured_row, probe_key, probe_results, run_key, system_card, write_probe, write_run
 
 from m2l_bench.cards import ProbeSettings
@@ -360,3 +361,13 @@ def test_one_pair_of_metrics_has_a_row_and_no_figure_and_one_metric_has_no_part(
 def test_every_metric_of_pairs_is_explained() -> None:
     for name, definition in PAIRED.items():
         assert explanation(name).endswith(f"{definition.direction.capitalize()}.")
+
+
+def test_latents_that_were_measured_have_a_section(tmp_path: Path) -> None:
+    write_report(tmp_path / "latents.csv", {"dac": {"predictability": (9.0, 8.0, 11.0)}, EVIL: {}})
+    page = Page(page_of(tmp_path))
+    assert [name for name, _ in page.rows["latents-table-1"]] == ["dac"]
+    assert "Predictable bits" in page.text and "ignores its latents" in page.text
+    assert Page(page_of(tmp_path, "songs")).text.count("Predictable bits")
+    with pytest.raises(UserError, match="no runs over 'other'"):
+        page_of(tmp_path, "other")
