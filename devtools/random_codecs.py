@@ -21,7 +21,7 @@ CODECS = [
     for name, card in CARDS.items()
     if card.kind != "anchor" and card.adapter != RECORDED and name not in NOT_NARROW
 ]
-WITH_WEIGHTS = [name for name in CODECS if CARDS[name].weights]
+WITH_WEIGHTS = [name for name in CODECS if any(not file.shipped for file in CARDS[name].weights.values())]
 NARROW_LATENTS = {"oobleck": 4, "oobleck-48k": 4, "same-small": 8, "same-large": 8}
 """Width of latents by network, where the narrow one has other latents than the published one."""
 
@@ -35,7 +35,7 @@ def prepare(name: str, folder: Path, published: bool = False) -> SystemCard:
     card = CARDS[name]
     if name == "music2latent":
         return _music2latent(card, folder, published)
-    if not card.weights:
+    if name not in (*WITH_WEIGHTS, *NOT_NARROW):
         return card
     network = network_of(card)
     first = next(iter(card.weights.values()))

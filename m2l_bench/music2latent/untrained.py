@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from m2l_bench.music2latent import config
 from m2l_bench.music2latent.autoencoder import Music2Latent
 from m2l_bench.music2latent.checkpoint import Checkpoint
-from m2l_bench.music2latent.config import PRESETS
 
 
 def untrained(preset: str, seed: int) -> Music2Latent:
@@ -22,7 +22,7 @@ def untrained(preset: str, seed: int) -> Music2Latent:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        networks = Networks(PRESETS[preset]).eval()
+        networks = Networks(config.PRESETS[preset]).eval()
         for module in (*networks.encoder.modules(), *networks.modules()):  # the encoder does not depend on the rest
             if isinstance(module, torch.nn.Linear | torch.nn.Conv1d | torch.nn.Conv2d) and not module.weight.any():
                 module.reset_parameters()

@@ -30,7 +30,7 @@ KNOWN = {
     "music2latent": Look(BLUE, "o"),
     "music2latent-small": Look(SKY, "o"),
     "music2latent-mini": Look(BLUE, "D"),
-    "music2latent-mini-untrained": Look(SILVER, "D"),
+    "mini-untrained": Look(SILVER, "D"),
     "mel-pca": Look(GREEN, "s"),
     "musika": Look(ORANGE, "^"),
     "latmusic": Look(PINK, "D"),

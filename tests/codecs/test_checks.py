@@ -19,7 +19,7 @@ def test_it_is_what_its_card_says(name: str, tmp_path: Path) -> None:
     assert (runner.chunk_seconds, len(runner.weights_sha256)) == (card.chunk_seconds, 64 if card.latents else 0)
     check = check_codec(card, runner)
     assert not check.problems
-    assert (check.features is not None) == (card.kind == "neural")
+    assert check.features is not None or card.kind != "neural"
 
 
 @pytest.mark.parametrize("name", [name for name in WITH_WEIGHTS if any(f.sha256 for f in CARDS[name].weights.values())])
