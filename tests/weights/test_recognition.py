@@ -47,10 +47,8 @@ def files_of(name: str, folder: Path) -> dict[str, Path]:
     return {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["ace-step-1.5-vae", pytest.param("dac", marks=pytest.mark.full), pytest.param("mimi", marks=pytest.mark.full)],
-)
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["ace-step-1.5-vae", "dac", "mimi"])
 def test_a_codec_of_others_is_recognised(add: Add, tmp_path: Path, name: str) -> None:
     files = files_of(name, tmp_path / "weights")
     card = add(files)
