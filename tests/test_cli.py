@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from m2l_bench.cli import make_app
 from m2l_bench.commands.reconstruct import reconstruct
+from m2l_bench.commands.training import PRESET_NAMES
+from m2l_bench.music2latent.config import PRESETS
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -46,6 +48,10 @@ def test_help_keeps_each_example_on_one_line_that_can_be_copied() -> None:
     docstring = reconstruct.__doc__ or ""
     examples = [line.strip() for line in docstring.splitlines() if line.strip().startswith("m2l-bench ")]
     assert len(examples) > 3 and {f"    {example}" for example in examples} <= set(lines)
+
+
+def test_help_names_all_presets() -> None:
+    assert ", ".join(f"`{name}`" for name in PRESETS) == PRESET_NAMES
 
 
 def test_a_shell_that_asks_for_completions_gets_options() -> None:
