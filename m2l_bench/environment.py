@@ -70,8 +70,6 @@ def compile_once(package: str, compile: Callable[[], object]) -> None:
         raise ModuleNotFoundError(f"no module named {package}", name=package)
     installed = Path(module.origin).stat().st_mtime_ns
     identity = repr((module.origin, installed, version("numba"), get_host_cpu_name()))
-    import hashlib
-
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
     done = user_cache() / "m2l-bench" / "compiled" / f"{package}-{key}"
     if done.exists():
