@@ -64,8 +64,9 @@ def verify(folder: FolderArgument, json: JsonOption = False) -> None:
     stdout, stderr = consoles()
     with index_folder(folder) as here:
         volumes = len(volume_names(here))
-    with ProgressBars(stderr).start("verify", volumes, 0) as advance:
-        problems = find_remote_damage(folder, advance) if is_address(folder) else find_damage(Path(folder), advance)
+        with ProgressBars(stderr).start("verify", volumes, 0) as advance:
+            remote = is_address(folder)
+            problems = find_remote_damage(folder, here, advance) if remote else find_damage(here, advance)
     if json:
         print_json({"volumes": volumes, "problems": problems})
     elif not problems:

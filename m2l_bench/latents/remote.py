@@ -58,29 +58,32 @@ def index_folder(place: str) -> Iterator[Path]:
         yield Path(name)
 
 
-def find_remote_damage(address: str, advance: Callable[[], None] = lambda: None) -> list[str]:
+def find_remote_damage(address: str, indexes: Path, advance: Callable[[], None] = lambda: None) -> list[str]:
     """Do for a collection at an address what `find_damage` does, with one volume at a time on this machine.
+
+    Args:
+        indexes: what `index_folder` gives for this address.
+        advance: called after each volume.
 
     Raises:
         UserError: there is no collection, or it cannot be read.
         ModuleNotFoundError: the package of the format is not installed.
     """
     problems, address = [], address.rstrip("/")
-    with index_folder(address) as folder:
-        collection = read_collection(folder)
-        names = volume_names(folder)
-        suffix = load_format(collection.format).suffix
-        for name in names:
-            volume = folder / (name + suffix)
-            try:
-                copy = download if suffix else download_folder
-                copy(f"{address}/{name}{suffix}", volume)
-                found = volume_damage(folder / name, collection)
-            except UserError as error:
-                found = [str(error)]
-            problems += [problem.replace(str(folder), address) for problem in found]
-            _remove(volume)
-            advance()
+    collection = read_collection(indexes)
+    names = volume_names(indexes)
+    suffix = load_format(collection.format).suffix
+    copy = download if suffix else download_folder
+    for name in names:
+        volume = indexes / (name + suffix)
+        try:
+            copy(f"{address}/{name}{suffix}", volume)
+            found = volume_damage(indexes / name, collection)
+        except UserError as error:
+            found = [str(error)]
+        problems += [problem.replace(str(indexes), address) for problem in found]
+        _remove(volume)
+        advance()
     return problems + [f"{address}/{path}: has no index" for path in _volumes(address) if path not in names]
 
 
