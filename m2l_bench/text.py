@@ -33,6 +33,11 @@ def fixed(value: float, decimals: int) -> str:
     return f"{round(value, decimals) + 0.0:.{decimals}f}"  # the sum makes zero of minus zero
 
 
+def split_names(text: str) -> list[str]:
+    """Split the value of an option at its commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def first_of(items: Sequence[str], most: int = 3, separator: str = ", ") -> str:
     """Name the first few items, and say how many more there are."""
     left = len(items) - most

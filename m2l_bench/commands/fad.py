@@ -18,6 +18,7 @@ from m2l_bench.commands.common import (
     consoles,
 )
 from m2l_bench.errors import UserError
+from m2l_bench.text import split_names
 
 
 class Backend(str, Enum):
@@ -91,7 +92,7 @@ def fad(
     from m2l_bench.weights.locate import cache_folder
 
     stdout, stderr = consoles()
-    names = [name.strip() for name in embedding.split(",") if name.strip()]
+    names = split_names(embedding)
     if backend is Backend.upstream:
         if by_clip or save_reference:
             raise UserError("--by-clip and --save-reference: the package frechet-audio-distance has neither")

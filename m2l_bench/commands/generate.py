@@ -16,6 +16,7 @@ from m2l_bench.commands.common import (
     consoles,
 )
 from m2l_bench.errors import UserError
+from m2l_bench.text import split_names
 
 
 def generate(
@@ -100,7 +101,7 @@ def generate(
 
 def _names(text: str, option: str) -> list[str]:
     """Split names at commas; each is taken once."""
-    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    names = list(dict.fromkeys(split_names(text)))
     if not names:
         raise UserError(f"{option}: no name in {text!r}")
     return names

@@ -114,11 +114,11 @@ def report(
     from m2l_bench.runs.latent_spaces import to_json
     from m2l_bench.systems.loading import availability
     from m2l_bench.tables.latents import latents_table
-    from m2l_bench.text import counted
+    from m2l_bench.text import counted, split_names
 
     stdout, stderr = consoles()
     known = load_cards(cards or ())
-    names = [name.strip() for name in models.split(",") if name.strip()]
+    names = split_names(models)
     systems = system_cards("all" if models == "all" else names, known)
     for card in systems:
         if card.latents is None:

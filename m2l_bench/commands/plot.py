@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from m2l_bench.commands.common import AnswersOption, ReferenceOption, consoles
+from m2l_bench.text import split_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,8 +49,8 @@ def distribution(
     from m2l_bench.plots import distribution
     from m2l_bench.plots.runs import load_runs
 
-    systems = load_runs(_paths(runs), task, _names(models))
-    _write(distribution.figure(systems, _names(metrics)), out)
+    systems = load_runs(_paths(runs), task, split_names(models))
+    _write(distribution.figure(systems, split_names(metrics)), out)
 
 
 def pareto(
@@ -73,7 +74,7 @@ def pareto(
     from m2l_bench.plots import pareto
     from m2l_bench.plots.runs import load_runs
 
-    _write(pareto.figure(load_runs(_paths(runs), task, _names(models), reference), _names(metrics)), out)
+    _write(pareto.figure(load_runs(_paths(runs), task, split_names(models), reference), split_names(metrics)), out)
 
 
 def figure2(
@@ -97,7 +98,7 @@ def figure2(
     from m2l_bench.plots import figure2
     from m2l_bench.plots.runs import load_runs
 
-    _write(figure2.figure(load_runs(_paths(runs), task, _names(models), reference), _names(metrics)), out)
+    _write(figure2.figure(load_runs(_paths(runs), task, split_names(models), reference), split_names(metrics)), out)
 
 
 def spectrograms(
@@ -125,7 +126,7 @@ def spectrograms(
     from m2l_bench.plots import spectrograms
     from m2l_bench.plots.runs import load_runs
 
-    _write(spectrograms.figure(load_runs(_paths(runs), task, _names(models)), clip or (), data), out)
+    _write(spectrograms.figure(load_runs(_paths(runs), task, split_names(models)), clip or (), data), out)
 
 
 def training(
@@ -167,9 +168,9 @@ def agreement(
     from m2l_bench.plots import agreement
     from m2l_bench.plots.runs import load_runs
 
-    systems = load_runs(_paths(runs), task, _names(models))
+    systems = load_runs(_paths(runs), task, split_names(models))
     scores = read_ratings(answers, systems).scores if answers else None
-    _write(agreement.figure(systems, _names(metrics), scores), out)
+    _write(agreement.figure(systems, split_names(metrics), scores), out)
 
 
 def latents(
@@ -191,7 +192,7 @@ def latents(
     """
     from m2l_bench.plots import latents
 
-    _write(latents.figure(latents.load_latents(csv, _names(models))), out)
+    _write(latents.figure(latents.load_latents(csv, split_names(models))), out)
 
 
 def confusion(out: OutOption, runs: RunsArgument = None, task: TaskOption = None, models: ModelsOption = "") -> None:
@@ -206,15 +207,11 @@ def confusion(out: OutOption, runs: RunsArgument = None, task: TaskOption = None
     from m2l_bench.plots import confusion
     from m2l_bench.plots.runs import load_probes
 
-    _write(confusion.figure(load_probes(_paths(runs), task, _names(models))), out)
+    _write(confusion.figure(load_probes(_paths(runs), task, split_names(models))), out)
 
 
 def _paths(runs: list[Path] | None) -> list[Path]:
     return runs or [Path("runs")]
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _write(figure: Figure, out: Path) -> None:

@@ -24,6 +24,7 @@ from m2l_bench.commands.common import (
 )
 from m2l_bench.errors import UserError
 from m2l_bench.extras import require
+from m2l_bench.text import split_names
 
 if TYPE_CHECKING:
     from m2l_bench.probing.pipeline import ProbeOutcome
@@ -87,7 +88,7 @@ def probe(
     from m2l_bench.console.terminal import print_json
 
     stdout, stderr = consoles()
-    names = "all" if models == "all" else [name.strip() for name in models.split(",") if name.strip()]
+    names = "all" if models == "all" else split_names(models)
     if shard is not None:
         plan, outcomes = compute_features(
             names,

@@ -25,6 +25,7 @@ from m2l_bench.commands.common import (
     consoles,
 )
 from m2l_bench.errors import UserError
+from m2l_bench.text import split_names
 
 if TYPE_CHECKING:
     from m2l_bench.cards import Cards, SystemCard
@@ -270,7 +271,7 @@ def _named_systems(
     if skip_unavailable:
         systems += [card for card in cards.all_systems if card.name not in dict(pairs)]
     else:
-        systems += [cards.system(name.strip()) for name in models.split(",") if name.strip()]
+        systems += [cards.system(name) for name in split_names(models)]
     names = [card.name for card in systems]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:

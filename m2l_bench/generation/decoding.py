@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from m2l_bench.audio import Audio, flac_bytes
+from m2l_bench.digests import seed_of
 from m2l_bench.engine.torch_devices import clock
 from m2l_bench.errors import BadClip
 from m2l_bench.runs.files import explain_write_errors, write_atomically
@@ -82,7 +82,7 @@ def path_of(folder: Path, number: int) -> Path:
 
 def noise_seed(name: str, number: int) -> int:
     """Seed of the noise of an item of a set."""
-    return int.from_bytes(hashlib.sha256(f"{name}:{number}".encode()).digest()[:8], "big") >> 1
+    return seed_of(f"{name}:{number}")
 
 
 def decode(items: Sequence[Tensor], seeds: Sequence[int], runner: CodecRunner, seconds: float) -> list[Audio]:

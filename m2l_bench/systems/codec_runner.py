@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from m2l_bench.audio import Audio
 from m2l_bench.boundary import is_out_of_memory, reason_of
+from m2l_bench.digests import seed_of
 from m2l_bench.engine.torch_devices import MemoryMeter, clock, is_gpu
 from m2l_bench.errors import BadClip, UserError
 from m2l_bench.systems.clip_work import AnyWork, ClipWork, Part, Reconstruction
@@ -255,7 +255,7 @@ class CodecRunner:
 
 def _seed_for(seed: int, clip_id: str, part: int) -> int:
     name = f"{seed}:{clip_id}" + (f"\0{part}" if part else "")
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
+    return seed_of(name)
 
 
 def _length(part: Part[AnyWork]) -> int:
