@@ -43,6 +43,7 @@ class Cell:
 class Head:
     """Head of a column."""
 
+    name: str
     title: str
     published: bool
     """Whether there are published figures for the column, which are shown beside it."""
@@ -102,6 +103,7 @@ def sheet(table: Table, csv_name: str) -> Sheet:
     shown = [line for line in lines if line.measured]
     heads = [
         Head(
+            column.name,
             column.header,
             any(line.cells[position].published for line in shown),
             any(line.cells[position].delta for line in shown),

@@ -28,6 +28,8 @@ class Difference:
 class Matrix:
     """The differences of all pairs in one metric."""
 
+    column: str
+    """Name of the column of the metric."""
     title: str
     tested: bool
     names: list[str]
@@ -67,7 +69,7 @@ def matrix(differences: pd.DataFrame, column: Column, titles: Mapping[str, str],
     rows = [[between(row, other) for other in names] for row in names]
     tested = bool(differences["p"].notna().any())
     pairs = [_pair(record, column.decimals, titles) for record in records]
-    return Matrix(column.header, tested, names, [titles[name] for name in names], rows, pairs)
+    return Matrix(column.name, column.header, tested, names, [titles[name] for name in names], rows, pairs)
 
 
 def _pair(record: Mapping[str, Any], decimals: int, titles: Mapping[str, str]) -> list[str]:

@@ -163,7 +163,7 @@ class Run:
 
     def _write_table(self) -> None:
         with explain_write_errors(self.folder):
-            write_atomically(self.folder / "clips.parquet", _parquet_bytes(list(self.rows.values())))
+            write_atomically(self.folder / "clips.parquet", rows_as_table(list(self.rows.values())))
             (self.folder / "rows.jsonl").unlink(missing_ok=True)
 
     def save_audio(self, clip_id: str, content: bytes, suffix: str) -> str:
@@ -380,7 +380,7 @@ def _drop_torn_line(journal: Path) -> None:
                 file.truncate(content.rfind(b"\n") + 1)
 
 
-def _parquet_bytes(rows: list[Row]) -> bytes:
+def rows_as_table(rows: list[Row]) -> bytes:
     import pyarrow
     import pyarrow.parquet
 

@@ -1,0 +1,1 @@
+"""Submissions -> a static site that ranks systems. Nothing here runs a model."""

@@ -1,0 +1,155 @@
+"""What the page of one task shows: the sections of a report, with ranks, filters and the source of each row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from m2l_bench.cards import AdapterCard, SystemCard, load_cards
+from m2l_bench.leaderboard.merge import Merged, Source
+from m2l_bench.leaderboard.ranks import Rank, ranks
+from m2l_bench.metrics.column_sets import ColumnSet
+from m2l_bench.progress import Progress
+from m2l_bench.report.gather import Section, gather
+from m2l_bench.report.provenance import SystemFact
+from m2l_bench.runs.measured import MeasuredRun, measured_runs
+from m2l_bench.runs.probe import find_probes
+from m2l_bench.runs.reconstruction import find_runs
+from m2l_bench.tables.published import Beside
+from m2l_bench.tables.rates import KILOBITS, latents_of, rates_of
+
+NON_COMMERCIAL = "NC"
+"""Part of the names of licences that allow no commercial use."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the table, with what its filters and details need."""
+
+    name: str
+    source: Source
+    fact: SystemFact
+    ranks: dict[str, Rank]
+    """Ranks by name of the column; a column without differences has none."""
+    kilobits: float | None = None
+    channels: int | None = None
+    latents: str = ""
+    """`continuous`, `codes`, or empty."""
+    anchor: bool = False
+    commercial: bool = True
+    """False: a licence forbids commercial use."""
+    not_measured: int = 0
+
+
+@dataclass(frozen=True)
+class Board:
+    """The page of one task."""
+
+    slug: str
+    """Name of its folder on the site."""
+    title: str
+    kind: str
+    """`reconstruction` or `probes`."""
+    section: Section
+    entries: dict[str, Entry]
+    """By name of the row."""
+    leading: str
+    """Name of the column whose ranks the overview shows."""
+
+    @property
+    def first(self) -> list[str]:
+        """Titles of the systems that may be the best in the leading column."""
+        titles = {line.name: line.title for line in self.section.sheets[0].lines}
+        return [
+            titles[name]
+            for name, entry in self.entries.items()
+            if self.leading in entry.ranks and entry.ranks[self.leading].best == 1
+        ]
+
+
+def boards(
+    merged: Merged, beside: dict[str, Beside], columns: ColumnSet, progress: Progress, linked_from: dict[str, Path]
+) -> list[Board]:
+    """Make the board of each task.
+
+    Args:
+        beside: whose published figures a dataset's table has beside the measured ones.
+        columns: metrics of the tables of reconstructions.
+        linked_from: folder of each board's page, which links to a listening page inside it.
+    """
+    made = []
+    for dataset in dict.fromkeys(folder.parent.name for folder in find_runs(merged.folder)):
+        report = gather(
+            merged.folder, dataset, "originals", progress, beside.get(dataset, "none"), linked_from[dataset], columns
+        )
+        section = next(section for section in report.sections if section.kind == "reconstruction")
+        made.append(_reconstruction_board(merged, dataset, section))
+    for task in dict.fromkeys(run.key.task for run in find_probes(merged.folder)):
+        slug = f"probe-{task}"
+        report = gather(merged.folder, task, "originals", progress, linked_from=linked_from[slug])
+        section = next(section for section in report.sections if section.kind == "probes")
+        made.append(_probe_board(merged, task, slug, section))
+    return made
+
+
+def _reconstruction_board(merged: Merged, dataset: str, section: Section) -> Board:
+    runs = {run.name: run for run in measured_runs(merged.folder, dataset).runs}
+    facts = {fact.name: fact for fact in section.provenance[0].systems}
+    ranked = {name for name, run in runs.items() if run.manifest.card.kind != "anchor"}
+    places = {matrix.column: ranks(matrix, ranked) for matrix in section.matrices}
+    entries = {
+        line.name: _reconstruction_entry(
+            runs[line.name],
+            merged.source_of[dataset, line.name],
+            facts[line.name],
+            {column: by_name[line.name] for column, by_name in places.items() if line.name in by_name},
+        )
+        for line in section.sheets[0].lines
+    }
+    titles = {task.data_digest: task.title for task in load_cards().tasks.values()}
+    digest = next(iter(runs.values())).manifest.key.task_digest
+    title = titles.get(digest, dataset) if not dataset.startswith("folder") else dataset
+    shown = [column.name for column in section.sheets[0].columns if column.name != KILOBITS]
+    leading = next((name for name in ("visqol", *shown) if name in places), "")
+    return Board(dataset, title, "reconstruction", section, entries, leading)
+
+
+def _reconstruction_entry(run: MeasuredRun, source: Source, fact: SystemFact, places: dict[str, Rank]) -> Entry:
+    card: SystemCard = run.manifest.card
+    latents = latents_of(run)
+    rate = rates_of(run).figures[KILOBITS]
+    return Entry(
+        name=run.name,
+        source=source,
+        fact=fact,
+        ranks=places,
+        kilobits=None if rate != rate else rate,
+        channels=latents.channels if latents else None,
+        latents="" if latents is None else "continuous" if latents.bits == 32 else "codes",
+        anchor=card.kind == "anchor",
+        commercial=_is_commercial(card),
+        not_measured=sum(not row.measured and not row.absent for row in run.rows),
+    )
+
+
+def _probe_board(merged: Merged, task: str, slug: str, section: Section) -> Board:
+    lines = section.sheets[0].lines
+    facts = {fact.name.split("~")[0]: fact for fact in section.provenance[0].systems}
+    places = {matrix.column: ranks(matrix, {line.name for line in lines}) for matrix in section.matrices}
+    entries = {
+        line.name: Entry(
+            name=line.name,
+            source=merged.source_of[task, line.name],
+            fact=facts[line.name],
+            ranks={column: by_name[line.name] for column, by_name in places.items() if line.name in by_name},
+        )
+        for line in lines
+    }
+    card = load_cards().probes.get(task)
+    leading = next(iter(places), "")
+    return Board(slug, f"Probe: {card.title if card else task}", "probes", section, entries, leading)
+
+
+def _is_commercial(card: AdapterCard) -> bool:
+    parts = f"{card.licence.code}-{card.licence.weights}".replace(" ", "-").split("-")
+    return NON_COMMERCIAL not in parts

@@ -1,0 +1,119 @@
+"""Submissions that can be trusted, brought together as one folder of runs; all others with the reason."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from m2l_bench.errors import UserError
+from m2l_bench.runs.files import link_or_copy
+from m2l_bench.runs.probe import ProbeRun
+from m2l_bench.submissions.check import check_submission, read_submission, reconstruction
+from m2l_bench.submissions.schema import Submission, SubmittedRun
+
+
+@dataclass(frozen=True)
+class Source:
+    """A submission on the site."""
+
+    name: str
+    """Name of its folder."""
+    submission: Submission
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A submission, or a run of it, that is not on the site."""
+
+    what: str
+    reason: str
+
+
+@dataclass
+class Merged:
+    """All runs, and where each is from."""
+
+    folder: Path
+    """The runs of all submissions, as one command would have written them."""
+    sources: list[Source] = field(default_factory=list)
+    source_of: dict[tuple[str, str], Source] = field(default_factory=dict)
+    """Submission of each run, by dataset and name of the run."""
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
+@dataclass
+class _Terms:
+    """What runs over one dataset must have in common, from the first run over it."""
+
+    task_digest: str
+    versions: dict[str, str] = field(default_factory=dict)
+    clips: dict[str, str | None] = field(default_factory=dict)
+
+    def problem(self, task_digest: str, versions: dict[str, str], clips: dict[str, str | None]) -> str:
+        """Describe why a run does not fit; empty if it does, and then it adds to the terms."""
+        if task_digest != self.task_digest:
+            return "its task is another one than that of the runs before it"
+        for name, version in versions.items():
+            if self.versions.get(name, version) != version:
+                return f"{name} is version {version}, that of the runs before it is {self.versions[name]}"
+        others = sum(self.clips.get(id, sha256) != sha256 for id, sha256 in clips.items())
+        if others:
+            return f"{others} of its clips are other audio than the clips of the same names before it"
+        self.versions |= versions
+        self.clips |= clips
+        return ""
+
+
+def merge(submissions: Sequence[Path], folder: Path) -> Merged:
+    """Check the files and figures of each submission, and link its runs into `folder`.
+
+    The first run over a dataset decides its clips, its task and the versions of its metrics. Runs that differ are left
+    out with the reason, and so are whole submissions with a problem.
+
+    Raises:
+        UserError: no submission is usable.
+    """
+    merged = Merged(folder)
+    terms: dict[str, _Terms] = {}
+    for path in submissions:
+        try:
+            submission = read_submission(path)
+            problems = [check.detail for check in check_submission(path) if check.status == "differs"]
+        except UserError as error:
+            problems = [str(error)]
+        if problems:
+            merged.left_out.append(LeftOut(path.name, "; ".join(problems)))
+            continue
+        source = Source(path.name, submission)
+        merged.sources.append(source)
+        for run in submission.runs:
+            problem = _problem(path, run, terms)
+            if problem:
+                merged.left_out.append(LeftOut(f"{path.name}, {run.dataset}, {run.name}", problem))
+                continue
+            name = run.name if (run.dataset, run.name) not in merged.source_of else f"{run.name}--{path.name}"
+            parent = Path(run.folder).parent.name
+            shutil.copytree(path / run.folder, folder / parent / name, copy_function=_link)
+            merged.source_of[run.dataset, name] = source
+    if not merged.source_of:
+        raise UserError("; ".join(f"{item.what}: {item.reason}" for item in merged.left_out) or "no submission named")
+    return merged
+
+
+def _problem(path: Path, run: SubmittedRun, terms: dict[str, _Terms]) -> str:
+    if run.kind == "probe":
+        key = ProbeRun(path / run.folder).key
+        return terms.setdefault(f"probe {run.dataset}", _Terms(key.task_digest)).problem(
+            key.task_digest, {}, {"the data": key.dataset}
+        )
+    measured = reconstruction(path, run)
+    digest = measured.manifest.key.task_digest
+    clips = {row.id: row.source_sha256 for row in measured.measured}
+    versions = measured.manifest.metric_versions
+    return terms.setdefault(run.dataset, _Terms(digest)).problem(digest, versions, clips)
+
+
+def _link(source: str, target: str) -> None:
+    link_or_copy(Path(source), Path(target))

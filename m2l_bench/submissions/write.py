@@ -1,0 +1,173 @@
+"""Make a submission of runs. What tells about a machine's owner is left out: host names, paths, times of files."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any
+
+from m2l_bench.errors import UserError
+from m2l_bench.music2latent.hashes import file_checksum
+from m2l_bench.runs.files import explain_write_errors, file_name, write_atomically
+from m2l_bench.runs.measured import MeasuredRun, measured_runs
+from m2l_bench.runs.probe import ProbeRun, find_probes, newest_probes
+from m2l_bench.runs.provenance import now
+from m2l_bench.runs.reconstruction import find_runs, rows_as_table
+from m2l_bench.runs.schema import Manifest, Origin
+from m2l_bench.submissions.figures import submitted_probe, submitted_reconstruction
+from m2l_bench.submissions.schema import FILE, RUNS, Code, Submission, SubmittedFile, SubmittedRun
+from m2l_bench.tables.probes import model_title
+
+PROBE_FILES = ("items.json", "scores.npy", "results.json")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What the submitter states, all of it optional."""
+
+    title: str = ""
+    contact: str = ""
+    licence: str = ""
+    note: str = ""
+
+
+def write_submission(
+    runs: Path,
+    out: Path,
+    statement: Statement,
+    task: str | None = None,
+    dataset_name: str = "",
+    audio: bool = False,
+) -> tuple[Submission, list[str]]:
+    """Write a submission of the newest run of each system and of each probe.
+
+    Args:
+        runs: folder of the runs.
+        out: folder of the submission; it must not exist, be empty, or hold an earlier submission, which is replaced.
+        task: use only runs of this dataset or probing task; default: all.
+        dataset_name: name of the dataset in the submission; default: its name in `runs`. Needs `task`.
+        audio: whether to include the reconstructions.
+
+    Returns:
+        the submission, and notes about runs that are not in it.
+
+    Raises:
+        UserError: there are no runs, the folder holds something else, or a file cannot be written.
+    """
+    datasets = [name for name in sorted({folder.parent.name for folder in find_runs(runs)}) if task in (None, name)]
+    probes, notes = newest_probes(run for run in find_probes(runs) if task in (None, run.key.task))
+    if not datasets and not probes:
+        raise UserError(f"{runs}: no runs there{f' over {task!r}' if task else ''}; `m2l-bench reconstruct` makes them")
+    if dataset_name and (task is None or task not in datasets):
+        raise UserError("--dataset-name: name with --task the dataset of reconstructions that it replaces")
+    _empty(out)
+    submitted: list[SubmittedRun] = []
+    with explain_write_errors(out):
+        for dataset in datasets:
+            measured = measured_runs(runs, dataset)
+            notes += measured.notes
+            for run in measured.runs:
+                if not run.measured:
+                    notes.append(f"{run.name}: not submitted, none of its clips was measured")
+                    continue
+                if audio and not all(row.audio for row in run.measured):
+                    notes.append(f"{run.name}: without audio, its run kept no reconstructions (--no-audio)")
+                submitted.append(_write_run(run, dataset_name or dataset, out, audio))
+        submitted += [_write_probe(run, out) for run in probes.values()]
+        paths = sorted(path for path in (out / RUNS).rglob("*") if path.is_file())
+        submission = Submission(
+            created=now(),
+            code=_code(),
+            **vars(statement),
+            runs=submitted,
+            files={
+                path.relative_to(out).as_posix(): SubmittedFile(bytes=path.stat().st_size, sha256=file_checksum(path))
+                for path in paths
+            },
+        )
+        write_atomically(out / FILE, submission.model_dump_json(indent=1).encode())
+    return submission, notes
+
+
+def _empty(out: Path) -> None:
+    """Remove an earlier submission from the folder.
+
+    Raises:
+        UserError: the folder holds something else.
+    """
+    if out.is_dir() and any(out.iterdir()):
+        if not (out / FILE).is_file() or {path.name for path in out.iterdir()} - {FILE, RUNS}:
+            raise UserError(f"{out}: there is something else already; name a new folder with -o")
+        with explain_write_errors(out):
+            (out / FILE).unlink()
+            shutil.rmtree(out / RUNS, ignore_errors=True)
+
+
+def _write_run(run: MeasuredRun, dataset: str, out: Path, audio: bool) -> SubmittedRun:
+    relative = Path(RUNS, file_name(dataset), run.name)
+    folder = out / relative
+    folder.mkdir(parents=True)
+    rows = []
+    for row in run.rows:
+        keeps = audio and row.measured and row.audio
+        rows.append(row.model_copy(update={"source_stat": None, "audio": row.audio if keeps else None}))
+        if keeps:
+            target = folder / str(row.audio)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(run.folder / str(row.audio), target)
+    manifest = _without_paths(run.manifest.model_dump(mode="json"))
+    manifest["key"] |= {"dataset": dataset, "root": ""}
+    manifest["sessions"] = [_without_host(session) for session in manifest["sessions"]]
+    write_atomically(folder / "manifest.json", Manifest.model_validate(manifest).model_dump_json(indent=2).encode())
+    write_atomically(folder / "clips.parquet", rows_as_table(rows))
+    if (run.folder / "distances.json").is_file():
+        shutil.copyfile(run.folder / "distances.json", folder / "distances.json")
+    written = next(one for one in measured_runs(out / RUNS, file_name(dataset), {folder}).runs)
+    return submitted_reconstruction(written, dataset, relative)
+
+
+def _write_probe(run: ProbeRun, out: Path) -> SubmittedRun:
+    relative = Path(RUNS, f"probe-{run.key.task}", run.folder.name.split("~")[0])
+    folder = out / relative
+    folder.mkdir(parents=True)
+    manifest = _without_paths(run.manifest.model_dump(mode="json"))
+    manifest["made"] = _without_host(manifest["made"])
+    write_atomically(folder / "probe.json", run.manifest.model_validate(manifest).model_dump_json(indent=2).encode())
+    for name in PROBE_FILES:
+        shutil.copyfile(run.folder / name, folder / name)
+    return submitted_probe(ProbeRun(folder), model_title(run), relative)
+
+
+def _without_host(origin: Mapping[str, Any]) -> dict[str, Any]:
+    return {**origin, "host": Origin.model_fields["host"].default}
+
+
+def _without_paths(content: Any) -> Any:
+    """Replace each absolute path, such as the folder of recordings in a card, by its last part."""
+    if isinstance(content, dict):
+        return {key: _without_paths(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_without_paths(value) for value in content]
+    if isinstance(content, str) and (PurePosixPath(content).is_absolute() or PurePath(content).is_absolute()):
+        return PurePath(content).name
+    return content
+
+
+def _code() -> Code:
+    """Version of this package, and the state of the checkout that it runs from, if it does."""
+    root = Path(__file__).resolve().parents[2]
+    commit = _git(root, "rev-parse", "HEAD") if (root / ".git").exists() else ""
+    changed = bool(commit and _git(root, "status", "--porcelain", "--untracked-files=no"))
+    return Code(version=version("m2l-bench"), commit=commit, changed=changed)
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()
