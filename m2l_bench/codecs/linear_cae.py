@@ -59,16 +59,18 @@ class LinearCAE(Codec):
         from linear_cae.inference import Autoencoder
 
         spectrum = _build(ScaledComplexSTFT, frontend, "frontend")
-        network = _build(UNet, generator, "generator")
         if spectrum.sample_rate not in (None, self.sample_rate):
             raise UserError(f"{frontend}: sample_rate is {spectrum.sample_rate}; expected {EXPECTED}")
+        denoising = _build(Diffusion, diffusion, "diffusion")
+        tensors = read_torch(checkpoint, EXPECTED)
+        network = _build(UNet, generator, "generator")
         if (network.hop, network.data_channels) != (spectrum.hop_size, 2):
             raise UserError(
                 f"{generator}: hop is {network.hop} and data_channels {network.data_channels} instead of "
                 f"{spectrum.hop_size} and 2; expected {EXPECTED}"
             )
-        self.model = Autoencoder(spectrum, network, _build(Diffusion, diffusion, "diffusion"), scale_factor=scale)
-        fill(self.model, read_torch(checkpoint, EXPECTED), checkpoint, EXPECTED)
+        self.model = Autoencoder(spectrum, network, denoising, scale_factor=scale)
+        fill(self.model, tensors, checkpoint, EXPECTED)
         self.frame = spectrum.hop_size * 2 ** network.freq_downsample_list.count(0)
         self.margin = spectrum.hop_size * (spectrum.fac - 1)
 

@@ -79,10 +79,10 @@ def test_contract(file: Path, options: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("frames", "discrete", "mode"),
     [
-        (1, False, "parallel"),
         (3, False, "parallel"),
         (1, True, "autoregressive"),
         (2, True, "autoregressive"),
+        pytest.param(1, False, "parallel", marks=pytest.mark.full),
         pytest.param(3, True, "parallel", marks=pytest.mark.full),
         pytest.param(3, False, "autoregressive", marks=pytest.mark.full),
     ],
@@ -102,14 +102,14 @@ def test_equal_to_the_authors_package(
     else:
         assert expected.shape == (2, frames, 8, 64)
         torch.testing.assert_close(latents, expected.reshape(2, frames, 512).mT, rtol=0, atol=1e-5)
-    decoded = codec.decode(latents, samples, steps=3, generator=torch.Generator().manual_seed(3))
+    decoded = codec.decode(latents, samples, steps=2, generator=torch.Generator().manual_seed(3))
     with torch.random.fork_rng():
         torch.manual_seed(int(torch.randint(2**62, (1,), generator=torch.Generator().manual_seed(3))))
         if mode == "autoregressive" and frames == 1:  # their call for files takes two or more
             theirs.reset()
-            expected = theirs.decode_next(expected, denoising_steps=3, discrete=discrete)[..., : samples + HOP]
+            expected = theirs.decode_next(expected, denoising_steps=2, discrete=discrete)[..., : samples + HOP]
         else:
-            expected = theirs.decode(expected, mode=mode, denoising_steps=3)[..., : samples + HOP]
+            expected = theirs.decode(expected, mode=mode, denoising_steps=2)[..., : samples + HOP]
     assert decoded.shape == (2, 2, samples)
     torch.testing.assert_close(decoded, expected[..., HOP:], rtol=0, atol=1e-4)
     assert decoded.std() > 1e-3

@@ -34,43 +34,46 @@ def folder(upstream: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def theirs(upstream: Any, folder: Path) -> Any:
+    """The package's own reading of the files, from where it looks for those of `lin-cae`."""
+    files = {(file.repository, file.filename) for file in load_cards().system("lin-cae").weights.values()}
+
+    def fetch(repo_id: str, filename: str) -> str:
+        files.remove((repo_id, filename))
+        return str(folder / Path(filename).name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(upstream, "hf_hub_download", fetch)
+        model = upstream.Autoencoder.from_pretrained("lin-cae", max_batch_size=2)
+    assert not files
+    return model
+
+
 def load(folder: Path, checkpoint: Path | None = None, **others: Path) -> LinearCAE:
     settings = {name: folder / f"{name}_kwargs_last.yaml" for name in ("frontend", "generator", "diffusion")}
     return LinearCAE(**settings | others, checkpoint=checkpoint or folder / CHECKPOINT, scale=33)
 
 
+@pytest.mark.full
 def test_contract(folder: Path) -> None:
     codec = load(folder)
     check_contract(codec, features=512)
     check_runner(codec)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_package_reads_the_same_files_with_the_same_scale(
-    name: str, upstream: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    card = load_cards().system(name)
-    fetched = []
-
-    def fetch(repo_id: str, filename: str) -> str:
-        fetched.append((repo_id, filename))
-        return str(folder / Path(filename).name)
-
-    monkeypatch.setattr(upstream, "hf_hub_download", fetch)
-    model = upstream.Autoencoder.from_pretrained(NAMES[name])
-    assert sorted(fetched) == sorted((file.repository, file.filename) for file in card.weights.values())
-    assert model.scale_factor == card.options["scale"]
+def test_cards_have_the_files_and_scales_of_the_package(upstream: Any) -> None:
+    for name, model in NAMES.items():
+        card = load_cards().system(name)
+        assert card.options == {"scale": upstream.id_to_scale_factor[model]}
+        assert {file.repository for file in card.weights.values()} == {upstream.HF_REPO}
+        folders = {file.filename.partition("/")[0] for file in card.weights.values()}
+        assert folders == {f"{upstream.id_to_hash[model]}_weights"}
 
 
-@pytest.mark.parametrize("frames", [1, 3])
-def test_equal_to_the_authors_package(frames: int, upstream: Any, folder: Path) -> None:
+@pytest.mark.parametrize("frames", [pytest.param(1, marks=pytest.mark.full), 3])
+def test_equal_to_the_authors_package(frames: int, theirs: Any, folder: Path) -> None:
     """Their own calls, of what the adapter makes of the audio: three hops more at both ends."""
-    settings = [
-        yaml.safe_load((folder / f"{name}_kwargs_last.yaml").read_text())
-        for name in ("frontend", "generator", "diffusion")
-    ]
-    theirs = upstream.Autoencoder(*settings, name="lin-cae", max_batch_size=2).eval()
-    theirs.load_state_dict(torch.load(folder / CHECKPOINT, weights_only=True))
     codec = load(folder)
     samples = frames * 4096 - 1536
     clip = torch.cat([audio(codec, samples), audio(codec, samples, seed=1)])
@@ -79,10 +82,10 @@ def test_equal_to_the_authors_package(frames: int, upstream: Any, folder: Path) 
     with torch.no_grad():
         padded = torch.nn.functional.pad(clip[:, 0], (1536, 1536))
         torch.testing.assert_close(latents, theirs.encode(padded), rtol=0, atol=1e-5)
-        decoded = codec.decode(latents, samples, steps=3, generator=torch.Generator().manual_seed(3))
+        decoded = codec.decode(latents, samples, steps=2, generator=torch.Generator().manual_seed(3))
         with torch.random.fork_rng():
             torch.manual_seed(int(torch.randint(2**62, (1,), generator=torch.Generator().manual_seed(3))))
-            expected = theirs.decode(latents, full_length=padded.shape[-1], diffusion_steps=3)
+            expected = theirs.decode(latents, full_length=padded.shape[-1], diffusion_steps=2)
         features = theirs.generator.encoder(theirs.frontend(padded), extract_features=True)
     assert decoded.shape == (2, 1, samples) and decoded.std() > 1e-3
     torch.testing.assert_close(decoded[:, 0], expected[:, 1536:-1536], rtol=0, atol=1e-4)
@@ -98,6 +101,7 @@ def test_noise_is_the_generator_s_alone(folder: Path) -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.mark.full
 def test_published_sizes(upstream: Any) -> None:
     """The published widths, without numbers: as large as the cards say, and the shapes that they say."""
     with torch.device("meta"):
@@ -112,6 +116,7 @@ def test_published_sizes(upstream: Any) -> None:
         assert numbers * 4e-6 == pytest.approx(card.weights["checkpoint"].megabytes, rel=0.003)
 
 
+@pytest.mark.full
 def test_bad_weights(folder: Path, capfd: Any) -> None:
     check_bad_pickles(lambda checkpoint: load(folder, checkpoint), folder / CHECKPOINT, EXPECTED, capfd)
 
