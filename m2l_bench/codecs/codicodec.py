@@ -71,7 +71,7 @@ class CoDiCodec(Codec):
         fill(self.model.gen, tensors, checkpoint, EXPECTED)
         self.discrete, self.mode = discrete, mode
         if discrete:
-            self.codebook_entries = self.model.gen.fsq.codebook_size
+            self.codebook_entries = math.prod(models.fsq_levels)
 
     @classmethod
     def availability(cls, **_: object) -> Availability:

@@ -54,7 +54,7 @@ KNOWN = {
     "same-l": Look(ROSE, "s"),
     "codicodec": Look(BLUE, "X"),
     "codicodec-2.38k": Look(BLUE, "^"),
-    "codicodec-autoregressive": Look(BLUE, "v"),
+    "codicodec-ar": Look(BLUE, "v"),
     "music2latent2": Look(BLUE, "s"),
     "lin-cae": Look(TEAL, "o"),
     "lin-cae-2": Look(TEAL, "s"),

@@ -190,7 +190,7 @@ def test_published_sizes(upstream: Any, monkeypatch: pytest.MonkeyPatch) -> None
     [
         ("codicodec", 512, 5, 8),
         ("codicodec-2.38k", 128, 5, 8),
-        pytest.param("codicodec-autoregressive", 512, 2, 80, marks=pytest.mark.full),
+        pytest.param("codicodec-ar", 512, 2, 80, marks=pytest.mark.full),
     ],
 )
 def test_it_is_what_its_card_says(name: str, width: int, steps: int, frames: int, file: Path) -> None:

@@ -33,19 +33,9 @@ from .conftest import DEVICE, Fakes
 
 CARDS = load_cards()
 EMBEDDINGS = ["cdpam", "clap", "clmr", "encodec", "mert", "music2latent-untrained", "musicnn", "vggish"]
-CODECS = [
-    "codicodec",
-    "codicodec-2.38k",
-    "codicodec-autoregressive",
-    "dac",
-    "encodec-48k",
-    "mimi",
-    "mousaiv2",
-    "mousaiv3",
-    "music2latent",
-    "musika",
-]
+CODECS: list[Any] = ["codicodec", "dac", "encodec-48k", "mimi", "mousaiv2", "mousaiv3", "music2latent", "musika"]
 CODECS += ["same-l", "same-s", "stable-audio-open-vae"] + ["lin-cae"] * bool(find_spec("linear_cae"))
+CODECS += [pytest.param(name, marks=pytest.mark.full) for name in ("codicodec-2.38k", "codicodec-ar")]
 WITH_FILES = [f"codecs.{name}" for name in ("codicodec", "linear_cae", "mousai", "oobleck", "same")]
 WITH_FILES += [f"embeddings.{name}" for name in ("cdpam", "clap", "clmr", "encodec", "mert", "vggish")]
 SMALLEST = Config(
