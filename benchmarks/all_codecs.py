@@ -98,9 +98,14 @@ def _music2latent(codec: Any) -> Upstream:
     )
 
 
+def _linear_cae(codec: Any) -> Upstream:
+    return Upstream("linear-cae 0.1.4", lambda clip: codec.model.encode(clip[:, 0]), codec.model.decode)
+
+
 UPSTREAM: dict[str, Callable[[Any], Upstream]] = {
     "dac": _dac,
     "encodec": _encodec,
+    "linear-cae": _linear_cae,
     "mimi": _mimi,
     "oobleck": _oobleck,
     "music2latent": _music2latent,

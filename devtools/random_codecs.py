@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -14,12 +15,14 @@ from m2l_bench.music2latent.networks import Networks
 from m2l_bench.systems.loading import RECORDED
 
 CARDS = load_cards().systems
-NOT_NARROW = ("mousaiv2", "mousaiv3", "codicodec")
+NOT_NARROW = [name for name, card in CARDS.items() if card.adapter in ("mousai", "codicodec")]
 """Codecs whose files do not state the sizes of their networks: their tests make the networks narrow from within."""
+NOT_HERE = [name for name, card in CARDS.items() if card.adapter == "linear-cae" and find_spec("linear_cae") is None]
+"""Codecs that need a package which no extra installs."""
 CODECS = [
     name
     for name, card in CARDS.items()
-    if card.kind != "anchor" and card.adapter != RECORDED and name not in NOT_NARROW
+    if card.kind != "anchor" and card.adapter != RECORDED and name not in (*NOT_NARROW, *NOT_HERE)
 ]
 WITH_WEIGHTS = [name for name in CODECS if any(not file.shipped for file in CARDS[name].weights.values())]
 NARROW_LATENTS = {"oobleck": 4, "oobleck-48k": 4, "same-small": 8, "same-large": 8}

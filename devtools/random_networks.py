@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel, MimiConfig, MimiModel
 
+from devtools import linear_cae_files
 from devtools.same_files import RandomSame
 
 
@@ -84,6 +85,7 @@ ACE_STEP: dict[str, Any] = {"downsampling_ratios": [2, 4, 4, 6, 10], "sampling_r
 NETWORKS: dict[str, Callable[[], Any]] = {
     "dac": _dac,
     "encodec": _encodec,
+    "linear-cae": lambda: linear_cae_files.RandomLinearCAE(linear_cae_files.NARROW),
     "mimi": _mimi,
     "oobleck": _oobleck,
     "oobleck-48k": lambda: _oobleck(**ACE_STEP),
@@ -95,6 +97,7 @@ NETWORKS: dict[str, Callable[[], Any]] = {
 PUBLISHED: dict[str, Callable[[], Any]] = {
     "dac": lambda: _dac(64, 1536),
     "encodec": lambda: _encodec(32, 128),
+    "linear-cae": lambda: linear_cae_files.RandomLinearCAE(linear_cae_files.PUBLISHED),
     "mimi": lambda: _mimi({}),
     "oobleck": lambda: _oobleck(128, 64),
     "oobleck-48k": lambda: _oobleck(128, 64, **ACE_STEP),

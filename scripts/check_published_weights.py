@@ -1,7 +1,7 @@
 """Fetch published weights and try them with real files: one line per system, and one per embedding.
 
     pip install -e ".[test]"
-    python scripts/check_published_weights.py                   # everything, about 5 GB
+    python scripts/check_published_weights.py                   # everything, about 14 GB
     python scripts/check_published_weights.py music2latent dac
 
 Of each: its files are fetched and held against the SHA-256 of its card, a file without one is named with the hash to

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from m2l_bench.cards.former_names import SHORT_NAMES
 from m2l_bench.digests import digest
@@ -87,7 +87,7 @@ class Latents(BaseModel):
     channels: Literal[1, 2] = Field(description="channels of one encoded stream")
     width: int = Field(gt=0, description="numbers per frame")
     samples: int = Field(gt=0, description="samples of one channel per frame")
-    bits: int = Field(default=32, gt=0, description="bits of each number")
+    bits: PositiveInt | PositiveFloat = Field(default=32, description="bits of each number")
 
     @property
     def frames_per_second(self) -> float:

@@ -10,20 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from importlib.resources import files
-from math import inf
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
+from m2l_bench.cards.limited_yaml import ERRORS, read_yaml
 from m2l_bench.cards.models import Card, EmbeddingCard, ProbeTaskCard, SystemCard, TaskCard
 from m2l_bench.errors import UserError
 from m2l_bench.shipped import shipped
 
-LARGEST_CARD = 100_000
-"""Bytes."""
-MOST_VALUES = 10_000
 LIKE = "like"
 """Key of a card that has all keys of another one in the same folder, except those that it states itself."""
 OF_ONE_CARD = ("name", "title", "description", "paper_row", "recordings")
@@ -167,8 +163,8 @@ def _read_content(path: Path) -> Any:
         UserError: it is not readable.
     """
     try:
-        return _read_yaml(path)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        return read_yaml(path)
+    except ERRORS as error:
         raise UserError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
 
 
@@ -183,39 +179,6 @@ def _completed(path: Path, content: dict[str, Any]) -> dict[str, Any]:
         raise UserError(f"{path}: key '{LIKE}': the card '{other}' is itself not complete")
     shared = {key: value for key, value in base.items() if key not in OF_ONE_CARD}
     return shared | {key: value for key, value in content.items() if key != LIKE}
-
-
-def _read_yaml(path: Path) -> Any:
-    """Read a YAML file of limited size; aliases count as often as they are used.
-
-    Raises:
-        ValueError: it is too large.
-    """
-    with path.open("rb") as file:
-        text = file.read(LARGEST_CARD + 1)
-    if len(text) > LARGEST_CARD:
-        raise ValueError(f"larger than {LARGEST_CARD:,} bytes, which no card is")
-    loader = yaml.SafeLoader(text.decode())
-    try:
-        root = loader.get_single_node()
-        if root is None:
-            return None
-        if _count_values(root, {}) > MOST_VALUES:
-            raise ValueError(f"its aliases stand for more than {MOST_VALUES:,} values, which no card has")
-        return loader.construct_document(root)
-    finally:
-        loader.dispose()
-
-
-def _count_values(node: yaml.Node, counts: dict[int, float]) -> float:
-    """Count the values below a node with every alias written out; infinite where an alias contains itself."""
-    if id(node) not in counts:
-        counts[id(node)] = inf
-        children = node.value if isinstance(node, yaml.CollectionNode) else []
-        if isinstance(node, yaml.MappingNode):
-            children = [child for pair in children for child in pair]
-        counts[id(node)] = 1 + sum(_count_values(child, counts) for child in children)
-    return counts[id(node)]
 
 
 def _explain(model: type[BaseModel], error: Any) -> str:

@@ -9,6 +9,7 @@ ADAPTERS = {
     "dac": "m2l_bench.codecs.dac:Dac",
     "encodec": "m2l_bench.codecs.encodec:EnCodec",
     "hidden-reference": "m2l_bench.codecs.anchors:HiddenReference",
+    "linear-cae": "m2l_bench.codecs.linear_cae:LinearCAE",
     "lossy": "m2l_bench.codecs.lossy:LossyCoder",
     "low-pass": "m2l_bench.codecs.anchors:LowPass",
     "mel-pca": "m2l_bench.codecs.mel_pca:MelPca",

@@ -116,7 +116,7 @@ def show(
         "runs here": "yes" if state else f"no: {state}",
         "audio": card.latents and f"{card.latents.sample_rate:,} Hz, {counted(card.latents.channels, 'channel')}",
         "latents": card.latents
-        and f"{card.latents.width} numbers of {card.latents.bits} bits, "
+        and f"{card.latents.width} numbers of {card.latents.bits:g} bits, "
         f"{card.latents.frames_per_second:.1f} times a second",
         "rate": _stereo_rate(card) and f"{_stereo_rate(card)} kb/s for stereo",
         "denoising steps": card.steps,

@@ -133,5 +133,5 @@ def _card_mismatches(expected: Latents, check: Check) -> list[str]:
         )
     bits = check.bytes_per_second * 8 / check.values_per_second
     if abs(bits - expected.bits) > 0.05 * expected.bits:
-        problems.append(f"a number of the latents takes {bits:.1f} bits, the card says {expected.bits}")
+        problems.append(f"a number of the latents takes {bits:.1f} bits, the card says {expected.bits:g}")
     return problems

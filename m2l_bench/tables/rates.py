@@ -43,7 +43,7 @@ def rates_of(run: MeasuredRun) -> Rates:
         streams = sum(math.ceil((row.channels or 0) / latents.channels) * seconds_of(row) for row in rows) / seconds
         figures[VALUES] = streams * latents.frames_per_second * latents.width
         figures[KILOBITS] = streams * latents.kilobits_per_second
-        indices = f"its values are indices of {latents.bits} bits: compare kb/s"
+        indices = f"its values are indices of {latents.bits:g} bits: compare kb/s"
         return Rates(figures, [indices] if latents.bits < 32 else [])
     if all(row.latent_bytes for row in rows):
         figures[KILOBITS] = 8 * sum(row.latent_bytes or 0 for row in rows) / seconds / 1000

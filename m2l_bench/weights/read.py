@@ -97,7 +97,7 @@ def read_safetensors(path: Path, expected: str) -> dict[str, Tensor]:
 
 
 def read_config(path: Path, expected: str) -> dict[str, Any]:
-    """Read the mapping in a `config.json`.
+    """Read the mapping in a configuration: YAML where the file's name ends in `.yaml`, JSON otherwise.
 
     Args:
         expected: what the file should be, for the message when it is not.
@@ -106,12 +106,7 @@ def read_config(path: Path, expected: str) -> dict[str, Any]:
         UserError: the file is missing, does not hold a mapping, or holds numbers that no network has.
     """
     must_exist(path, expected)
-    try:
-        if path.stat().st_size > LARGEST_CONFIG:
-            raise ValueError(f"larger than {LARGEST_CONFIG:,} bytes")
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not readable as JSON ({one_line(error)}); expected {expected}") from error
+    content = _yaml_in(path, expected) if path.suffix == ".yaml" else _json_in(path, expected)
     if not isinstance(content, dict):
         raise UserError(f"{path}: not a mapping; expected {expected}")
     try:
@@ -119,6 +114,24 @@ def read_config(path: Path, expected: str) -> dict[str, Any]:
     except ValueError as error:
         raise UserError(f"{path}: cannot be used ({error}); expected {expected}") from error
     return content
+
+
+def _json_in(path: Path, expected: str) -> Any:
+    try:
+        if path.stat().st_size > LARGEST_CONFIG:
+            raise ValueError(f"larger than {LARGEST_CONFIG:,} bytes")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not readable as JSON ({one_line(error)}); expected {expected}") from error
+
+
+def _yaml_in(path: Path, expected: str) -> Any:
+    from m2l_bench.cards.limited_yaml import ERRORS, read_yaml
+
+    try:
+        return read_yaml(path)
+    except ERRORS as error:
+        raise UserError(f"{path}: not readable as YAML ({one_line(error)}); expected {expected}") from error
 
 
 def _check_numbers(content: Any, key: str = "") -> None:

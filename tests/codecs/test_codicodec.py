@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -17,8 +17,9 @@ from support.codec_checks import audio, check_bad_pickles, check_contract, check
 from m2l_bench.cards import load_cards
 from m2l_bench.codecs import codicodec as adapter
 from m2l_bench.codecs.codicodec import BLOCK, EXPECTED, HOP, CoDiCodec
+from m2l_bench.codecs.recorded import Recorded
 from m2l_bench.systems.check import check_codec
-from m2l_bench.systems.loading import availability, load_runner
+from m2l_bench.systems.loading import availability, load_runner, load_system, recorded_card
 
 NARROW = {
     "dim": 32,
@@ -64,29 +65,69 @@ def theirs(upstream: Any, file: Path) -> Any:
     return upstream.EncoderDecoder(str(file), torch.device("cpu"))
 
 
-def test_contract(file: Path) -> None:
-    codec = CoDiCodec(file)
+@pytest.mark.parametrize(
+    "options",
+    [{}, pytest.param({"discrete": True, "mode": "autoregressive"}, marks=pytest.mark.full)],
+    ids=["default", "others"],
+)
+def test_contract(file: Path, options: dict[str, Any]) -> None:
+    codec = CoDiCodec(file, **options)
     check_contract(codec, features=512)
     check_runner(codec)
 
 
-@pytest.mark.parametrize("frames", [1, 3])
-def test_equal_to_the_authors_package(file: Path, theirs: Any, frames: int) -> None:
+@pytest.mark.parametrize(
+    ("frames", "discrete", "mode"),
+    [
+        (3, False, "parallel"),
+        (1, True, "autoregressive"),
+        (2, True, "autoregressive"),
+        pytest.param(1, False, "parallel", marks=pytest.mark.full),
+        pytest.param(3, True, "parallel", marks=pytest.mark.full),
+        pytest.param(3, False, "autoregressive", marks=pytest.mark.full),
+    ],
+)
+def test_equal_to_the_authors_package(
+    file: Path, theirs: Any, frames: int, discrete: bool, mode: Literal["parallel", "autoregressive"]
+) -> None:
     """Their own calls, of what the adapter makes of the audio: half a window more at both ends."""
-    codec = CoDiCodec(file)
+    codec = CoDiCodec(file, discrete, mode)
     samples = frames * BLOCK * HOP - HOP
     clip = torch.cat([audio(codec, samples), audio(codec, samples, seed=1)])
     latents = codec.encode(clip)
-    expected = theirs.encode(torch.nn.functional.pad(clip, (HOP, HOP)))
-    assert expected.shape == (2, frames, 8, 64)
-    torch.testing.assert_close(latents, expected.reshape(2, frames, 512).mT, rtol=0, atol=1e-5)
-    decoded = codec.decode(latents, samples, steps=3, generator=torch.Generator().manual_seed(3))
+    expected = theirs.encode(torch.nn.functional.pad(clip, (HOP, HOP)), discrete=discrete)
+    if discrete:
+        assert expected.shape == (2, frames, 128) and len(expected.unique()) > 10
+        assert latents.dtype == torch.int16 and torch.equal(latents, expected.mT)
+    else:
+        assert expected.shape == (2, frames, 8, 64)
+        torch.testing.assert_close(latents, expected.reshape(2, frames, 512).mT, rtol=0, atol=1e-5)
+    decoded = codec.decode(latents, samples, steps=2, generator=torch.Generator().manual_seed(3))
     with torch.random.fork_rng():
         torch.manual_seed(int(torch.randint(2**62, (1,), generator=torch.Generator().manual_seed(3))))
-        expected = theirs.decode(expected, denoising_steps=3)
+        if mode == "autoregressive" and frames == 1:  # their call for files takes two or more
+            theirs.reset()
+            expected = theirs.decode_next(expected, denoising_steps=2, discrete=discrete)[..., : samples + HOP]
+        else:
+            expected = theirs.decode(expected, mode=mode, denoising_steps=2)[..., : samples + HOP]
     assert decoded.shape == (2, 2, samples)
-    torch.testing.assert_close(decoded, expected[..., HOP:-HOP], rtol=0, atol=1e-4)
+    torch.testing.assert_close(decoded, expected[..., HOP:], rtol=0, atol=1e-4)
     assert decoded.std() > 1e-3
+
+
+def test_codes_are_of_one_codebook_and_take_13_84_bits(file: Path) -> None:
+    codec = CoDiCodec(file, discrete=True)
+    latents = codec.encode(audio(codec, 2 * BLOCK * HOP - HOP))
+    assert codec.codebook_entries == 11**4 and latents.shape == (1, 128, 2)
+    assert torch.equal(codec.codes(latents)[0, 0, :128], latents[0, :, 0])
+    assert torch.equal(codec.codes(latents)[0, 0, 128:], latents[0, :, 1])
+    assert codec.transmitted(latents) == (256, 3543)  # 256 * log2(11^4) = 3542.5
+    assert CoDiCodec(file).transmitted(codec.features(audio(codec, 1000))) == (512, 512 * 32)
+
+
+def test_no_such_mode(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="mode is live: expected parallel or autoregressive"):
+        CoDiCodec(tmp_path, mode="live")  # type: ignore[arg-type]
 
 
 def test_noise_is_the_generator_s_alone(file: Path) -> None:
@@ -144,17 +185,31 @@ def test_published_sizes(upstream: Any, monkeypatch: pytest.MonkeyPatch) -> None
     assert network.decoder_forward(pair, torch.cat([latents, latents], dim=-2)).shape == pair.shape
 
 
-def test_it_is_what_its_card_says(file: Path) -> None:
-    card = load_cards().system("codicodec")
+@pytest.mark.parametrize(
+    ("name", "width", "steps", "frames"),
+    [
+        ("codicodec", 512, 5, 8),
+        ("codicodec-2.38k", 128, 5, 8),
+        pytest.param("codicodec-ar", 512, 2, 80, marks=pytest.mark.full),
+    ],
+)
+def test_it_is_what_its_card_says(name: str, width: int, steps: int, frames: int, file: Path) -> None:
+    card = load_cards().system(name)
     weights = {key: file.model_copy(update={"sha256": ""}) for key, file in card.weights.items()}
     card = card.model_copy(update={"weights": weights})
     runner = load_runner(card, weights_dir=file.parent)
-    assert runner.steps == 5
+    assert runner.steps == steps
     check = check_codec(card, runner)
     assert not check.problems
-    assert check.latents == check.features == (1, 512, 2)
-    chunk = torch.zeros(1, 2, round(runner.codec.sample_rate * (runner.chunk_seconds or 0)))
-    assert runner.codec.encode(chunk).shape[2] == 8
+    assert check.latents == (1, width, 2) and check.features == (1, 512, 2)
+    samples = round(runner.codec.sample_rate * (runner.chunk_seconds or 0))
+    assert -(-(samples + HOP) // (BLOCK * HOP)) == frames
+
+
+def test_recorded_files_of_the_discrete_form_are_still_read(tmp_path: Path) -> None:
+    """`--recorded codicodec-2.38k=DIR`: no weights, no package."""
+    card = recorded_card(load_cards(), "codicodec-2.38k", tmp_path)
+    assert availability(card) and isinstance(load_system(card, steps=None, seed=0, device="cpu"), Recorded)
 
 
 def test_bad_files(file: Path, capfd: Any) -> None:

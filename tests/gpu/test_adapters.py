@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 
-from devtools import same_files
+from devtools import linear_cae_files, same_files
 from devtools.random_networks import NETWORKS
 from m2l_bench.cards import ProbeSettings, load_cards
 from m2l_bench.music2latent import Checkpoint, Config, Music2Latent
@@ -32,9 +33,10 @@ from .conftest import DEVICE, Fakes
 
 CARDS = load_cards()
 EMBEDDINGS = ["cdpam", "clap", "clmr", "encodec", "mert", "music2latent-untrained", "musicnn", "vggish"]
-CODECS = ["codicodec", "dac", "encodec-48k", "mimi", "mousaiv2", "mousaiv3", "music2latent", "musika"]
-CODECS += ["same-l", "same-s", "stable-audio-open-vae"]
-WITH_FILES = [f"codecs.{name}" for name in ("codicodec", "mousai", "oobleck", "same")]
+CODECS: list[Any] = ["codicodec", "dac", "encodec-48k", "mimi", "mousaiv2", "mousaiv3", "music2latent", "musika"]
+CODECS += ["same-l", "same-s", "stable-audio-open-vae"] + ["lin-cae"] * bool(find_spec("linear_cae"))
+CODECS += [pytest.param(name, marks=pytest.mark.full) for name in ("codicodec-2.38k", "codicodec-ar")]
+WITH_FILES = [f"codecs.{name}" for name in ("codicodec", "linear_cae", "mousai", "oobleck", "same")]
 WITH_FILES += [f"embeddings.{name}" for name in ("cdpam", "clap", "clmr", "encodec", "mert", "vggish")]
 SMALLEST = Config(
     hop=32,
@@ -85,6 +87,7 @@ def no_files(configurations: dict[str, Any], fake_cuda: None, monkeypatch: pytes
     for name, content in configurations.items():
         replaced.append((f"{name}.read_config", lambda *arguments, content=content: content))
     replaced += [
+        ("codecs.linear_cae._build", lambda kind, path, name: kind(**linear_cae_files.NARROW[name])),
         ("codecs.same.read_config", lambda path, expected: same_files.config(small=path.name == "same-s")),
         ("codecs.keras_weights.fill_from_keras", lambda *arguments: None),
         ("embeddings.musicnn_network.load", lambda path: network().eval()),
@@ -98,9 +101,11 @@ def no_files(configurations: dict[str, Any], fake_cuda: None, monkeypatch: pytes
     monkeypatch.setattr(codec_runner.MemoryMeter, "peak_mb", lambda meter: 0.0)
     monkeypatch.setattr(torch.random, "fork_rng", lambda devices: nullcontext())
     monkeypatch.setattr(torch, "manual_seed", lambda seed: None)
-    # CoDiCodec computes shapes, and makes a tensor, from values, which fake tensors have none of.
+    # These packages compute shapes, and one makes a tensor, from values, which fake tensors have none of.
     monkeypatch.setattr("codicodec.models.reverse_step", lambda x, noise, sigma: x + noise)
     monkeypatch.setattr("codicodec.audio.overlap_and_add", overlap_and_add)
+    if find_spec("linear_cae"):
+        monkeypatch.setattr("linear_cae.components.frontends.overlap_and_add", overlap_and_add)
     monkeypatch.setattr(FakeTensor, "__format__", lambda tensor, form: "", raising=False)  # in bars of progress
     monkeypatch.setattr(Fakes, "reads_zeros", True)
 
