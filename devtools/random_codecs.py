@@ -22,7 +22,7 @@ CODECS = [
     if card.kind != "anchor" and card.adapter != RECORDED and name not in NOT_NARROW
 ]
 WITH_WEIGHTS = [name for name in CODECS if any(not file.shipped for file in CARDS[name].weights.values())]
-NARROW_LATENTS = {"oobleck": 4, "oobleck-48k": 4, "same-small": 8, "same-large": 8}
+NARROW_LATENTS = {"kvae-audio": 4, "oobleck": 4, "oobleck-48k": 4, "same-small": 8, "same-large": 8}
 """Width of latents by network, where the narrow one has other latents than the published one."""
 
 

@@ -78,12 +78,19 @@ def _oobleck(channels: int = 8, latents: int = 4, **others: Any) -> Any:
         )
 
 
+def _kvae_audio(encoder: int = 2, decoder: int = 32, joint: int = 16, latents: int = 4) -> Any:
+    from diffusers import AutoencoderKLKVAEAudio
+
+    return AutoencoderKLKVAEAudio(encoder_dim=encoder, decoder_dim=decoder, latent_dim=joint, codebook_dim=latents)
+
+
 ACE_STEP: dict[str, Any] = {"downsampling_ratios": [2, 4, 4, 6, 10], "sampling_rate": 48_000}
 
 
 NETWORKS: dict[str, Callable[[], Any]] = {
     "dac": _dac,
     "encodec": _encodec,
+    "kvae-audio": _kvae_audio,
     "mimi": _mimi,
     "oobleck": _oobleck,
     "oobleck-48k": lambda: _oobleck(**ACE_STEP),
@@ -95,6 +102,7 @@ NETWORKS: dict[str, Callable[[], Any]] = {
 PUBLISHED: dict[str, Callable[[], Any]] = {
     "dac": lambda: _dac(64, 1536),
     "encodec": lambda: _encodec(32, 128),
+    "kvae-audio": lambda: _kvae_audio(64, 1536, 2048, 64),
     "mimi": lambda: _mimi({}),
     "oobleck": lambda: _oobleck(128, 64),
     "oobleck-48k": lambda: _oobleck(128, 64, **ACE_STEP),

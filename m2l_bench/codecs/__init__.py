@@ -9,6 +9,7 @@ ADAPTERS = {
     "dac": "m2l_bench.codecs.dac:Dac",
     "encodec": "m2l_bench.codecs.encodec:EnCodec",
     "hidden-reference": "m2l_bench.codecs.anchors:HiddenReference",
+    "kvae-audio": "m2l_bench.codecs.kvae_audio:KvaeAudio",
     "lossy": "m2l_bench.codecs.lossy:LossyCoder",
     "low-pass": "m2l_bench.codecs.anchors:LowPass",
     "mel-pca": "m2l_bench.codecs.mel_pca:MelPca",

@@ -50,6 +50,7 @@ KNOWN = {
     "stable-audio-open-vae": Look(OLIVE, "s"),
     "stable-audio-vae": Look(OLIVE, "D"),
     "ace-step-1.5-vae": Look(OLIVE, "^"),
+    "kvae-audio": Look(TEAL, "s"),
     "same-s": Look(ROSE, "o"),
     "same-l": Look(ROSE, "s"),
     "codicodec": Look(BLUE, "X"),

@@ -34,7 +34,7 @@ CARDS = load_cards()
 EMBEDDINGS = ["cdpam", "clap", "clmr", "encodec", "mert", "music2latent-untrained", "musicnn", "vggish"]
 CODECS = ["codicodec", "dac", "encodec-48k", "mimi", "mousaiv2", "mousaiv3", "music2latent", "musika"]
 CODECS += ["same-l", "same-s", "stable-audio-open-vae"]
-WITH_FILES = [f"codecs.{name}" for name in ("codicodec", "mousai", "oobleck", "same")]
+WITH_FILES = [f"codecs.{name}" for name in ("codicodec", "diffusers_autoencoder", "mousai", "same")]
 WITH_FILES += [f"embeddings.{name}" for name in ("cdpam", "clap", "clmr", "encodec", "mert", "vggish")]
 SMALLEST = Config(
     hop=32,
@@ -61,7 +61,7 @@ def configurations() -> dict[str, Any]:
     with codicodec._restored_settings():
         import codicodec as package  # noqa: F401
     return {
-        "codecs.oobleck": {**NETWORKS["oobleck"]().config, "_class_name": "AutoencoderOobleck"},
+        "codecs.diffusers_autoencoder": {**NETWORKS["oobleck"]().config, "_class_name": "AutoencoderOobleck"},
         "embeddings.encodec": EncodecConfig().to_dict(),
         "embeddings.mert": HubertConfig().to_dict(),
     }
