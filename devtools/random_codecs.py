@@ -11,15 +11,22 @@ from devtools.random_networks import random_network
 from m2l_bench.cards import SystemCard, load_cards
 from m2l_bench.music2latent import PRESETS, Config, checkpoint
 from m2l_bench.music2latent.networks import Networks
+from m2l_bench.systems.adapters import adapter_class
 from m2l_bench.systems.loading import RECORDED
 
 CARDS = load_cards().systems
 NOT_NARROW = ("mousaiv2", "mousaiv3", "codicodec")
 """Codecs whose files do not state the sizes of their networks: their tests make the networks narrow from within."""
+WITHOUT_PACKAGE = {
+    name: state
+    for name, card in CARDS.items()
+    if card.adapter != RECORDED and not (state := adapter_class(card).availability(**card.options))
+}
+"""Systems that cannot be made here, and why: a package is not installed."""
 CODECS = [
     name
     for name, card in CARDS.items()
-    if card.kind != "anchor" and card.adapter != RECORDED and name not in NOT_NARROW
+    if card.kind != "anchor" and card.adapter != RECORDED and name not in (*NOT_NARROW, *WITHOUT_PACKAGE)
 ]
 WITH_WEIGHTS = [name for name in CODECS if any(not file.shipped for file in CARDS[name].weights.values())]
 NARROW_LATENTS = {"kvae-audio": 4, "oobleck": 4, "oobleck-48k": 4, "same-small": 8, "same-large": 8}
@@ -53,12 +60,12 @@ def prepare(name: str, folder: Path, published: bool = False) -> SystemCard:
 
 def network_of(card: SystemCard) -> str:
     """Name of a card's network in `random_networks.NETWORKS`: its adapter's, or its form's where there are two."""
-    forms = {"ace-step-1.5-vae": "oobleck-48k", "same-s": "same-small", "same-l": "same-large"}
+    forms = {"ace-step-1.5-vae": "oobleck-48k", "same-s": "same-small", "same-l": "same-large", "snac-32k": "snac-32k"}
     return forms.get(card.name) or card.adapter.split(":")[0].rpartition(".")[2]
 
 
-FAMILIES = [*{network_of(CARDS[name]): name for name in reversed(CODECS)}.values()]
-"""One card for each network, where one is enough."""
+FAMILIES = [*{network_of(CARDS[name]): name for name in reversed(CODECS) if name != "snac-32k"}.values()]
+"""One card for each network, where one is enough; snac-32k differs from snac-44k in the sample rate only."""
 
 
 def _music2latent(card: SystemCard, folder: Path, published: bool) -> SystemCard:

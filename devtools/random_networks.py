@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
+from torch import nn
 from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel, MimiConfig, MimiModel
 
 from devtools.same_files import RandomSame
@@ -87,6 +91,49 @@ def _kvae_audio(encoder: int = 2, decoder: int = 32, joint: int = 16, latents: i
 ACE_STEP: dict[str, Any] = {"downsampling_ratios": [2, 4, 4, 6, 10], "sampling_rate": 48_000}
 
 
+class Configured:
+    """A network of another package, and the way to its `config.json` and its file of weights."""
+
+    def __init__(self, network: nn.Module, config: dict[str, Any], filename: str) -> None:
+        self.network, self.config, self.filename = network, config, filename
+
+    def eval(self) -> Configured:
+        self.network.eval()
+        return self
+
+    def save_pretrained(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(json.dumps(self.config))
+        save = save_file if self.filename.endswith(".safetensors") else torch.save
+        save(self.network.state_dict(), folder / self.filename)
+
+
+def _snac(rate: int = 44_100, encoder: int = 4, decoder: int = 64, noise: bool = True) -> Configured:
+    from snac import SNAC
+
+    config = {
+        "sampling_rate": rate,
+        "encoder_dim": encoder,
+        "encoder_rates": [2, 3, 8, 8],
+        "decoder_dim": decoder,
+        "decoder_rates": [8, 8, 3, 2],
+        "attn_window_size": 32,
+        "codebook_size": 4096,
+        "codebook_dim": 8,
+        "vq_strides": [8, 4, 2, 1],
+        "noise": noise,
+        "depthwise": True,
+    }
+    network = SNAC(**config)
+    with torch.no_grad():  # or all audio would have the same codes
+        for name, parameter in network.encoder.named_parameters():
+            if name.endswith("bias"):
+                parameter.zero_()
+            elif name.endswith("original0"):
+                parameter.mul_(1.5)
+    return Configured(network, config, "pytorch_model.bin")
+
+
 NETWORKS: dict[str, Callable[[], Any]] = {
     "dac": _dac,
     "encodec": _encodec,
@@ -96,6 +143,9 @@ NETWORKS: dict[str, Callable[[], Any]] = {
     "oobleck-48k": lambda: _oobleck(**ACE_STEP),
     "same-small": lambda: RandomSame(small=True),
     "same-large": lambda: RandomSame(small=False),
+    "snac": _snac,
+    "snac-32k": lambda: _snac(32_000),
+    "snac-without-noise": lambda: _snac(noise=False),
 }
 
 
@@ -106,4 +156,6 @@ PUBLISHED: dict[str, Callable[[], Any]] = {
     "mimi": lambda: _mimi({}),
     "oobleck": lambda: _oobleck(128, 64),
     "oobleck-48k": lambda: _oobleck(128, 64, **ACE_STEP),
+    "snac": lambda: _snac(44_100, 64, 1536),
+    "snac-32k": lambda: _snac(32_000, 64, 1536),
 }

@@ -21,4 +21,5 @@ ADAPTERS = {
     "oobleck": "m2l_bench.codecs.oobleck:Oobleck",
     "recorded": "m2l_bench.codecs.recorded:Recorded",
     "same": "m2l_bench.codecs.same:Same",
+    "snac": "m2l_bench.codecs.snac:Snac",
 }

@@ -51,6 +51,8 @@ KNOWN = {
     "stable-audio-vae": Look(OLIVE, "D"),
     "ace-step-1.5-vae": Look(OLIVE, "^"),
     "kvae-audio": Look(TEAL, "s"),
+    "snac-44k": Look(SKY, "s"),
+    "snac-32k": Look(SKY, "D"),
     "same-s": Look(ROSE, "o"),
     "same-l": Look(ROSE, "s"),
     "codicodec": Look(BLUE, "X"),

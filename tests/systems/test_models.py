@@ -55,6 +55,8 @@ def test_rates_in_kilobits_are_the_published_ones() -> None:
         "encodec-48k-8": 12.0,
         "mimi": 1.1,
         "mimi-32": 4.4,
+        "snac-32k": 1.88,
+        "snac-44k": 2.58,
     }
 
 
