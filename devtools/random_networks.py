@@ -91,6 +91,35 @@ def _kvae_audio(encoder: int = 2, decoder: int = 32, joint: int = 16, latents: i
 ACE_STEP: dict[str, Any] = {"downsampling_ratios": [2, 4, 4, 6, 10], "sampling_rate": 48_000}
 
 
+NARROW_XCODEC: dict[str, Any] = {
+    "acoustic_model_config": {
+        "encoder_hidden_size": 4,
+        "hidden_size": 16,
+        "decoder_hidden_size": 32,
+        "downsampling_ratios": [8, 5, 4, 2],
+        "upsampling_ratios": [8, 5, 4, 2],
+    },
+    "semantic_model_config": {
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+        "conv_dim": [8] * 7,
+        "num_conv_pos_embeddings": 16,
+        "num_conv_pos_embedding_groups": 2,
+    },
+}
+
+
+def _xcodec(sizes: dict[str, Any] = NARROW_XCODEC) -> Any:
+    from transformers import XcodecConfig, XcodecModel
+
+    network = XcodecModel(XcodecConfig(**sizes))
+    for quantizer in network.quantizer.quantizers:
+        quantizer.codebook.embed.normal_()  # zero until trained
+    return network
+
+
 class Configured:
     """A network of another package, and the way to its `config.json` and its file of weights."""
 
@@ -146,6 +175,7 @@ NETWORKS: dict[str, Callable[[], Any]] = {
     "snac": _snac,
     "snac-32k": lambda: _snac(32_000),
     "snac-without-noise": lambda: _snac(noise=False),
+    "xcodec": _xcodec,
 }
 
 
@@ -158,4 +188,5 @@ PUBLISHED: dict[str, Callable[[], Any]] = {
     "oobleck-48k": lambda: _oobleck(128, 64, **ACE_STEP),
     "snac": lambda: _snac(44_100, 64, 1536),
     "snac-32k": lambda: _snac(32_000, 64, 1536),
+    "xcodec": lambda: _xcodec({}),
 }

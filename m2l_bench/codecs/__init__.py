@@ -22,4 +22,5 @@ ADAPTERS = {
     "recorded": "m2l_bench.codecs.recorded:Recorded",
     "same": "m2l_bench.codecs.same:Same",
     "snac": "m2l_bench.codecs.snac:Snac",
+    "xcodec": "m2l_bench.codecs.xcodec:XCodec",
 }

@@ -47,6 +47,7 @@ KNOWN = {
     "encodec-48k-2": Look(INDIGO, "<"),
     "mimi": Look(WINE, "h"),
     "mimi-32": Look(WINE, "X"),
+    "xcodec": Look(WINE, "o"),
     "stable-audio-open-vae": Look(OLIVE, "s"),
     "stable-audio-vae": Look(OLIVE, "D"),
     "ace-step-1.5-vae": Look(OLIVE, "^"),

@@ -57,6 +57,7 @@ def test_rates_in_kilobits_are_the_published_ones() -> None:
         "mimi-32": 4.4,
         "snac-32k": 1.88,
         "snac-44k": 2.58,
+        "xcodec": 4.0,
     }
 
 
