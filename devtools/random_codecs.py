@@ -32,6 +32,9 @@ WITH_WEIGHTS = [name for name in CODECS if any(not file.shipped for file in CARD
 NARROW_LATENTS = {"kvae-audio": 4, "oobleck": 4, "oobleck-48k": 4, "same-small": 8, "same-large": 8}
 """Width of latents by network, where the narrow one has other latents than the published one."""
 
+NARROW_OPTIONS = {"dacvae": {"encoder": 4, "decoder": 96}, "ear-vae": {"width": 8}}
+"""Options by network, where the files do not state how narrow the network is."""
+
 
 def prepare(name: str, folder: Path, published: bool = False) -> SystemCard:
     """Write a system's files of weights into `folder`; returns its card without the hashes of the published files.
@@ -55,7 +58,8 @@ def prepare(name: str, folder: Path, published: bool = False) -> SystemCard:
     latents = card.latents
     if latents is not None and network in NARROW_LATENTS and not published:
         latents = latents.model_copy(update={"width": NARROW_LATENTS[network]})
-    return card.model_copy(update={"weights": weights, "latents": latents})
+    options = card.options if published else card.options | NARROW_OPTIONS.get(network, {})
+    return card.model_copy(update={"weights": weights, "latents": latents, "options": options})
 
 
 def network_of(card: SystemCard) -> str:

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel, MimiConfig, MimiModel
 
+from devtools.recorded_files import RecordedFile
 from devtools.same_files import RandomSame
 
 
@@ -165,6 +166,8 @@ def _snac(rate: int = 44_100, encoder: int = 4, decoder: int = 64, noise: bool =
 
 NETWORKS: dict[str, Callable[[], Any]] = {
     "dac": _dac,
+    "dacvae": lambda: RecordedFile("dacvae_parity.npz", "weights.pth", "state_dict"),
+    "ear-vae": lambda: RecordedFile("ear_vae_parity.npz", "ear_vae_44k.pyt"),
     "encodec": _encodec,
     "kvae-audio": _kvae_audio,
     "mimi": _mimi,

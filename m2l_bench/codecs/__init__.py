@@ -7,6 +7,8 @@ file may move.
 ADAPTERS = {
     "codicodec": "m2l_bench.codecs.codicodec:CoDiCodec",
     "dac": "m2l_bench.codecs.dac:Dac",
+    "dacvae": "m2l_bench.codecs.dacvae:DacVae",
+    "ear-vae": "m2l_bench.codecs.ear_vae:EarVae",
     "encodec": "m2l_bench.codecs.encodec:EnCodec",
     "hidden-reference": "m2l_bench.codecs.anchors:HiddenReference",
     "kvae-audio": "m2l_bench.codecs.kvae_audio:KvaeAudio",

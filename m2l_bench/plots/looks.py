@@ -51,6 +51,8 @@ KNOWN = {
     "stable-audio-open-vae": Look(OLIVE, "s"),
     "stable-audio-vae": Look(OLIVE, "D"),
     "ace-step-1.5-vae": Look(OLIVE, "^"),
+    "ear-vae": Look(OLIVE, "v"),
+    "dacvae": Look(VERMILLION, "o"),
     "kvae-audio": Look(TEAL, "s"),
     "snac-44k": Look(SKY, "s"),
     "snac-32k": Look(SKY, "D"),
