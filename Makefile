@@ -68,6 +68,8 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	# Moûsai's networks ask for torchaudio, of which they use two classes that stand in for it here, and for
 	# data-science-types, which writes over pandas-stubs.
 	$(BIN)/$(PIP_INSTALL) -c constraints.txt --no-deps audio-diffusion-pytorch audio-encoders-pytorch a-unet
+	# AGC asks for torchaudio without need.
+	$(BIN)/$(PIP_INSTALL) -c constraints.txt --no-deps audiogen-agc
 	# PyTorch for CPUs comes without Triton, whose interpreter runs the kernels for GPUs in the tests.
 	$(BIN)/python -c "import triton" 2>/dev/null || $(BIN)/$(PIP_INSTALL) --no-deps triton==3.9.0
 	# The authors' trainer, beside their newer package of the same name: compared with, never used.

@@ -64,7 +64,14 @@ def prepare(name: str, folder: Path, published: bool = False) -> SystemCard:
 
 def network_of(card: SystemCard) -> str:
     """Name of a card's network in `random_networks.NETWORKS`: its adapter's, or its form's where there are two."""
-    forms = {"ace-step-1.5-vae": "oobleck-48k", "same-s": "same-small", "same-l": "same-large", "snac-32k": "snac-32k"}
+    forms = {
+        "ace-step-1.5-vae": "oobleck-48k",
+        "agc-continuous": "agc-continuous",
+        "agc-discrete": "agc-discrete",
+        "same-l": "same-large",
+        "same-s": "same-small",
+        "snac-32k": "snac-32k",
+    }
     return forms.get(card.name) or card.adapter.split(":")[0].rpartition(".")[2]
 
 

@@ -164,7 +164,37 @@ def _snac(rate: int = 44_100, encoder: int = 4, decoder: int = 64, noise: bool =
     return Configured(network, config, "pytorch_model.bin")
 
 
+AGC: dict[str, dict[str, Any]] = {
+    # Of four rates with the published product, only these give a network of the published size.
+    "agc-continuous": {"continuous": True, "latent_dim": 32, "encoder_rates": [2, 4, 5, 12]},
+    "agc-discrete": {
+        "continuous": False,
+        "latent_dim": 256,
+        "encoder_rates": [2, 4, 8, 15],
+        "num_codebooks": 24,
+        "codebook_size": 2048,
+    },
+}
+
+
+def _agc(form: str, encoder: int = 4, decoder: int = 32) -> Configured:
+    from agc.model import AGC as Network
+    from agc.model import AGCConfig
+
+    rates = AGC[form]["encoder_rates"]
+    config = {**AGC[form], "decoder_rates": rates[::-1], "encoder_dim": encoder, "decoder_dim": decoder}
+    config |= {"model_type": "agc", "codebook_dim": 8, "sample_rate": 48_000, "vae": True}
+    network = Network(AGCConfig(**config))
+    with torch.no_grad():  # or all audio would have the same codes
+        for name, parameter in network.encoder.named_parameters():
+            if name.endswith("original0"):
+                parameter.fill_(1.0)
+    return Configured(network, config, "model.safetensors")
+
+
 NETWORKS: dict[str, Callable[[], Any]] = {
+    "agc-continuous": lambda: _agc("agc-continuous"),
+    "agc-discrete": lambda: _agc("agc-discrete"),
     "dac": _dac,
     "dacvae": lambda: RecordedFile("dacvae_parity.npz", "weights.pth", "state_dict"),
     "ear-vae": lambda: RecordedFile("ear_vae_parity.npz", "ear_vae_44k.pyt"),
@@ -183,6 +213,8 @@ NETWORKS: dict[str, Callable[[], Any]] = {
 
 
 PUBLISHED: dict[str, Callable[[], Any]] = {
+    "agc-continuous": lambda: _agc("agc-continuous", 64, 1536),
+    "agc-discrete": lambda: _agc("agc-discrete", 64, 1536),
     "dac": lambda: _dac(64, 1536),
     "encodec": lambda: _encodec(32, 128),
     "kvae-audio": lambda: _kvae_audio(64, 1536, 2048, 64),

@@ -5,6 +5,7 @@ file may move.
 """
 
 ADAPTERS = {
+    "agc": "m2l_bench.codecs.agc:Agc",
     "codicodec": "m2l_bench.codecs.codicodec:CoDiCodec",
     "dac": "m2l_bench.codecs.dac:Dac",
     "dacvae": "m2l_bench.codecs.dacvae:DacVae",
