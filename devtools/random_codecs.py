@@ -75,8 +75,10 @@ def network_of(card: SystemCard) -> str:
     return forms.get(card.name) or card.adapter.split(":")[0].rpartition(".")[2]
 
 
-FAMILIES = [*{network_of(CARDS[name]): name for name in reversed(CODECS) if name != "snac-32k"}.values()]
-"""One card for each network, where one is enough; snac-32k differs from snac-44k in the sample rate only."""
+NEARLY_OTHERS = ("agc-continuous", "snac-32k")
+"""Codecs whose networks differ from others only in the quantisation or in the sample rate."""
+FAMILIES = [*{network_of(CARDS[name]): name for name in reversed(CODECS) if name not in NEARLY_OTHERS}.values()]
+"""One card for each network, where one is enough."""
 
 
 def _music2latent(card: SystemCard, folder: Path, published: bool) -> SystemCard:

@@ -32,18 +32,17 @@ def test_contract(files: tuple[Path, Path]) -> None:
     check_runner(KvaeAudio(*files))
 
 
-@pytest.mark.parametrize("samples", [960, 5000])
-def test_equal_to_diffusers(files: tuple[Path, Path], model: Any, samples: int) -> None:
+def test_equal_to_diffusers(files: tuple[Path, Path], model: Any) -> None:
     codec = KvaeAudio(*files)
     assert codec.sample_rate == 48_000
-    clip = audio(codec, samples)
+    clip = audio(codec, 5000)
     with torch.no_grad():
         theirs = model(clip).sample
         posterior = model.encode(clip).latent_dist
     latents = codec.encode(clip)
-    assert latents.shape == (1, 4, -(-samples // 960))
+    assert latents.shape == (1, 4, 6)
     torch.testing.assert_close(latents, posterior.mean, rtol=0, atol=1e-6)
-    torch.testing.assert_close(codec.decode(latents, samples)[..., :samples], theirs, rtol=0, atol=1e-5)
+    torch.testing.assert_close(codec.decode(latents, 5000)[..., :5000], theirs, rtol=0, atol=1e-5)
 
 
 def test_features_lead_to_the_latents(files: tuple[Path, Path], model: Any) -> None:
@@ -55,6 +54,7 @@ def test_features_lead_to_the_latents(files: tuple[Path, Path], model: Any) -> N
     torch.testing.assert_close(parameters[:, :4], codec.encode(clip), rtol=0, atol=1e-6)
 
 
+@pytest.mark.full
 def test_bad_files(files: tuple[Path, Path], capfd: Any) -> None:
     check_bad_files(KvaeAudio, *files, EXPECTED, capfd)
     stereo = '{"_class_name": "AutoencoderKLKVAEAudio", "sample_rate": 48000, "num_channels": 2}'

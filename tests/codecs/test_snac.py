@@ -30,9 +30,9 @@ def test_contract(files: tuple[Path, Path]) -> None:
     check_runner(Snac(*files))
 
 
-@pytest.mark.parametrize("samples", [WINDOW, WINDOW + 1])
-def test_equal_to_the_author_s_package(files: tuple[Path, Path], samples: int) -> None:
+def test_equal_to_the_author_s_package(files: tuple[Path, Path]) -> None:
     """Its own call, end to end, with the same noise: that of PyTorch's global generator."""
+    samples = WINDOW + 1
     codec, reference = Snac(*files), random_network("snac").network
     clip = audio(codec, samples)
     with torch.no_grad(), torch.random.fork_rng():
@@ -41,7 +41,7 @@ def test_equal_to_the_author_s_package(files: tuple[Path, Path], samples: int) -
         torch.manual_seed(1)
         latents = codec.encode(clip)
         ours = codec.decode(latents, samples)[..., :samples]
-    assert latents.shape == (1, 15, 4 * len(range(0, samples, WINDOW)))
+    assert latents.shape == (1, 15, 8)
     for book, rows in zip(codes, latents[0].split([1, 2, 4, 8]), strict=True):
         assert torch.equal(rows.T.flatten().long(), book[0]) and len(book.unique()) > 1
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)

@@ -45,7 +45,7 @@ def test_contract(files: tuple[Path, Path]) -> None:
     check_runner(XCodec(*files))
 
 
-@pytest.mark.parametrize(("codebooks", "kilobits"), [(8, 4), (3, 1.5)])
+@pytest.mark.parametrize(("codebooks", "kilobits"), [(8, 4), pytest.param(3, 1.5, marks=pytest.mark.full)])
 def test_equal_to_transformers(files: tuple[Path, Path], model: Any, codebooks: int, kilobits: float) -> None:
     """Its own call, end to end, of a length of whole frames: of others it gives too few samples."""
     codec = XCodec(*files, codebooks=codebooks)
