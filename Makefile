@@ -70,6 +70,8 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/$(PIP_INSTALL) -c constraints.txt --no-deps audio-diffusion-pytorch audio-encoders-pytorch a-unet
 	# Linear consistency autoencoders ask for numpy 1 and Matplotlib without need, and for Python 3.11.
 	$(BIN)/$(PIP_INSTALL) -c constraints.txt --no-deps "linear-cae ; python_version >= '3.11'"
+	# AGC asks for torchaudio without need.
+	$(BIN)/$(PIP_INSTALL) -c constraints.txt --no-deps audiogen-agc
 	# PyTorch for CPUs comes without Triton, whose interpreter runs the kernels for GPUs in the tests.
 	$(BIN)/python -c "import triton" 2>/dev/null || $(BIN)/$(PIP_INSTALL) --no-deps triton==3.9.0
 	# The authors' trainer, beside their newer package of the same name: compared with, never used.

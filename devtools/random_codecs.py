@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -12,21 +11,29 @@ from devtools.random_networks import random_network
 from m2l_bench.cards import SystemCard, load_cards
 from m2l_bench.music2latent import PRESETS, Config, checkpoint
 from m2l_bench.music2latent.networks import Networks
+from m2l_bench.systems.adapters import adapter_class
 from m2l_bench.systems.loading import RECORDED
 
 CARDS = load_cards().systems
 NOT_NARROW = [name for name, card in CARDS.items() if card.adapter in ("mousai", "codicodec")]
 """Codecs whose files do not state the sizes of their networks: their tests make the networks narrow from within."""
-NOT_HERE = [name for name, card in CARDS.items() if card.adapter == "linear-cae" and find_spec("linear_cae") is None]
-"""Codecs that need a package which no extra installs."""
+WITHOUT_PACKAGE = {
+    name: state
+    for name, card in CARDS.items()
+    if card.adapter != RECORDED and not (state := adapter_class(card).availability(**card.options))
+}
+"""Systems that cannot be made here, and why: a package is not installed."""
 CODECS = [
     name
     for name, card in CARDS.items()
-    if card.kind != "anchor" and card.adapter != RECORDED and name not in (*NOT_NARROW, *NOT_HERE)
+    if card.kind != "anchor" and card.adapter != RECORDED and name not in (*NOT_NARROW, *WITHOUT_PACKAGE)
 ]
 WITH_WEIGHTS = [name for name in CODECS if any(not file.shipped for file in CARDS[name].weights.values())]
-NARROW_LATENTS = {"oobleck": 4, "oobleck-48k": 4, "same-small": 8, "same-large": 8}
+NARROW_LATENTS = {"kvae-audio": 4, "oobleck": 4, "oobleck-48k": 4, "same-small": 8, "same-large": 8}
 """Width of latents by network, where the narrow one has other latents than the published one."""
+
+NARROW_OPTIONS = {"dacvae": {"encoder": 4, "decoder": 96}, "ear-vae": {"width": 8}}
+"""Options by network, where the files do not state how narrow the network is."""
 
 
 def prepare(name: str, folder: Path, published: bool = False) -> SystemCard:
@@ -51,16 +58,26 @@ def prepare(name: str, folder: Path, published: bool = False) -> SystemCard:
     latents = card.latents
     if latents is not None and network in NARROW_LATENTS and not published:
         latents = latents.model_copy(update={"width": NARROW_LATENTS[network]})
-    return card.model_copy(update={"weights": weights, "latents": latents})
+    options = card.options if published else card.options | NARROW_OPTIONS.get(network, {})
+    return card.model_copy(update={"weights": weights, "latents": latents, "options": options})
 
 
 def network_of(card: SystemCard) -> str:
     """Name of a card's network in `random_networks.NETWORKS`: its adapter's, or its form's where there are two."""
-    forms = {"ace-step-1.5-vae": "oobleck-48k", "same-s": "same-small", "same-l": "same-large"}
+    forms = {
+        "ace-step-1.5-vae": "oobleck-48k",
+        "agc-continuous": "agc-continuous",
+        "agc-discrete": "agc-discrete",
+        "same-l": "same-large",
+        "same-s": "same-small",
+        "snac-32k": "snac-32k",
+    }
     return forms.get(card.name) or card.adapter.split(":")[0].rpartition(".")[2]
 
 
-FAMILIES = [*{network_of(CARDS[name]): name for name in reversed(CODECS)}.values()]
+NEARLY_OTHERS = ("agc-continuous", "snac-32k")
+"""Codecs whose networks differ from others only in the quantisation or in the sample rate."""
+FAMILIES = [*{network_of(CARDS[name]): name for name in reversed(CODECS) if name not in NEARLY_OTHERS}.values()]
 """One card for each network, where one is enough."""
 
 

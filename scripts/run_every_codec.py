@@ -21,7 +21,7 @@ from pathlib import Path
 import soundfile
 import yaml
 
-from devtools.random_codecs import CODECS, prepare
+from devtools.random_codecs import CODECS, WITHOUT_PACKAGE, prepare
 from m2l_bench.datasets import bundled
 from m2l_bench.datasets import folder as folder_of_audio
 from m2l_bench.datasets.base import Dataset
@@ -38,6 +38,8 @@ def main() -> int:
     parser.add_argument("--data", type=Path, help="folder of audio; default: the bundled clips")
     parser.add_argument("--published", action="store_true", help="networks as wide as the published ones")
     arguments = parser.parse_args()
+    for name, why in WITHOUT_PACKAGE.items():
+        print(f"not run {name}: {why}")
     failed = False
     for name in arguments.models.split(","):
         with tempfile.TemporaryDirectory() as folder:

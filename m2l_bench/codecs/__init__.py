@@ -5,10 +5,14 @@ file may move.
 """
 
 ADAPTERS = {
+    "agc": "m2l_bench.codecs.agc:Agc",
     "codicodec": "m2l_bench.codecs.codicodec:CoDiCodec",
     "dac": "m2l_bench.codecs.dac:Dac",
+    "dacvae": "m2l_bench.codecs.dacvae:DacVae",
+    "ear-vae": "m2l_bench.codecs.ear_vae:EarVae",
     "encodec": "m2l_bench.codecs.encodec:EnCodec",
     "hidden-reference": "m2l_bench.codecs.anchors:HiddenReference",
+    "kvae-audio": "m2l_bench.codecs.kvae_audio:KvaeAudio",
     "linear-cae": "m2l_bench.codecs.linear_cae:LinearCAE",
     "lossy": "m2l_bench.codecs.lossy:LossyCoder",
     "low-pass": "m2l_bench.codecs.anchors:LowPass",
@@ -21,4 +25,6 @@ ADAPTERS = {
     "oobleck": "m2l_bench.codecs.oobleck:Oobleck",
     "recorded": "m2l_bench.codecs.recorded:Recorded",
     "same": "m2l_bench.codecs.same:Same",
+    "snac": "m2l_bench.codecs.snac:Snac",
+    "xcodec": "m2l_bench.codecs.xcodec:XCodec",
 }

@@ -7,7 +7,6 @@ Source: Parker et al., SAME: A Semantically-Aligned Music Autoencoder, arXiv:260
 from __future__ import annotations
 
 import warnings
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,12 +62,7 @@ class Same(Codec):
 
     @classmethod
     def availability(cls, **_: object) -> Availability:
-        state = package_availability("diffusers", "codecs")
-        if state and tuple(map(int, version("diffusers").split(".")[:2])) < (0, 40):
-            return Availability(
-                "diffusers is older than 0.40, the first with this network", "pip install 'diffusers>=0.40'"
-            )
-        return state
+        return package_availability("diffusers", "codecs", first="0.40")
 
     def to(self, device: str) -> None:
         self.model.to(device)

@@ -229,10 +229,11 @@ def check(
         raise UserError(f"{name}: {'; '.join(result.problems)}")
 
 
-RATES = ["Hz", "Ch.", "Width", "Frames/s", "kb/s", "Time", "Total"]
+RATES = ["Hz", "Ch.", "Width", "fps", "kb/s", "Time", "Total"]
 RATES_NOTE = """\
 Ch.: channels of one stream; stereo is two streams of one channel.
-Width: numbers per frame. kb/s: a continuous number counts as 32 bits.
+Width: numbers per frame. fps: frames per second.
+kb/s: a continuous number counts as 32 bits.
 Time: samples of one channel per frame. Total: samples of all channels per
 number. Steps: default number of denoising steps. Systems without latents
 of a fixed rate, and systems whose rate is not public, are left out."""

@@ -12,6 +12,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ from m2l_bench.text import one_line
 LARGEST_CONFIG = 10_000_000
 LARGEST_NUMBER = 1_000_000
 MOST_LAYERS = 1_000
+SAMPLE_RATES = range(8_000, 192_001)
+"""Sample rates in Hz that audio has."""
 LAYER_KEYS = re.compile("layers|blocks|depth|repeats|quantizers|codebooks")
 """Names of numbers that say how many parts a network has."""
 LARGEST_MEMBER = 4 * 10**9
@@ -32,16 +35,25 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 
-def package_availability(package: str, extra: str = "embeddings") -> Availability:
+def package_availability(package: str, extra: str = "embeddings", first: str = "") -> Availability:
     """Tell whether another package is installed, without importing it.
 
     Args:
-        package: the name under which it is imported.
+        package: the name under which it is imported and installed.
         extra: the extra of m2l-bench that installs it.
+        first: the first version that has the network, as MAJOR.MINOR; empty: any has it.
     """
     if importlib.util.find_spec(package) is None:
         return Availability(f"the package {package} is not installed", f"pip install 'm2l-bench[{extra}]'")
+    if first and _numbers(version(package)) < _numbers(first):
+        return Availability(
+            f"{package} is older than {first}, the first with this network", f"pip install '{package}>={first}'"
+        )
     return Availability()
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")[:2]))
 
 
 def read_torch(path: Path, expected: str, inside: str = "", key: str = "state_dict") -> dict[str, Tensor]:
@@ -132,6 +144,22 @@ def _yaml_in(path: Path, expected: str) -> Any:
         return read_yaml(path)
     except ERRORS as error:
         raise UserError(f"{path}: not readable as YAML ({one_line(error)}); expected {expected}") from error
+
+
+def read_sample_rate(content: Mapping[str, Any], key: str, path: Path, expected: str) -> int:
+    """Read the sample rate in Hz from the mapping in a `config.json`.
+
+    Args:
+        path: the file that the mapping comes from, for the message.
+        expected: what the file should be, for the message.
+
+    Raises:
+        UserError: it is not one that audio has.
+    """
+    rate = content.get(key, 0)
+    if type(rate) is not int or rate not in SAMPLE_RATES:
+        raise UserError(f"{path}: {key} is {rate}; expected {expected}")
+    return rate
 
 
 def _check_numbers(content: Any, key: str = "") -> None:

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from devtools.random_codecs import CARDS, CODECS, WITH_WEIGHTS, prepare
+from devtools.random_codecs import CARDS, CODECS, FAMILIES, WITH_WEIGHTS, prepare
 from m2l_bench.errors import UserError
 from m2l_bench.systems.check import check_codec
 from m2l_bench.systems.loading import load_runner
 
 
-@pytest.mark.parametrize("name", CODECS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in FAMILIES else pytest.mark.full) for name in CODECS]
+)
 def test_it_is_what_its_card_says(name: str, tmp_path: Path) -> None:
     card = prepare(name, tmp_path)
     runner = load_runner(card, weights_dir=tmp_path)

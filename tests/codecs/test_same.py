@@ -130,7 +130,7 @@ def test_the_published_files_have_room_for_these_tensors_and_no_others(small: bo
 
 def test_an_older_diffusers_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Same.availability()
-    monkeypatch.setattr("m2l_bench.codecs.same.version", lambda package: "0.39.2")
+    monkeypatch.setattr("m2l_bench.weights.read.version", lambda package: "0.39.2")
     assert Same.availability().command == "pip install 'diffusers>=0.40'"
 
 

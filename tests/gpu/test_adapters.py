@@ -36,7 +36,7 @@ EMBEDDINGS = ["cdpam", "clap", "clmr", "encodec", "mert", "music2latent-untraine
 CODECS: list[Any] = ["codicodec", "dac", "encodec-48k", "mimi", "mousaiv2", "mousaiv3", "music2latent", "musika"]
 CODECS += ["same-l", "same-s", "stable-audio-open-vae"] + ["lin-cae"] * bool(find_spec("linear_cae"))
 CODECS += [pytest.param(name, marks=pytest.mark.full) for name in ("codicodec-2.38k", "codicodec-ar")]
-WITH_FILES = [f"codecs.{name}" for name in ("codicodec", "linear_cae", "mousai", "oobleck", "same")]
+WITH_FILES = [f"codecs.{name}" for name in ("codicodec", "diffusers_autoencoder", "linear_cae", "mousai", "same")]
 WITH_FILES += [f"embeddings.{name}" for name in ("cdpam", "clap", "clmr", "encodec", "mert", "vggish")]
 SMALLEST = Config(
     hop=32,
@@ -63,7 +63,7 @@ def configurations() -> dict[str, Any]:
     with codicodec._restored_settings():
         import codicodec as package  # noqa: F401
     return {
-        "codecs.oobleck": {**NETWORKS["oobleck"]().config, "_class_name": "AutoencoderOobleck"},
+        "codecs.diffusers_autoencoder": {**NETWORKS["oobleck"]().config, "_class_name": "AutoencoderOobleck"},
         "embeddings.encodec": EncodecConfig().to_dict(),
         "embeddings.mert": HubertConfig().to_dict(),
     }

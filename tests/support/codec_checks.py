@@ -84,9 +84,18 @@ def check_bad_files(make: Make, config: Path, checkpoint: Path, expected: str, c
 
 
 def check_bad_pickles(
-    make: Callable[[Path], Codec], checkpoint: Path, expected: str, capfd: Any, key: str | None = None
+    make: Callable[[Path], Codec],
+    checkpoint: Path,
+    expected: str,
+    capfd: Any,
+    key: str | None = None,
+    rename: Callable[[str], str] = str,
 ) -> None:
-    """Check the same with a file of `torch.save`, its tensors under `key`, and one that runs code when unpickled."""
+    """Check the same with a file of `torch.save`, its tensors under `key`, and one that runs code when unpickled.
+
+    Args:
+        rename: gives the name of a tensor in messages.
+    """
 
     def load(path: Path) -> dict[str, torch.Tensor]:
         content: dict[str, Any] = read_pickle(path)
@@ -99,7 +108,7 @@ def check_bad_pickles(
         return make(checkpoint)
 
     unreadable = "cannot be read as a PyTorch checkpoint without running code"
-    _check_bad_files(make_one, checkpoint, checkpoint, expected, capfd, load, save, unreadable)
+    _check_bad_files(make_one, checkpoint, checkpoint, expected, capfd, load, save, unreadable, rename)
     other = checkpoint.with_name("other.pt")
     torch.save({key or "a.weight": _Touch(other.with_name("touched"))}, other)
     refused(make_one, checkpoint, other, f"{other}: {unreadable}", expected)
@@ -127,6 +136,7 @@ def _check_bad_files(
     load: Callable[[Path], dict[str, torch.Tensor]],
     save: Callable[[dict[str, torch.Tensor], Path], None],
     cut_short: str,
+    rename: Callable[[str], str] = str,
 ) -> None:
     capfd.readouterr()
     other = checkpoint.with_name(f"other{checkpoint.suffix}")
@@ -145,7 +155,7 @@ def _check_bad_files(
     save(tensors | {name: torch.zeros(1)}, other)
     refused(make, config, other, f"not {expected}: ", "the shape")
     save(tensors | {name: torch.full_like(tensors[name], torch.nan)}, other)
-    refused(make, config, other, f"{name} holds NaN or infinity")
+    refused(make, config, other, f"{rename(name)} holds NaN or infinity")
     output = capfd.readouterr()
     assert output.out + output.err == ""
 

@@ -44,6 +44,7 @@ def test_rates_in_kilobits_are_the_published_ones() -> None:
     latents = {name: card.latents for name, card in load_cards().systems.items() if card.latents}
     rates = {name: round(item.kilobits_per_second, 2) for name, item in latents.items() if item.bits < 32}
     assert rates == {
+        "agc-discrete": 13.2,
         "codicodec-2.38k": 2.38,
         "dac": 7.75,
         "dac-4": 3.45,
@@ -56,6 +57,9 @@ def test_rates_in_kilobits_are_the_published_ones() -> None:
         "encodec-48k-8": 12.0,
         "mimi": 1.1,
         "mimi-32": 4.4,
+        "snac-32k": 1.88,
+        "snac-44k": 2.58,
+        "xcodec": 4.0,
     }
 
 
