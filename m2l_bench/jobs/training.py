@@ -105,6 +105,7 @@ def train(options: TrainOptions, console: Console) -> State:
     from m2l_bench.music2latent import CheckpointError
     from m2l_bench.music2latent.training import loop, state
     from m2l_bench.music2latent.training.corpus import CorpusError
+    from m2l_bench.music2latent.training.record import record_data
     from m2l_bench.music2latent.training.settings import Settings
 
     fabric.launch()
@@ -113,6 +114,8 @@ def train(options: TrainOptions, console: Console) -> State:
             start = _start(options, bar.message)
             crop_samples = (start.recipe.crop_frames + 3) * start.config.hop
             mixture = _mixture(options.data, crop_samples, start, fabric.is_global_zero, bar.message)
+            if fabric.is_global_zero:
+                record_data(mixture, options.out)
             settings = Settings(
                 out=options.out,
                 minutes=options.minutes,

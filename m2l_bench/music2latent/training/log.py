@@ -13,6 +13,8 @@ import numpy as np
 
 from m2l_bench.music2latent.files import write_atomically
 
+LOG = "log.jsonl"
+
 
 class Log:
     """`log.jsonl`, and the same for TensorBoard; only the first process writes.
@@ -33,8 +35,8 @@ class Log:
         if self.folder is not None:
             from torch.utils.tensorboard import SummaryWriter
 
-            path = self.folder / "log.jsonl"
-            rows = [row for row in _whole_rows(path) if row["iteration"] <= self.iteration]
+            path = self.folder / LOG
+            rows = [row for row in read_log(self.folder) if row["iteration"] <= self.iteration]
             self.validated = max((row["iteration"] for row in rows if "loss" not in row), default=None)
             with self._explained():
                 self.board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.iteration + 1)
@@ -84,8 +86,9 @@ class Log:
             ) from error
 
 
-def _whole_rows(path: Path) -> list[dict[str, Any]]:
+def read_log(folder: Path) -> list[dict[str, Any]]:
     """Read the rows of a log, without the unfinished line that a killed process can leave; none if there is no log."""
+    path = folder / LOG
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]

@@ -325,7 +325,7 @@ class _Run:
         if self.fabric.is_global_zero:
             try:
                 states.save(replace(self.state(), losses=losses), self.settings.out)
-                checkpoint.save(self.average.module, self.settings.out / "model")
+                checkpoint.save(self.average.module, self.settings.out / checkpoint.RUN_MODEL)
             except OSError as error:
                 if last:
                     raise TrainingError(f"{self.settings.out}: the checkpoint cannot be written ({error})") from error
