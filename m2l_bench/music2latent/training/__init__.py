@@ -8,5 +8,5 @@
 | `schedules`, `optimisers`, `muon`, `ema` | how weights move |
 | `state` | checkpoints that resume, here or on another machine |
 | `record`, `curve` | what a model card says of a training |
-| `loop` | all of it, on one core or many machines; `clock`, `signals`, `prefetch`, `log` help it |
+| `loop` | all of it, on one core or many machines; `clock`, `signals`, `prefetch`, `log`, `boards` help it |
 """
