@@ -47,13 +47,14 @@ def model_card(
 
     name = repository.split("/")[-1]
     rows = [] if results is None else _rows(results)
+    evaluations = _evaluations(name, rows)
     metadata = ModelCardData(
         license=license,
         library_name="m2l-bench",
         pipeline_tag="audio-to-audio",
         tags=TAGS,
-        model_name=name,
-        eval_results=_evaluations(name, rows) or None,
+        model_name=name if evaluations else None,
+        eval_results=evaluations or None,
     )
     parts = [
         f"---\n{metadata.to_yaml()}\n---",
@@ -99,7 +100,7 @@ def _changes(config: Config) -> str:
     """Name the fields in which a configuration of its own differs from the paper's."""
     paper = asdict(PRESETS["paper"])
     changed = [f"{field} {value}" for field, value in asdict(config).items() if value != paper[field]]
-    return f"none; beside `paper`: {', '.join(changed)}"
+    return f"none; it differs from `paper` in {', '.join(changed)}"
 
 
 def _training(training: TrainingRecord, curve: str) -> str:
