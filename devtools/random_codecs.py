@@ -10,6 +10,7 @@ from devtools.musika_files import write_published_size
 from devtools.random_networks import random_network
 from m2l_bench.cards import SystemCard, load_cards
 from m2l_bench.music2latent import PRESETS, Config, checkpoint
+from m2l_bench.music2latent.hub import WEIGHTS
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.systems.adapters import adapter_class
 from m2l_bench.systems.loading import RECORDED
@@ -91,5 +92,5 @@ def _music2latent(card: SystemCard, folder: Path, published: bool) -> SystemCard
             if not parameter.any():
                 torch.nn.init.normal_(parameter, std=0.02)
     checkpoint.save(networks, folder / card.name)
-    file = card.weights["weights"].model_copy(update={"filename": checkpoint.WEIGHTS, "sha256": ""})
+    file = card.weights["weights"].model_copy(update={"filename": WEIGHTS, "sha256": ""})
     return card.model_copy(update={"weights": {"weights": file}})

@@ -12,6 +12,7 @@ EXTRAS = {
     "sklearn": "probe",
     "lightning_fabric": "train",
     "tensorboard": "train",
+    "wandb": "wandb",
     "zarr": "zarr",
     "zimtohrli": "metrics",
 }

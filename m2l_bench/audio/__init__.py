@@ -2,7 +2,7 @@
 
 from m2l_bench.audio.arrays import Audio, fit_length, resample, resample_blocks, to_mono
 from m2l_bench.audio.reading import EXTENSIONS, AudioFile, count_samples, duration_seconds, read, stated_samples
-from m2l_bench.audio.writing import encode, flac_bytes
+from m2l_bench.audio.writing import encode, flac_bytes, wav_bytes
 
 __all__ = [
     "EXTENSIONS",
@@ -18,4 +18,5 @@ __all__ = [
     "resample_blocks",
     "stated_samples",
     "to_mono",
+    "wav_bytes",
 ]

@@ -24,9 +24,14 @@ def flac_bytes(audio: Audio, rate: int) -> bytes:
     return _bytes(audio, rate, "FLAC")
 
 
-def _bytes(audio: Audio, rate: int, format: str) -> bytes:
+def wav_bytes(audio: Audio, rate: int) -> bytes:
+    """Encode audio as a 24-bit WAV file; values beyond full scale are clipped."""
+    return _bytes(audio, rate, "WAV", "PCM_24")
+
+
+def _bytes(audio: Audio, rate: int, format: str, subtype: str = "PCM_16") -> bytes:
     import soundfile
 
     buffer = io.BytesIO()
-    soundfile.write(buffer, np.clip(audio.T, -1.0, 1.0), rate, format=format, subtype="PCM_16")
+    soundfile.write(buffer, np.clip(audio.T, -1.0, 1.0), rate, format=format, subtype=subtype)
     return buffer.getvalue()

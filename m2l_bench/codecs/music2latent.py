@@ -19,8 +19,8 @@ class Music2LatentCodec(Codec):
     """Music2Latent: one channel at 44.1 kHz. The model itself cuts long audio into chunks.
 
     Args:
-        weights: a weight file of the card; or, in the card's options, a name, a folder that `save_pretrained` wrote, or
-            an official `.pt` file.
+        weights: a weight file of the card; or, in the card's options, a name, also `owner/name` on the hub, a folder
+            that `save_pretrained` wrote, or an official `.pt` file.
         dtype: number type of weights and feature maps.
 
     Raises:
@@ -46,13 +46,13 @@ class Music2LatentCodec(Codec):
     @classmethod
     def availability(cls, weights: str = "", **_: object) -> Availability:
         """Tell whether the weights that the options name are on this machine."""
-        from m2l_bench.music2latent.hub import PUBLISHED
-        from m2l_bench.music2latent.names import is_here
+        from m2l_bench.music2latent.names import hub_file, is_here
 
         if not weights or is_here(weights):
             return Availability()
-        if weights in PUBLISHED:
-            return Availability("its weights are not on this machine", PUBLISHED[weights].command)
+        file = hub_file(weights)
+        if file is not None:
+            return Availability("its weights are not on this machine", file.command)
         return Availability(f"no such file or folder: {weights}", "correct `weights` in the card")
 
     def to(self, device: str) -> None:

@@ -88,7 +88,7 @@ AnswersOption = Annotated[
     list[Path] | None,
     typer.Option(
         metavar="CSV",
-        help="Answers of a MUSHRA test on the listening page, to compare the metrics with (repeatable).",
+        help="Answers of a MUSHRA test (of our page or of webMUSHRA) to compare the metrics with (repeatable).",
     ),
 ]
 BesideOption = Annotated[Beside, typer.Option(help="Source of published figures to show beside the measured ones.")]

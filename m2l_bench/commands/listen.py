@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,13 +19,18 @@ from m2l_bench.commands.common import (
 from m2l_bench.errors import UserError
 from m2l_bench.text import counted
 
+if TYPE_CHECKING:
+    from m2l_bench.engine import Engine
+    from m2l_bench.listen.gather import Collection
+
 
 def listen(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
             metavar="RUNS",
-            help="Folder of runs, or one dataset's folder in it; default: runs. With --results: CSV files of answers.",
+            help="Folder of runs, or one dataset's folder in it; default: runs. With --results: CSV files of answers, "
+            "of the page or of webMUSHRA.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Folder for the page.")] = Path("page"),
@@ -43,6 +48,10 @@ def listen(
     jobs: Annotated[int, typer.Option(min=0, metavar="N", help="Worker processes; 0: one per core.")] = 0,
     engine: EngineOption = EngineName.local,
     address: AddressOption = "",
+    webmushra: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write a test for webMUSHRA into this folder, in place of the page."),
+    ] = None,
     results: Annotated[
         bool, typer.Option("--results", help="Summarise the answers of blind tests in the named CSV files.")
     ] = False,
@@ -51,13 +60,16 @@ def listen(
     """Write a page to hear and compare reconstructions: open DIR/index.html, or put DIR on any web host.
 
     The page switches between original and systems at the same instant and the same loudness, sorts clips by metric,
-    and has blind tests (ABX, MUSHRA). `--results` summarises their answers.
+    and has blind tests (ABX, MUSHRA). `--results` summarises their answers. `--webmushra` writes a MUSHRA test, of at
+    most 12 s of each clip, for webMUSHRA, which collects answers on a server; DIR is its folder, or is copied into it.
 
     Examples:
 
         m2l-bench listen runs -o page
 
         m2l-bench listen runs/musiccaps --data clips --title "My codec" -o page
+
+        m2l-bench listen runs --limit 8 --webmushra webMUSHRA
 
         m2l-bench listen --results anna.csv ben.csv
     """
@@ -71,11 +83,15 @@ def listen(
         raise UserError("more than one folder of runs: name only one")
     from m2l_bench.engine import EngineChoice
     from m2l_bench.listen.gather import gather
-    from m2l_bench.listen.writer import write_page
 
     collection = gather(paths[0] if paths else Path("runs"), task, data, cards or (), captions, limit)
     heading = title or f"Listen: {collection.dataset}"
     workers = EngineChoice(engine.value, address).start("cpu", jobs)
+    if webmushra is not None:
+        _write_webmushra(collection, webmushra, heading, seconds, workers, json)
+        return
+    from m2l_bench.listen.writer import write_page
+
     page = write_page(collection, out, heading, seconds, workers, ProgressBars(stderr))
     for note in (*collection.notes, *(f"{id!r}: left out: {reason}" for id, reason in page.left_out.items())):
         stderr.print(f"  {note}", markup=False, soft_wrap=True)
@@ -88,6 +104,28 @@ def listen(
         counts = f"{counted(page.clips, 'clip')}, {counted(len(collection.systems), 'system')}, {page.megabytes:.0f} MB"
         stdout.print(f"listening page: {page.path} ({counts})", markup=False, soft_wrap=True)
     if page.left_out:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _write_webmushra(collection: Collection, out: Path, title: str, seconds: float, engine: Engine, json: bool) -> None:
+    """Write a test for webMUSHRA, and print where it is."""
+    from m2l_bench.console.terminal import ProgressBars, print_json
+    from m2l_bench.listen.webmushra import write_webmushra
+
+    stdout, stderr = consoles()
+    test = write_webmushra(collection, out, title, seconds, engine, ProgressBars(stderr))
+    left_out = [f"{id!r}: left out: {reason}" for id, reason in test.left_out.items()]
+    for note in (*collection.notes, *test.notes, *left_out):
+        stderr.print(f"  {note}", markup=False, soft_wrap=True)
+    if json:
+        print_json(
+            {"configuration": str(test.path), "clips": test.clips}
+            | {"left_out": test.left_out, "notes": [*collection.notes, *test.notes]}
+        )
+    else:
+        text = f"{counted(test.clips, 'clip')}; open webMUSHRA with ?config={test.path.name}"
+        stdout.print(f"webMUSHRA test: {test.path} ({text})", markup=False, soft_wrap=True)
+    if test.left_out:
         raise typer.Exit(SOME_FAILED)
 
 

@@ -198,13 +198,32 @@ def decode(
 
 def export(
     weights: Annotated[
-        str, typer.Argument(metavar="WEIGHTS", help="A name, a folder of weights, or an official `.pt` file.")
+        str,
+        typer.Argument(
+            metavar="WEIGHTS", help="A name, a folder of weights or of a training, or an official `.pt` file."
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="A `.pt` file (official) or a folder (safetensors).")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="A `.pt` file (official) or a folder (safetensors).")
+    ] = None,
     format: Annotated[ExportFormat, typer.Option(help="File format to write.")] = ExportFormat.safetensors,
     half: Annotated[bool, typer.Option("--half", help="Store as float16, which halves the size.")] = False,
+    push: Annotated[
+        str | None, typer.Option(metavar="OWNER/NAME", help="Upload to this repository of the Hugging Face hub.")
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="Make the repository private if it is new.")] = False,
+    license: Annotated[
+        str | None, typer.Option(metavar="ID", help="Licence of the weights in the model card, such as `cc-by-4.0`.")
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option(metavar="RUNS", help="Folder of runs whose tables the model card has.")
+    ] = None,
 ) -> None:
     """Convert Music2Latent weights to safetensors, or to the `.pt` file that the authors' package loads.
+
+    With --push they are uploaded to the Hugging Face hub, always as safetensors, with a model card: configuration, data
+    and log of the training that made them, and with --results what was measured. `from_pretrained("OWNER/NAME")` loads
+    them.
 
     Examples:
 
@@ -213,12 +232,22 @@ def export(
         m2l-bench export runs/mine/model --format official -o mine.pt
 
         m2l-bench export runs/mine/model --half -o mine
-    """
-    from m2l_bench.jobs import transcode
 
-    path = transcode.export(weights, out, format is ExportFormat.official, half)
-    _, stderr = consoles()
-    stderr.print(f"wrote {path}", markup=False, soft_wrap=True)
+        m2l-bench export runs/mine --push me/mine --license cc-by-4.0 --results runs
+    """
+    from m2l_bench.jobs import publishing, transcode
+
+    stdout, stderr = consoles()
+    if out is None and push is None:
+        raise UserError("name a file or folder with -o, or a repository of the hub with --push")
+    if push is None and (private or license or results):
+        raise UserError("--private, --license and --results are for uploads: name a repository with --push")
+    if out is not None:
+        path = transcode.export(weights, out, format is ExportFormat.official, half)
+        stderr.print(f"wrote {path}", markup=False, soft_wrap=True)
+    if push is not None:
+        address = publishing.push(weights, push, private=private, license=license, results=results, half=half)
+        stdout.print(address, markup=False, soft_wrap=True)
 
 
 def _print_collection(results: CollectionResults, out: str, json: bool) -> None:

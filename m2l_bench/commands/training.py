@@ -107,11 +107,15 @@ def train(
     no_frequency_scaling: Annotated[
         bool, typer.Option("--no-frequency-scaling", help="Train without adaptive frequency scaling (Table 3).")
     ] = False,
+    wandb: Annotated[
+        str, typer.Option(metavar="PROJECT", help="Log to this project at Weights & Biases as well.")
+    ] = "",
 ) -> None:
     """Train Music2Latent on packed music. Interrupt it at any time: the same command goes on.
 
     OUT/model can be used with `m2l-bench encode --weights`. OUT/log.jsonl has the losses; OUT/tensorboard has the
-    losses and audio. For several GPUs or machines, run the same command under `torchrun` or `srun`.
+    losses and audio; with --wandb, Weights & Biases has them too. For several GPUs or machines, run the same command
+    under `torchrun` or `srun`.
 
     Examples:
 
@@ -148,6 +152,7 @@ def train(
         part_megabytes=part_megabytes,
         attention=not no_attention,
         frequency_scaling=not no_frequency_scaling,
+        wandb=wandb,
     )
     training.train(options, stderr)
 

@@ -67,6 +67,8 @@ class TrainOptions:
     part_megabytes: int = 45
     attention: bool = True
     frequency_scaling: bool = True
+    wandb: str = ""
+    """Project at Weights & Biases to log to as well; empty: none."""
 
 
 def pack(source: Path, target: Path, manifest: Path | None, progress: Progress) -> Index:
@@ -99,12 +101,16 @@ def train(options: TrainOptions, console: Console) -> State:
 
     Raises:
         UserError: the run was started with other options, the data cannot be used, or the training failed.
+        ModuleNotFoundError: a package is missing.
     """
+    if options.wandb:
+        require("wandb")
     held_out = held_out_clips(options.validate_on)
     fabric = _fabric(options)
     from m2l_bench.music2latent import CheckpointError
     from m2l_bench.music2latent.training import loop, state
     from m2l_bench.music2latent.training.corpus import CorpusError
+    from m2l_bench.music2latent.training.record import record_data
     from m2l_bench.music2latent.training.settings import Settings
 
     fabric.launch()
@@ -113,12 +119,15 @@ def train(options: TrainOptions, console: Console) -> State:
             start = _start(options, bar.message)
             crop_samples = (start.recipe.crop_frames + 3) * start.config.hop
             mixture = _mixture(options.data, crop_samples, start, fabric.is_global_zero, bar.message)
+            if fabric.is_global_zero:
+                record_data(mixture, options.out)
             settings = Settings(
                 out=options.out,
                 minutes=options.minutes,
                 interval_minutes=options.interval_minutes,
                 accumulate=options.accumulate,
                 compile=options.compile,
+                wandb=options.wandb,
                 validate=held_out_validation(held_out, options.minutes),
                 on_status=bar.status,
                 on_message=bar.message,

@@ -1,4 +1,7 @@
-"""Answers of the page's blind tests, read from CSV files: one row per trial (ABX) or per rating (MUSHRA)."""
+"""Answers of blind tests, read from CSV files: one row per trial (ABX) or per rating (MUSHRA).
+
+The files are those of our page, or the `mushra.csv` of webMUSHRA.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from m2l_bench.errors import UserError
+from m2l_bench.listen import webmushra_answers
+from m2l_bench.listen.roles import ANCHOR, HIDDEN_REFERENCE, ORIGINAL, SYSTEM
 from m2l_bench.text import spreadsheet_value
 
 SESSION = ("test", "page", "listener", "seed", "started")
 """Columns that both tests have and that together identify a session."""
 ABX = (*SESSION, "trial", "trials", "clip", "a", "b", "x", "answer")
 MUSHRA = (*SESSION, "trial", "trials", "clip", "position", "system", "role", "score")
-HIDDEN_REFERENCE, ANCHOR, SYSTEM = "hidden reference", "anchor", "system"
-ORIGINAL = "original"
 
 Row = TypeVar("Row")
 
@@ -100,21 +103,39 @@ def _read(path: Path) -> tuple[dict[tuple[str, ...], list[AbxTrial]], dict[tuple
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
             columns = set(reader.fieldnames or ())
-            if not (columns >= set(ABX) or columns >= set(MUSHRA)):
-                raise UserError(f"{path}: not answers of a listening page: its first line names other columns")
+            foreign = columns >= set(webmushra_answers.COLUMNS)
+            if not (foreign or columns >= set(ABX) or columns >= set(MUSHRA)):
+                raise UserError(
+                    f"{path}: not answers of a listening page or of webMUSHRA: its first line names other columns"
+                )
             for line in reader:
-                row = {name: spreadsheet_value(value) for name, value in line.items()}
-                session = tuple(row[name] for name in SESSION)
                 try:
+                    row = webmushra_answers.our_row(line) if foreign else _our_values(line)
+                    session = tuple(row[name] for name in SESSION)
                     if row["test"] == "abx":
                         trials.setdefault(session, []).append(_trial(session, row))
                     else:
-                        ratings.setdefault(session, []).append(_rating(session, row))
+                        _add_rating(ratings.setdefault(session, []), _rating(session, row))
                 except (KeyError, TypeError, ValueError) as error:
                     raise UserError(f"{path}, line {reader.line_num}: {error}") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: not readable as CSV ({error})") from error
     return trials, ratings
+
+
+def _our_values(line: dict[str, str]) -> dict[str, str]:
+    return {name: spreadsheet_value(value) for name, value in line.items()}
+
+
+def _add_rating(ratings: list[Rating], rating: Rating) -> None:
+    """Add a rating of a session.
+
+    Raises:
+        ValueError: the session has one of the same system and clip, so it is not one session.
+    """
+    if any((rating.clip, rating.system) == (other.clip, other.system) for other in ratings):
+        raise ValueError(f"{rating.system} on {rating.clip!r} is rated twice in one session")
+    ratings.append(rating)
 
 
 def _trial(session: tuple[str, ...], row: dict[str, str]) -> AbxTrial:

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from m2l_bench.errors import UserError
-from m2l_bench.listen.answers import HIDDEN_REFERENCE, Rating, read_answers
+from m2l_bench.listen.answers import Rating, read_answers
 from m2l_bench.listen.gather import ORIGINAL_AGAIN
+from m2l_bench.listen.roles import HIDDEN_REFERENCE
 from m2l_bench.listen.statistics import excluded_listeners
 from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.text import counted

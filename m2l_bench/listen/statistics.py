@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from m2l_bench.listen.answers import HIDDEN_REFERENCE, AbxTrial, Rating
+from m2l_bench.listen.answers import AbxTrial, Rating
+from m2l_bench.listen.roles import HIDDEN_REFERENCE
 from m2l_bench.text import counted
 
 RECOGNISED = 90.0

@@ -10,6 +10,7 @@
 | `inference`, `kernels`, `fused_norm`, `triton_norm`, `allocator` | the same networks, faster |
 | `private_apis` | what is private of PyTorch and Fabric |
 | `checkpoint`, `official`, `names`, `hub` | weights on disk, in this package and on the hub |
+| `publishing`, `model_card` | uploads to the hub |
 """
 
 from typing import TYPE_CHECKING, Any

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -30,6 +30,9 @@ from m2l_bench.music2latent.names import locate
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.noise import Generators, draw_noise
 from m2l_bench.music2latent.spectrogram import spectrogram, waveform
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 CHUNK_LATENTS = 120
 """Longest sequence that is not cut: 11.1 s at 44.1 kHz, so that ten-second clips stay whole."""
@@ -73,24 +76,66 @@ class Music2Latent:
         name_or_path: str | Path,
         preset: str | None = None,
         device: torch.device | str | None = None,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
         **options: Any,
     ) -> Music2Latent:
         """Load weights by name ("music2latent-mini", in this package; "music2latent", fetched from the hub) or path.
 
         Args:
-            name_or_path: a name, a folder or `.safetensors` of `save_pretrained`, or an official `.pt`.
+            name_or_path: a name; `owner/name`, which `push_to_hub` uploaded; a folder or `.safetensors` of
+                `save_pretrained`; the folder of a training; or an official `.pt`. A path comes before a name.
             preset: configuration that the weights must have; by default their own.
+            revision: commit, tag or branch on the hub; default: `main`.
+            token: access token of the hub; default: that of `hf auth login` or HF_TOKEN.
             options: further arguments of the class.
 
         Raises:
             CheckpointError: no such weights, or weights that cannot be used; the message says why.
         """
-        path, published_preset = locate(str(name_or_path))
+        path, published_preset = locate(str(name_or_path), revision, token)
         return cls(checkpoint.load(path, preset or published_preset), device, **options)
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Write `model.safetensors` and `config.json`; returns the former."""
         return checkpoint.save(self.checkpoint.networks, Path(folder))
+
+    def push_to_hub(
+        self,
+        repository: str,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        private: bool | None = None,
+        commit_message: str = "Music2Latent weights",
+        create_pr: bool = False,
+        license: str | None = None,
+        results: DataFrame | None = None,
+        run: str | Path | None = None,
+    ) -> str:
+        """Upload the weights and a model card to the Hugging Face hub, and return the address of the commit.
+
+        Args: see `publishing.push_to_hub`.
+
+        Raises:
+            CheckpointError: the hub cannot be reached, or refuses it.
+            ValueError: results or a run that do not belong to this model.
+        """
+        from m2l_bench.music2latent.publishing import push_to_hub
+
+        return push_to_hub(
+            self.checkpoint,
+            repository,
+            revision=revision,
+            token=token,
+            private=private,
+            commit_message=commit_message,
+            create_pr=create_pr,
+            license=license,
+            results=results,
+            run=None if run is None else Path(run),
+        )
 
     @property
     def config(self) -> Config:

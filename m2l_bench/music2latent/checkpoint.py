@@ -15,12 +15,14 @@ from torch import Tensor
 from m2l_bench.music2latent.config import PRESETS, Config
 from m2l_bench.music2latent.errors import CheckpointError
 from m2l_bench.music2latent.hashes import file_checksum
+from m2l_bench.music2latent.hub import WEIGHTS
 from m2l_bench.music2latent.networks import Networks
 from m2l_bench.music2latent.official import from_official, to_official
 from m2l_bench.music2latent.pickles import read_pickle
 
-WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+RUN_MODEL = "model"
+"""Folder of the weights inside the folder of a training."""
 FORMAT = "m2l-bench.music2latent"
 """The one key of a file's metadata, whose value is the configuration: safetensors writes several in random order, and
 equal weights are to be equal files."""
@@ -36,7 +38,7 @@ class Checkpoint:
 
 
 def load(path: Path, preset: str | None = None) -> Checkpoint:
-    """Read a folder written by `save`, one of its `.safetensors` files, or an official `.pt`.
+    """Read a folder written by `save` or by a training, a `.safetensors` file of one, or an official `.pt`.
 
     Args:
         preset: the configuration that the weights must have; by default the file's own, and `official` for `.pt`.
@@ -47,6 +49,8 @@ def load(path: Path, preset: str | None = None) -> Checkpoint:
     if preset is not None and preset not in PRESETS:
         raise CheckpointError(f"no preset '{preset}': expected one of {', '.join(PRESETS)}")
     file = path / WEIGHTS if path.is_dir() else path
+    if path.is_dir() and not file.is_file() and (path / RUN_MODEL).is_dir():
+        file = path / RUN_MODEL / WEIGHTS
     if not file.is_file():
         raise CheckpointError(f"{file}: no such file")
     if file.suffix in (".pt", ".pth", ".ckpt"):

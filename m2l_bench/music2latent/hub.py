@@ -1,4 +1,4 @@
-"""Files on the Hugging Face hub, and the names of published weights.
+"""Files on the Hugging Face hub, uploads to it, and the names of published weights.
 
 `HF_HOME`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` and `HF_TOKEN` are honoured by `huggingface_hub` itself.
 """
@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ TIMEOUT_SECONDS = 8
 """How long a server may take to accept a connection, and to send each next part of an answer."""
 LIMIT_BYTES = 10 * 10**9
 FILE_NAME = re.compile(r"[\w.+=-]*")
+WEIGHTS = "model.safetensors"
+"""The weights in a folder or repository that `save_pretrained` or `push_to_hub` wrote."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class HubFile:
     """Kind of the repository: model or dataset."""
     limit_bytes: int = LIMIT_BYTES
     """A larger file is refused."""
+    token: str | bool | None = field(default=None, repr=False)
+    """Access token; None: that of `hf auth login` or HF_TOKEN, if there is one."""
 
     def __str__(self) -> str:
         return f"{self.repository}/{self.filename}"
@@ -93,10 +97,11 @@ class HubFile:
         from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError, RevisionNotFoundError
 
         names: dict[str, Any] = {"repo_id": self.repository, "filename": self.filename, "repo_type": self.kind}
+        token = self.token
         try:
             with _each_request_once():
                 url = hf_hub_url(**names, revision=self.revision)
-                size = get_hf_file_metadata(url, timeout=TIMEOUT_SECONDS).size
+                size = get_hf_file_metadata(url, token=token, timeout=TIMEOUT_SECONDS).size
         except (CheckpointError, EntryNotFoundError, RevisionNotFoundError):
             raise
         except Exception as error:
@@ -110,7 +115,7 @@ class HubFile:
                 "are accepted"
             )
         with _each_request_once():
-            return Path(hf_hub_download(**names, revision=self.revision, local_dir=folder))
+            return Path(hf_hub_download(**names, revision=self.revision, local_dir=folder, token=token))
 
     def _is_inside(self, path: Path, folder: Path | None) -> bool:
         """Whether a file is where it was asked for; the hub decides parts of its path. Folders may be links."""
@@ -120,6 +125,50 @@ class HubFile:
         repository = cache / f"{self.kind}s--{self.repository.replace('/', '--')}"
         folders = [folder] if folder is not None else [cache, repository, repository / "blobs"]
         return any(path.resolve().is_relative_to(parent.resolve()) for parent in folders)
+
+
+def upload(
+    folder: Path,
+    repository: str,
+    *,
+    revision: str | None = None,
+    token: str | bool | None = None,
+    private: bool | None = None,
+    commit_message: str,
+    create_pr: bool = False,
+) -> str:
+    """Put all files of a folder into a model repository, in one commit, and return the commit's address.
+
+    The repository and the branch are created if they do not exist.
+
+    Args:
+        repository: `owner/name`, or a name of the user's own.
+        revision: branch; default: `main`.
+        create_pr: make a pull request, whose address is returned, instead of a commit to the branch.
+
+    Raises:
+        CheckpointError: the hub cannot be reached, or refuses it.
+    """
+    from huggingface_hub import HfApi
+
+    api = HfApi(token=token)
+    try:
+        repository = api.create_repo(repository, private=private, exist_ok=True).repo_id
+        if revision is not None and not revision.startswith("refs/"):
+            api.create_branch(repository, branch=revision, exist_ok=True)
+        commit = api.upload_folder(
+            repo_id=repository,
+            folder_path=folder,
+            revision=revision,
+            commit_message=commit_message,
+            create_pr=create_pr,
+        )
+    except Exception as error:  # of huggingface_hub, of the library it asks with, of the disk
+        raise CheckpointError(
+            f"{repository}: not uploaded ({_reason(error)}); it needs a connection, and a token that may write there: "
+            "`hf auth login`, or HF_TOKEN"
+        ) from error
+    return str(commit.pr_url or commit.commit_url)
 
 
 @contextmanager

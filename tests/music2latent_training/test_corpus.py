@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from support.audio import music, write
 
 from m2l_bench.music2latent.training.corpus import Corpus, CorpusError, Mixture
 from m2l_bench.music2latent.training.pack import pack
+from m2l_bench.music2latent.training.record import DATA, record_data
 
 
 def packed(folder: Path, **audio: np.ndarray) -> Corpus:
@@ -91,3 +93,19 @@ def test_short_files_are_left_out_and_counted(tmp_path: Path) -> None:
 def test_weights_that_cannot_be_used(two: list[Corpus], weights: list[float]) -> None:
     with pytest.raises(CorpusError, match="2 corpora with weights"):
         Mixture(two, weights, 0, 0.001)
+
+
+def test_what_a_training_drew_from_is_recorded_once(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "a.wav", music(1.8), subtype="PCM_16")
+    write(tmp_path / "in" / "b.wav", music(3.6), subtype="PCM_16")
+    (tmp_path / "in" / "manifest.csv").write_text("file,licence,source\nb.wav,CC0,b\n")
+    pack(tmp_path / "in", tmp_path / "songs", tmp_path / "in" / "manifest.csv")
+    corpus = Corpus(tmp_path / "songs", 100)
+    for _ in range(2):
+        record_data(Mixture([corpus, corpus], [1.0, 3.0], 0, 0.001), tmp_path / "run")
+    record_data(Mixture([corpus], [1.0], 0, 0.001), tmp_path / "run")
+    records = json.loads((tmp_path / "run" / DATA).read_text())
+    assert [record["share"] for record in records] == [0.25, 0.75, 1.0]
+    assert (records[0]["name"], records[0]["files"]) == ("songs", 2)
+    assert records[0]["hours"] == pytest.approx(0.0015)
+    assert records[0]["hours_by_licence"] == pytest.approx({"CC0": 0.001, "": 0.0005})

@@ -1,7 +1,8 @@
-"""A local HTTP server that looks like a repository on the Hugging Face hub."""
+"""A local HTTP server that looks like a repository on the Hugging Face hub, to download from and to upload to."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -12,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -21,9 +24,28 @@ class Hub:
 
     endpoint: str
     requests: list[tuple[str, str]] = field(default_factory=list)
+    created: list[dict[str, Any]] = field(default_factory=list)
+    """What was asked when repositories were created."""
+    commits: list[dict[str, Any]] = field(default_factory=list)
+    """Message, branch, description and files of each commit."""
 
     def environment(self, home: Path) -> dict[str, str]:
         return {"HF_ENDPOINT": self.endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1", "HF_TOKEN": ""}
+
+    def use_here(self, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+        """Make this process use it, without a token; huggingface_hub has read the environment already."""
+        from huggingface_hub import constants
+
+        monkeypatch.delenv("HF_TOKEN", raising=False)
+        monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
+        for name, value in {
+            "ENDPOINT": self.endpoint,
+            "HUGGINGFACE_CO_URL_TEMPLATE": self.endpoint + "/{repo_id}/resolve/{revision}/{filename}",
+            "HF_HUB_CACHE": str(home / "hub"),
+            "HF_TOKEN_PATH": str(home / "token"),
+            "HF_HUB_DISABLE_XET": True,
+        }.items():
+            monkeypatch.setattr(constants, name, value, raising=False)
 
 
 @contextlib.contextmanager
@@ -35,10 +57,12 @@ def serve(
     stalls: str = "",
     status: int = 200,
     licence: str = "mit",
+    uploads: Path | None = None,
 ) -> Iterator[Hub]:
     """Serve files of one repository at revision `main` and at its commit.
 
     Args:
+        uploads: folder for uploads, which those with a token may make; None: none are accepted.
         gated: only to those with a token.
         etag: the ETag in place of the right one.
         stalls: the method, HEAD or GET, that gets no answer.
@@ -61,6 +85,23 @@ def serve(
                 with path.open("rb") as file:
                     while block := file.read(2**20):
                         self.wfile.write(block)
+
+        def do_PUT(self) -> None:
+            self._upload()
+
+        def do_POST(self) -> None:
+            self._upload()
+
+        def _upload(self) -> None:
+            hub.requests.append((self.command, self.path))
+            content = self.rfile.read(int(self.headers["Content-Length"]))
+            if uploads is None or (self.command == "POST" and "Authorization" not in self.headers):
+                self._send(b'{"error": "no token that may write here"}', 401)
+                return
+            answer, new = _uploaded(self.path, content, hub, repository, uploads)
+            for (revision, name), path in new.items():
+                known[f"/{repository}/resolve/{revision}/{name}"] = path
+            self._send(json.dumps(answer).encode())
 
         def _answer(self) -> Path | None:
             hub.requests.append((self.command, self.path))
@@ -88,8 +129,8 @@ def serve(
             self.end_headers()
             return path
 
-        def _send(self, content: bytes) -> None:
-            self.send_response(200)
+        def _send(self, content: bytes, status: int = 200) -> None:
+            self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
@@ -108,6 +149,62 @@ def serve(
         released.set()
         server.shutdown()
         server.server_close()
+
+
+def _uploaded(
+    address: str, content: bytes, hub: Hub, repository: str, uploads: Path
+) -> tuple[dict[str, Any], dict[tuple[str, str], Path]]:
+    """What the hub answers to a step of an upload, and the files of a commit by revision and name."""
+    place, _, query = address.partition("?")
+    if place.startswith("/storage/"):
+        assert hashlib.sha256(content).hexdigest() == Path(place).name
+        (uploads / Path(place).name).write_bytes(content)
+        return {}, {}
+    if place == "/api/validate-yaml":
+        return {"errors": [], "warnings": []}, {}
+    if place == f"/api/models/{repository}/branch/{Path(place).name}":
+        return {}, {}
+    if place.startswith(f"/api/models/{repository}/commit/"):
+        lines = [json.loads(line) for line in content.splitlines()]
+        files = {}
+        for line in lines[1:]:
+            value = line["value"]
+            path = uploads / value["path"]
+            if line["key"] == "lfsFile":
+                (uploads / value["oid"]).replace(path)
+            else:
+                path.write_bytes(base64.b64decode(value["content"]))
+            files[value["path"]] = path
+        branch = Path(place).name
+        hub.commits.append({**lines[0]["value"], "branch": branch, "files": sorted(files)})
+        commit = f"{hub.endpoint}/{repository}/commit/{COMMIT}"
+        request = f"{hub.endpoint}/{repository}/discussions/1" if "create_pr=1" in query else None
+        answer = {"commitUrl": commit, "commitOid": COMMIT, "pullRequestUrl": request}
+        return answer, {(revision, name): path for name, path in files.items() for revision in (branch, COMMIT)}
+    body = json.loads(content)
+    if place == "/api/repos/create":
+        hub.created.append(body)
+        return {"url": f"{hub.endpoint}/{repository}", "name": repository}, {}
+    if place.startswith(f"/api/models/{repository}/preupload/"):
+        modes = {True: "lfs", False: "regular"}
+        return {
+            "files": [
+                {
+                    "path": file["path"],
+                    "uploadMode": modes[file["path"].endswith(".safetensors")],
+                    "shouldIgnore": False,
+                }
+                for file in body["files"]
+            ]
+        }, {}
+    assert place == f"/{repository}.git/info/lfs/objects/batch", address
+    return {
+        "transfer": "basic",
+        "objects": [
+            {**thing, "actions": {"upload": {"href": f"{hub.endpoint}/storage/{thing['oid']}"}}}
+            for thing in body["objects"]
+        ],
+    }, {}
 
 
 def _described(repository: str, files: dict[str, Path], licence: str) -> dict[str, Any]:

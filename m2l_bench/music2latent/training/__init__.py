@@ -7,5 +7,6 @@
 | `objective` | a batch of crops -> loss (Eq. 11) |
 | `schedules`, `optimisers`, `muon`, `ema` | how weights move |
 | `state` | checkpoints that resume, here or on another machine |
-| `loop` | all of it, on one core or many machines; `clock`, `signals`, `prefetch`, `log` help it |
+| `record`, `curve` | what a model card says of a training |
+| `loop` | all of it, on one core or many machines; `clock`, `signals`, `prefetch`, `log`, `boards` help it |
 """

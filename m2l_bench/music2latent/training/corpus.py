@@ -125,6 +125,14 @@ class Corpus:
     def hours(self) -> float:
         return sum(file.samples / file.sample_rate for file in self.files) / 3600
 
+    @property
+    def hours_by_licence(self) -> dict[str, float]:
+        """Hours of each licence, the most frequent first; "" where the manifest of the files says none."""
+        hours: dict[str, float] = {}
+        for file in self.files:
+            hours[file.licence] = hours.get(file.licence, 0.0) + file.samples / file.sample_rate / 3600
+        return dict(sorted(hours.items(), key=lambda item: -item[1]))
+
     def draw(self, random: np.random.Generator) -> np.ndarray:
         """Draw a random place in a random channel of a random file, (crop_samples,) int16."""
         file = self.files[int(random.integers(len(self.files)))]
@@ -164,6 +172,11 @@ class Mixture:
         self.edges = np.cumsum(weights) / np.sum(weights)
         self.seed = seed
         self.minimum_rms = minimum_rms
+
+    @property
+    def shares(self) -> list[float]:
+        """Share of the crops that each corpus has."""
+        return [float(share) for share in np.diff(self.edges, prepend=0.0)]
 
     def crop(self, number: int) -> Crop:
         """Return crop `number` of this seed."""

@@ -14,7 +14,7 @@ import copy
 import math
 import time
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,7 +149,9 @@ class _Run:
         if self.fabric.is_global_zero:
             self.settings.out.mkdir(parents=True, exist_ok=True)
         stop = StopOnSignals(lambda: self.settings.on_message("ending after this step; the checkpoint follows"))
-        log = Log(self.settings.out if self.fabric.is_global_zero else None, self.iteration)
+        facts = {"model": asdict(self.config), "recipe": asdict(self.recipe), "seed": self.seed}
+        out = self.settings.out if self.fabric.is_global_zero else None
+        log = Log(out, self.iteration, self.settings.wandb, facts)
         with Prefetcher(self.share.draw, self.iteration) as batches, log, stop:
             with self.clock.pause():
                 self._validate(log)  # of what it begins with, such as an untrained model, to compare with
@@ -325,7 +327,7 @@ class _Run:
         if self.fabric.is_global_zero:
             try:
                 states.save(replace(self.state(), losses=losses), self.settings.out)
-                checkpoint.save(self.average.module, self.settings.out / "model")
+                checkpoint.save(self.average.module, self.settings.out / checkpoint.RUN_MODEL)
             except OSError as error:
                 if last:
                     raise TrainingError(f"{self.settings.out}: the checkpoint cannot be written ({error})") from error

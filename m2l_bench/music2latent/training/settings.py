@@ -44,6 +44,8 @@ class Settings:
     accumulate: int = 1
     """Passes into which each step's crops are split: less memory, the same result but for rounding."""
     compile: bool = False
+    wandb: str = ""
+    """Project at Weights & Biases to log to as well; empty: none."""
     validate: Callable[[Music2Latent], Validation] | None = None
     on_status: Callable[[Status], None] = lambda status: None
     on_message: Callable[[str], None] = lambda message: None
