@@ -11,6 +11,15 @@ from m2l_bench.commands.common import CardsOption, Columns, ColumnsOption, JsonO
 from m2l_bench.errors import UserError
 from m2l_bench.text import counted
 
+OriginalsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        metavar="DATASET=DIR",
+        help="Folder of a dataset's originals (repeatable); the bundled clips need none.",
+    ),
+]
+
 
 def submit(
     runs: Annotated[Path, typer.Argument(metavar="RUNS", help="Folder of the runs.")] = Path("runs"),
@@ -28,6 +37,9 @@ def submit(
     contact: Annotated[str, typer.Option(help="Whom to ask: a name, an address or a web page. It is published.")] = "",
     licence: Annotated[str, typer.Option(help="Licence of the figures, and of the audio with --audio.")] = "",
     note: Annotated[str, typer.Option(help="A sentence for readers.")] = "",
+    push: Annotated[
+        str | None, typer.Option(metavar="OWNER/DATASET", help="Upload it to a dataset of the Hugging Face hub.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Make a submission of runs: one folder that others can check and put on a leaderboard.
@@ -40,6 +52,8 @@ def submit(
         m2l-bench submit runs --audio -o submission --contact anna@example.org --licence "CC BY 4.0"
 
         m2l-bench submit runs --task folder-clips --dataset-name musiccaps37
+
+        m2l-bench submit runs --push anna/my-codec-results
     """
     from m2l_bench.console.terminal import print_json
     from m2l_bench.submissions.write import Statement, write_submission
@@ -64,13 +78,15 @@ def submit(
         )
     for text in notes:
         stderr.print(f"note: {text}", markup=False, soft_wrap=True)
+    if push:
+        from m2l_bench.submissions.push import push_submission
+
+        stderr.print(f"uploaded: {push_submission(out, push)}", markup=False, soft_wrap=True)
 
 
 def verify(
     submission: Annotated[Path, typer.Argument(metavar="SUBMISSION", help="Folder of the submission.")],
-    data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the originals; not needed for the bundled clips.")
-    ] = None,
+    data: OriginalsOption = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="DIR", help="Keep the recomputed runs there, to go on if interrupted."),
@@ -88,21 +104,22 @@ def verify(
 
         m2l-bench verify submission
 
-        m2l-bench verify theirs --data clips -o recomputed
+        m2l-bench verify theirs --data musiccaps=clips -o recomputed
     """
     import tempfile
 
     from m2l_bench.console.terminal import ProgressBars, print_json
     from m2l_bench.submissions.check import check_submission
-    from m2l_bench.submissions.recompute import recompute
+    from m2l_bench.submissions.recompute import Place, recompute
 
     stdout, stderr = consoles()
     checks = []
     with tempfile.TemporaryDirectory(prefix="m2l-bench-") as temporary:
         checks += check_submission(submission)
         if all(check.status == "ok" for check in checks):
-            folder = out or Path(temporary)
-            checks += recompute(submission, data, cards or (), folder, jobs, ProgressBars(stderr, transient=True))
+            bars = ProgressBars(stderr, transient=True)
+            place = Place(out or Path(temporary), _originals(data), cards or (), jobs, bars)
+            checks += recompute(submission, place)
     if json:
         print_json([vars(check) for check in checks])
     else:
@@ -127,10 +144,7 @@ def leaderboard(
     submissions: Annotated[list[Path], typer.Argument(metavar="SUBMISSIONS", help="Folders of submissions.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the site.")] = Path("site"),
     title: Annotated[str, typer.Option(help="Heading of the site.")] = "Music autoencoders",
-    data: Annotated[
-        list[str] | None,
-        typer.Option(metavar="DATASET=DIR", help="Folder of a dataset's originals, to hear them (repeatable)."),
-    ] = None,
+    data: OriginalsOption = None,
     beside: Annotated[
         list[str] | None,
         typer.Option(
@@ -163,7 +177,6 @@ def leaderboard(
 
     require("plot")
     stdout, stderr = consoles()
-    folders = {name: Path(value) for name, value in _pairs(data or [], "--data DATASET=DIR")}
     sources: dict[str, Beside] = {}
     for name, value in _pairs(beside or [], "--beside DATASET=SOURCE"):
         known: Beside | None = next((source for source in get_args(Beside) if source == value), None)
@@ -172,7 +185,7 @@ def leaderboard(
         sources[name] = known
     workers = EngineChoice().start("cpu", jobs)
     site = write_site(
-        submissions, out, title, folders, sources, columns.value, workers, ProgressBars(stderr, transient=True)
+        submissions, out, title, _originals(data), sources, columns.value, workers, ProgressBars(stderr, transient=True)
     )
     for item in site.left_out:
         stderr.print(f"left out: {item.what}: {item.reason}", markup=False, soft_wrap=True)
@@ -183,6 +196,10 @@ def leaderboard(
         print_json({"site": str(site.path), "boards": [board.slug for board in site.boards], "left_out": left_out})
     else:
         stdout.print(f"site: {site.path} ({counted(len(site.boards), 'task')})", markup=False, soft_wrap=True)
+
+
+def _originals(data: list[str] | None) -> dict[str, Path]:
+    return {name: Path(value) for name, value in _pairs(data or [], "--data DATASET=DIR")}
 
 
 def _pairs(items: list[str], form: str) -> list[tuple[str, str]]:

@@ -136,8 +136,9 @@ def upload(
     private: bool | None = None,
     commit_message: str,
     create_pr: bool = False,
+    kind: str = "model",
 ) -> str:
-    """Put all files of a folder into a model repository, in one commit, and return the commit's address.
+    """Put all files of a folder into a repository, in one commit, and return the commit's address.
 
     The repository and the branch are created if they do not exist.
 
@@ -145,6 +146,7 @@ def upload(
         repository: `owner/name`, or a name of the user's own.
         revision: branch; default: `main`.
         create_pr: make a pull request, whose address is returned, instead of a commit to the branch.
+        kind: kind of the repository: model or dataset.
 
     Raises:
         CheckpointError: the hub cannot be reached, or refuses it.
@@ -153,11 +155,12 @@ def upload(
 
     api = HfApi(token=token)
     try:
-        repository = api.create_repo(repository, private=private, exist_ok=True).repo_id
+        repository = api.create_repo(repository, private=private, repo_type=kind, exist_ok=True).repo_id
         if revision is not None and not revision.startswith("refs/"):
-            api.create_branch(repository, branch=revision, exist_ok=True)
+            api.create_branch(repository, branch=revision, repo_type=kind, exist_ok=True)
         commit = api.upload_folder(
             repo_id=repository,
+            repo_type=kind,
             folder_path=folder,
             revision=revision,
             commit_message=commit_message,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from m2l_bench.datasets.base import Clip
 from m2l_bench.errors import MissingRecording, UserError
 from m2l_bench.metrics import PAIRED, metric
 from m2l_bench.music2latent.hashes import file_checksum
-from m2l_bench.progress import Progress
+from m2l_bench.progress import Progress, Quiet
 from m2l_bench.reconstruction.scoring import score
 from m2l_bench.runs.audio import originals, read_original
 from m2l_bench.runs.measured import MeasuredRun
@@ -55,93 +56,125 @@ class SubmittedAudio(Reconstructor):
         return audio_files.read(self.folder / self.files[clip_id])[0]
 
 
-def recompute(
-    folder: Path,
-    data: Path | None,
-    cards: Sequence[Path],
-    out: Path,
-    jobs: int,
-    progress: Progress,
-) -> Iterator[Check]:
+@dataclass(frozen=True)
+class Place:
+    """Where figures are computed again, and from which originals."""
+
+    out: Path
+    """Folder for the recomputed runs, which are not measured again if they are there."""
+    data: Mapping[str, Path] = field(default_factory=dict)
+    """Folders of originals by dataset; datasets that are in this package need none."""
+    cards: Sequence[Path] = ()
+    """Folders of further cards, for tasks that are not in this package."""
+    jobs: int = 0
+    """Worker processes; 0: one per core."""
+    progress: Progress = field(default_factory=Quiet)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A run that can be recomputed, and its originals."""
+
+    stated: SubmittedRun
+    run: MeasuredRun
+    clips: dict[str, Clip]
+
+    @property
+    def about(self) -> str:
+        return _about(self.stated)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of its metrics of clips and of sets."""
+        return (*(name for name in self.stated.figures if name in PAIRED), *self.run.distances)
+
+
+def recompute(folder: Path, place: Place) -> Iterator[Check]:
     """Recompute each run whose audio was submitted, and say of the others why that cannot be done.
 
     The files and figures must have been checked before; see `check_submission`.
-
-    Args:
-        data: folder of the originals; datasets that are in this package need none.
-        cards: folders of further cards, for tasks that are not in this package.
-        out: folder for the recomputed runs, which are not measured again if they are there.
     """
+    groups: dict[tuple[object, ...], list[_Run]] = {}
     for stated in read_submission(folder).runs:
-        about = f"{stated.dataset}, {stated.name}"
         if stated.kind == "probe":
-            yield Check(about, "not checked", "a probe's classifier is not submitted: train it again to compare")
+            yield Check(
+                _about(stated), "not checked", "a probe's classifier is not submitted: train it again to compare"
+            )
             continue
         run = reconstruction(folder, stated)
         try:
-            clips = originals(run, data, cards)
+            clips = originals(run, place.data.get(stated.dataset), place.cards)
         except UserError as error:
-            yield Check(about, "not checked", str(error))
+            yield Check(_about(stated), "not checked", str(error))
             continue
         others = [row.id for row in run.measured if row.id not in clips or not _is_original(clips[row.id], row)]
         if others:
-            yield Check(about, "differs", f"the originals here are other files or missing: {first_of(others)}")
+            detail = f"the originals here are other files or missing: {first_of(others)}"
+            yield Check(_about(stated), "differs", detail)
         elif not stated.audio:
-            yield Check(about, "not checked", f"{counted(stated.clips, 'original')} equal, but no audio was submitted")
+            detail = f"{counted(stated.clips, 'original')} equal, but no audio was submitted"
+            yield Check(_about(stated), "not checked", detail)
         else:
-            yield _recomputed(about, stated, run, clips, data, cards, out, jobs, progress)
+            ready, key = _Run(stated, run, clips), run.manifest.key
+            groups.setdefault((stated.dataset, key.task_digest, key.section_seconds, ready.metrics), []).append(ready)
+    for runs in groups.values():
+        again = _measured_again(runs, place)
+        for ready in runs:
+            yield _compared(ready, again[_name(ready.run)])
+
+
+def _about(stated: SubmittedRun) -> str:
+    return f"{stated.dataset}, {stated.name}"
 
 
 def _is_original(clip: Clip, row: Row) -> bool:
     return clip.path.is_file() and file_checksum(clip.path) == row.source_sha256
 
 
-def _recomputed(
-    about: str,
-    stated: SubmittedRun,
-    run: MeasuredRun,
-    clips: dict[str, Clip],
-    data: Path | None,
-    cards: Sequence[Path],
-    out: Path,
-    jobs: int,
-    progress: Progress,
-) -> Check:
-    task = next(card for card in load_cards(cards).tasks.values() if card.data_digest == run.manifest.key.task_digest)
-    names = [name for name in stated.figures if name in PAIRED] + list(run.distances)
+def _measured_again(runs: Sequence[_Run], place: Place) -> dict[str, MeasuredRun]:
+    """Measure runs over the same clips by the same metrics; returns them by name."""
+    key = runs[0].run.manifest.key
+    task = next(card for card in load_cards(place.cards).tasks.values() if card.data_digest == key.task_digest)
     evaluation = evaluate(
-        _card(run),
+        [_card(ready.run) for ready in runs],
         task.name,
-        data=data,
-        metrics=names,
-        out=out,
-        jobs=jobs,
+        data=place.data.get(runs[0].stated.dataset),
+        metrics=runs[0].metrics,
+        out=place.out,
+        jobs=place.jobs,
         audio=False,
-        section_seconds=run.manifest.key.section_seconds,
-        cards=cards,
-        progress=progress,
+        section_seconds=key.section_seconds,
+        cards=place.cards,
+        progress=place.progress,
     )
-    again = evaluation.measured.runs[0]
+    return {run.name: run for run in evaluation.measured.runs}
+
+
+def _compared(ready: _Run, again: MeasuredRun) -> Check:
+    run, names = ready.run, ready.metrics
     versions = run.manifest.metric_versions
     comparable = [name for name in names if again.manifest.metric_versions.get(name) == versions.get(name)]
-    problems = [
-        problem
-        for name in comparable
-        for problem in (_wrong_clips(name, run, again, clips) if name in PAIRED else _wrong_distance(name, run, again))
-    ]
+    problems: list[str] = []
+    for name in comparable:
+        problems += _wrong_clips(name, ready, again) if name in PAIRED else _wrong_distance(name, run, again)
     left_out = [f"{name} ({_reason(name, run, again)})" for name in names if name not in comparable]
     if problems:
-        return Check(about, "differs", first_of(problems, 5, "; "))
+        return Check(ready.about, "differs", first_of(problems, 5, "; "))
     if not comparable:
-        return Check(about, "not checked", "; ".join(left_out))
-    detail = f"{counted(stated.clips, 'clip')} recomputed from audio: {', '.join(comparable)}"
-    return Check(about, "ok", detail + (f"; not checked: {'; '.join(left_out)}" if left_out else ""))
+        return Check(ready.about, "not checked", "; ".join(left_out))
+    detail = f"{counted(ready.stated.clips, 'clip')} recomputed from audio: {', '.join(comparable)}"
+    return Check(ready.about, "ok", detail + (f"; not checked: {'; '.join(left_out)}" if left_out else ""))
+
+
+def _name(run: MeasuredRun) -> str:
+    """Name of the recomputed run: that of the run, of which a card may not have all characters."""
+    return run.name.replace("@", "+")
 
 
 def _card(run: MeasuredRun) -> SystemCard:
     files = {row.id: row.audio for row in run.measured}
     return SystemCard(
-        name=run.manifest.card.name,
+        name=_name(run),
         title=run.title,
         kind="neural",
         adapter=f"{__name__}:{SubmittedAudio.__name__}",
@@ -156,23 +189,23 @@ def _reason(name: str, run: MeasuredRun, again: MeasuredRun) -> str:
     return f"version {run.manifest.metric_versions.get(name)}, here {here}"
 
 
-def _wrong_clips(name: str, run: MeasuredRun, again: MeasuredRun, clips: dict[str, Clip]) -> Iterator[str]:
+def _wrong_clips(name: str, ready: _Run, again: MeasuredRun) -> Iterator[str]:
     """Describe the clips whose stated value is not what their audio gives."""
     unit = 10.0 ** -metric(name).decimals
     recomputed = {row.id: row for row in again.rows}
-    for row in run.measured:
+    for row in ready.run.measured:
         stated, value = row.value(name), recomputed[row.id].value(name)
         if stated is None or value is None:
             if stated is not value:
                 yield f"'{row.id}': {name} is stated as {stated}, its audio gives {value}"
-        elif abs(stated - value) > unit and not _is_rounding(name, run, row, clips[row.id], stated, value):
+        elif abs(stated - value) > unit and not _is_rounding(name, ready, row, stated, value):
             yield f"'{row.id}': {name} is stated as {stated:.6g}, its audio gives {value:.6g}"
 
 
-def _is_rounding(name: str, run: MeasuredRun, row: Row, clip: Clip, stated: float, value: float) -> bool:
+def _is_rounding(name: str, ready: _Run, row: Row, stated: float, value: float) -> bool:
     """Whether a difference is within what the rounding of the file to 16 bits can make."""
-    original, rate = read_original(clip, row)
-    audio = audio_files.read(run.folder / str(row.audio))[0]
+    original, rate = read_original(ready.clips[row.id], row)
+    audio = audio_files.read(ready.run.folder / str(row.audio))[0]
     if np.isinf(stated):  # an exact copy
         return audio.shape == original.shape and bool(np.abs(audio - original).max() <= STEP)
     noise = np.random.default_rng(0).uniform(-STEP / 2, STEP / 2, audio.shape).astype(audio.dtype)

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 from support.command_line import Cli
+from support.hub_server import COMMIT, serve
 from support.submissions import forge, make_runs, submit, write_clips
 
 from m2l_bench.errors import UserError
-from m2l_bench.progress import Quiet
 from m2l_bench.runs.reconstruction import read_rows, rows_as_table
 from m2l_bench.submissions.check import Check, check_submission, read_submission, reconstruction
 from m2l_bench.submissions.figures import submitted_reconstruction
-from m2l_bench.submissions.recompute import recompute
+from m2l_bench.submissions.push import push_submission
+from m2l_bench.submissions.recompute import Place, recompute
 from m2l_bench.submissions.schema import FILE, RUNS
 
 
@@ -38,7 +39,8 @@ def folder_of(submission: Path, name: str) -> Path:
 
 
 def recomputed(submission: Path, data: Path, out: Path) -> dict[str, Check]:
-    checks = recompute(submission, data, (), out, 1, Quiet())
+    datasets = {run.dataset for run in read_submission(submission).runs}
+    checks = recompute(submission, Place(out, dict.fromkeys(datasets, data), jobs=1))
     return {check.about.split(", ")[1]: check for check in checks}
 
 
@@ -62,7 +64,7 @@ def test_an_honest_submission_is_what_it_states(submission: Path, originals: Pat
     checks = recomputed(submission, originals, tmp_path / "again")
     assert {name: check.status for name, check in checks.items()} == dict.fromkeys(("good", "poor", "copy"), "ok")
     assert all(
-        "7 clips recomputed from audio: si_sdr_db, mel_distance, fad_mel-mean" in check.detail
+        "10 clips recomputed from audio: si_sdr_db, mel_distance, fad_mel-mean" in check.detail
         for check in checks.values()
     )
 
@@ -129,7 +131,7 @@ def test_without_audio_the_originals_are_compared(runs: Path, originals: Path, t
     assert not list(without.rglob("*.flac"))
     checks = recomputed(without, originals, tmp_path / "again")
     assert {check.status for check in checks.values()} == {"not checked"}
-    assert "7 originals equal, but no audio was submitted" in checks["good"].detail
+    assert "10 originals equal, but no audio was submitted" in checks["good"].detail
     others = write_clips(tmp_path / "others", seed=1)
     assert {check.status for check in recomputed(without, others, tmp_path / "again").values()} == {"differs"}
 
@@ -142,9 +144,9 @@ def test_no_host_and_no_folder_is_published(submission: Path, runs: Path) -> Non
 
 
 def test_commands(cli_here: Cli, runs: Path, originals: Path, tmp_path: Path) -> None:
-    done = cli_here("submit", str(runs), "-o", "mine", "--audio", "--task", "folder-clips", "--dataset-name", "seven")
-    assert done.returncode == 0 and "seven, good: 7 clips, with audio" in done.stdout
-    done = cli_here("verify", "mine", "--data", str(originals), "--json")
+    done = cli_here("submit", str(runs), "-o", "mine", "--audio", "--task", "folder-clips", "--dataset-name", "ten")
+    assert done.returncode == 0 and "ten, good: 10 clips, with audio" in done.stdout
+    done = cli_here("verify", "mine", "--data", f"ten={originals}", "--json")
     assert done.returncode == 0 and {check["status"] for check in json.loads(done.stdout)} == {"ok"}
     (tmp_path / "mine" / FILE).write_text("{}")
     done = cli_here("verify", "mine")
@@ -161,3 +163,17 @@ def test_a_folder_of_something_else_stays(runs: Path, tmp_path: Path) -> None:
     again = submit(runs, tmp_path / "twice", audio=False)
     assert first == again and not list(again.rglob("*.flac"))
     shutil.rmtree(again)
+
+
+def test_an_upload_is_the_submission(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    submission = submit(runs, tmp_path / "mine", audio=False)
+    uploads = tmp_path / "uploads"
+    uploads.mkdir()
+    with serve("anna/results", {}, uploads=uploads) as server:
+        server.use_here(monkeypatch, tmp_path / "home")
+        with pytest.raises(UserError, match="anna/results: not uploaded"):
+            push_submission(submission, "anna/results")
+        monkeypatch.setenv("HF_TOKEN", "hf_secret")
+        assert push_submission(submission, "anna/results").endswith(COMMIT)
+        assert server.created[-1]["type"] == "dataset"
+    assert {check.status for check in check_submission(uploads)} == {"ok"}

@@ -155,7 +155,7 @@ def _uploaded(
     address: str, content: bytes, hub: Hub, repository: str, uploads: Path
 ) -> tuple[dict[str, Any], dict[tuple[str, str], Path]]:
     """What the hub answers to a step of an upload, and the files of a commit by revision and name."""
-    place, _, query = address.partition("?")
+    place, _, query = address.replace("/api/datasets/", "/api/models/").replace("/datasets/", "/").partition("?")
     if place.startswith("/storage/"):
         assert hashlib.sha256(content).hexdigest() == Path(place).name
         (uploads / Path(place).name).write_bytes(content)
@@ -170,6 +170,7 @@ def _uploaded(
         for line in lines[1:]:
             value = line["value"]
             path = uploads / value["path"]
+            path.parent.mkdir(parents=True, exist_ok=True)
             if line["key"] == "lfsFile":
                 (uploads / value["oid"]).replace(path)
             else:
@@ -184,14 +185,15 @@ def _uploaded(
     body = json.loads(content)
     if place == "/api/repos/create":
         hub.created.append(body)
-        return {"url": f"{hub.endpoint}/{repository}", "name": repository}, {}
+        kind = "datasets/" if body.get("type") == "dataset" else ""
+        return {"url": f"{hub.endpoint}/{kind}{repository}", "name": repository}, {}
     if place.startswith(f"/api/models/{repository}/preupload/"):
         modes = {True: "lfs", False: "regular"}
         return {
             "files": [
                 {
                     "path": file["path"],
-                    "uploadMode": modes[file["path"].endswith(".safetensors")],
+                    "uploadMode": modes[file["path"].endswith((".safetensors", ".parquet", ".flac"))],
                     "shouldIgnore": False,
                 }
                 for file in body["files"]
