@@ -7,7 +7,7 @@ LOWEST_TESTS := $(addprefix tests/,audio distances metrics plots report runs sys
 PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo demo-full results test test-full test-gpu test-lowest test-upstream lint docs clean
+.PHONY: demo demo-full results site test test-full test-gpu test-lowest test-upstream lint docs clean
 
 # One command from a fresh clone to a table of six clips, a page to hear what is behind it, and a report: minutes.
 demo: $(VENV)/.installed
@@ -24,6 +24,10 @@ demo-full: $(VENV)/.installed
 # The tables in `results/`, from the runs over the bundled clips that are here.
 results: $(VENV)/.installed
 	$(BIN)/m2l-bench tables runs --task bundled --results results
+
+# The leaderboard of the submissions in `results/`, as a site without a server.
+site: $(VENV)/.installed
+	$(BIN)/m2l-bench leaderboard results/submissions/* --beside musiccaps37=paper -o site --title "Music autoencoders, measured"
 
 test: $(VENV)/.installed-test lint
 	$(PYTEST) -m "not full"

@@ -21,6 +21,9 @@ from m2l_bench.tables.rates import KILOBITS, latents_of, rates_of
 NON_COMMERCIAL = "NC"
 """Part of the names of licences that allow no commercial use."""
 
+ANY_FOLDER = "folder"
+"""Loader of tasks whose title says nothing about their clips."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -106,9 +109,9 @@ def _reconstruction_board(merged: Merged, dataset: str, section: Section) -> Boa
         )
         for line in section.sheets[0].lines
     }
-    titles = {task.data_digest: task.title for task in load_cards().tasks.values()}
     digest = next(iter(runs.values())).manifest.key.task_digest
-    title = titles.get(digest, dataset) if not dataset.startswith("folder") else dataset
+    tasks = (task for task in load_cards().tasks.values() if task.data_digest == digest and task.dataset != ANY_FOLDER)
+    title = next((task.title for task in tasks), dataset)
     shown = [column.name for column in section.sheets[0].columns if column.name != KILOBITS]
     leading = next((name for name in ("visqol", *shown) if name in places), "")
     return Board(dataset, title, "reconstruction", section, entries, leading)
