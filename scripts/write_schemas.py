@@ -1,4 +1,4 @@
-"""Write docs/schemas/: JSON Schemas of the files in a run, from their types in m2l_bench/runs/schema.py."""
+"""Write docs/schemas/: JSON Schemas of the files in a run and of `submission.json`, from their types."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 
 from m2l_bench.runs.schema import json_schemas
+from m2l_bench.submissions.schema import Submission
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 
 
 def documents() -> dict[str, str]:
     """The text of each file by its name."""
-    return {f"{name}.json": json.dumps(schema, indent=2) + "\n" for name, schema in json_schemas().items()}
+    schemas = {**json_schemas(), "submission": Submission.model_json_schema()}
+    return {f"{name}.json": json.dumps(schema, indent=2) + "\n" for name, schema in schemas.items()}
 
 
 if __name__ == "__main__":
