@@ -87,7 +87,8 @@ def load_tasks(name: str, folder: Path | None) -> dict[str, LabelledDataset]:
         UserError: there is no such dataset, it is not there, or its lists are not readable.
     """
     if name.endswith("tinysol"):
-        return {target: tinysol.load(folder, name=name, target=target) for target in tinysol.TARGETS}
+        splits: tinysol.Splits = "folds" if name == "tinysol" else "stratified"
+        return {target: tinysol.load(folder, name=name, target=target, splits=splits) for target in tinysol.TARGETS}
     if name in ("beatport_key", "mini-beatport"):
         return {"key": beatport_key.load(folder, name=name)}
     if name.endswith("magnatagatune"):

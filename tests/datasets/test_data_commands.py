@@ -16,8 +16,8 @@ def test_check_counts_each_task(tmp_path: Path, cli: Cli) -> None:
     tinysol_tree(tmp_path / "set")
     result = cli("data", "check", "tinysol", "set")
     assert result.returncode == 0, result.stderr
-    assert "tinysol, pitch_class" in result.stdout and "Contrabass │     8 │          1 │    1" in result.stdout
-    assert "20 clips in set: 16 train, 2 validation, 2 test" in result.stdout
+    assert "tinysol, pitch_class" in result.stdout and "Contrabass │     6 │          2 │    2" in result.stdout
+    assert "20 clips in set: 4 validation, 4 test, 12 train" in result.stdout
 
 
 def test_check_names_what_is_bad_and_goes_on(tmp_path: Path) -> None:
