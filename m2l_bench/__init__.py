@@ -18,6 +18,7 @@ from m2l_bench.environment import prepare
 if TYPE_CHECKING:
     from m2l_bench.api.evaluate import evaluate
     from m2l_bench.api.frechet import frechet_distance, load_embedding
+    from m2l_bench.api.mteb import mteb_model
     from m2l_bench.api.probe import ProbeScores, probe
     from m2l_bench.api.results import Results, load_results
     from m2l_bench.api.task import Task, load_task
@@ -45,6 +46,7 @@ __all__ = [
     "load_embedding",
     "load_results",
     "load_task",
+    "mteb_model",
     "probe",
 ]
 
@@ -63,6 +65,7 @@ MODULES = {
     "load_embedding": "api.frechet",
     "load_results": "api.results",
     "load_task": "api.task",
+    "mteb_model": "api.mteb",
     "probe": "api.probe",
 }
 

@@ -166,10 +166,13 @@ def _require(name: str, names: Sequence[str], verb: str, other: str) -> None:
     Raises:
         UserError: it does not; the message names the other command if that one does.
     """
-    from m2l_bench.datasets.checking import NAMES
+    from m2l_bench.datasets.checking import NAMES, OWN
+    from m2l_bench.datasets.places import command_for
 
     if name not in names:
-        hint = f"`m2l-bench data {other} {name}`" if name in NAMES else f"`data {verb}` knows {', '.join(names)}"
+        hint = f"`data {verb}` knows {', '.join(names)}"
+        if name in NAMES:
+            hint = f"`m2l-bench data {other} {name}`" if name in OWN else f"`{command_for(name)}` gets it"
         raise UserError(f"`data {verb}` has no '{name}': {hint}")
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from m2l_bench import audio
-from m2l_bench.datasets import beatport_key, magnatagatune, tinysol
+from m2l_bench.datasets import beatport_key, magnatagatune, marble, nsynth, tinysol
 from m2l_bench.datasets.labelled import SPLITS, LabelledDataset
 from m2l_bench.errors import BadClip, UserError
 from m2l_bench.progress import Progress
 
-NAMES = ("tinysol", "beatport_key", "magnatagatune", "mini-tinysol", "mini-beatport", "mini-magnatagatune")
+OWN = ("tinysol", "beatport_key", "magnatagatune", "mini-tinysol", "mini-beatport", "mini-magnatagatune")
+"""Datasets that `m2l-bench data get` or `data make` puts on this machine."""
+NAMES = (*OWN, *marble.TASKS, "nsynth")
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,14 @@ def load_tasks(name: str, folder: Path | None) -> dict[str, LabelledDataset]:
         UserError: there is no such dataset, it is not there, or its lists are not readable.
     """
     if name.endswith("tinysol"):
-        return {target: tinysol.load(folder, name=name, target=target) for target in tinysol.TARGETS}
+        splits: tinysol.Splits = "folds" if name == "tinysol" else "stratified"
+        return {target: tinysol.load(folder, name=name, target=target, splits=splits) for target in tinysol.TARGETS}
     if name in ("beatport_key", "mini-beatport"):
         return {"key": beatport_key.load(folder, name=name)}
     if name.endswith("magnatagatune"):
         return {"tags": magnatagatune.load(folder, name=name)}
+    if name in marble.TASKS:
+        return {target: marble.load(folder, name=name, target=target) for target in marble.TASKS[name]}
+    if name == "nsynth":
+        return {target: nsynth.load(folder, target=target) for target in nsynth.TARGETS}
     raise UserError(f"no dataset called '{name}': expected one of {', '.join(NAMES)}")

@@ -47,6 +47,8 @@ class LabelledDataset(Dataset):
     """Every class or tag, in a fixed order."""
     multilabel: bool = False
     """Whether a clip can have several labels."""
+    test_by_group: bool = False
+    """Whether the items of the test are groups of clips, over whose scores the probe averages."""
     unlabelled: tuple[str, ...] = ()
     """Ids that the dataset lists without a label: left out."""
 
@@ -58,6 +60,8 @@ class Listed:
     id: str
     path: Path
     labels: tuple[str, ...]
+    group: str = ""
+    """The track that the clip was cut from, where the dataset lists it."""
 
 
 def assemble(
@@ -70,6 +74,7 @@ def assemble(
     multilabel: bool = False,
     unlabelled: Iterable[str] = (),
     notes: Iterable[str] = (),
+    gaps_allowed: bool = False,
 ) -> LabelledDataset:
     """Make a dataset from its list: clips are split, and those without a file become `missing`.
 
@@ -82,6 +87,7 @@ def assemble(
         multilabel: whether a clip can have several labels.
         unlabelled: ids that the dataset lists without a label.
         notes: remarks for the user.
+        gaps_allowed: whether a split of the whole list may lack a class, as in some published splits.
 
     Raises:
         UserError: nothing is listed, no file is there, the clips cannot be split, or a split lacks a class.
@@ -98,11 +104,13 @@ def assemble(
     if unsplit:
         raise UserError(f"{root / SPLITS_CSV}: no row for '{unsplit[0]}' ({counted(len(unsplit), 'clip')} without one)")
     all_clips = [
-        LabelledClip(clip.id, clip.path, labels=clip.labels, split=splits[clip.id], group=groups.get(clip.id, ""))
+        LabelledClip(
+            clip.id, clip.path, labels=clip.labels, split=splits[clip.id], group=groups.get(clip.id, clip.group)
+        )
         for clip in listed
     ]
     empty = empty_classes(all_clips, classes)
-    if empty:
+    if empty and not gaps_allowed:
         label, split = empty[0]
         raise UserError(f"{root}: no clip of '{label}' in the {split} split; every split needs clips of every class")
     clips = tuple(clip for clip in all_clips if clip.path.is_file())

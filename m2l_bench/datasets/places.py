@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,10 @@ from m2l_bench.weights.locate import cache_folder
 MARKER = ".unfinished"
 """Name of a file in a folder that is not complete. It holds the command that continues; loaders refuse the folder."""
 
+HUB: Mapping[str, str] = {"gtzan": "m-a-p/GTZAN", "giantsteps": "m-a-p/GS", "mtg_jamendo": "m-a-p/MTG"}
+"""Repositories on the Hugging Face hub from which MARBLE's download.py gets a dataset."""
+NSYNTH = "http://download.magenta.tensorflow.org/datasets/nsynth/nsynth-$split.jsonwav.tar.gz"
+
 
 def default_folder(name: str) -> Path:
     """Return the folder where `m2l-bench data get` and `data make` put a dataset, and where its loader looks."""
@@ -21,7 +25,15 @@ def default_folder(name: str) -> Path:
 
 
 def command_for(name: str, folder: Path | None = None) -> str:
-    """Return the command that downloads a dataset, or renders it if it is one of the rendered ones."""
+    """Return the command that downloads a dataset, or renders it if it is one of the rendered ones.
+
+    For datasets that `m2l-bench data get` does not download it is a command of a shell.
+    """
+    if name in HUB:
+        return f"hf download {HUB[name]} --repo-type dataset --local-dir {folder or default_folder(name)}"
+    if name == "nsynth":
+        target = folder or default_folder(name)
+        return f"mkdir -p {target} && for split in train valid test; do curl {NSYNTH} | tar -xzC {target}; done"
     verb = "make" if name.startswith("mini-") else "get"
     argument = f" {folder}" if folder is not None and folder != default_folder(name) else ""
     return f"m2l-bench data {verb} {name}{argument}"

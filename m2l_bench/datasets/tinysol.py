@@ -6,7 +6,9 @@ test compares the labels with mirdata's own tracks. Items are in the order of th
 6.0.
 
 mir_ref, with the mirdata that it was written for, uses TinySOL's official folds as its single split (validation 0, test
-1, training 2 to 4). `splits="folds"` gives this split; the default is 80/10/10, as for the other datasets.
+1, training 2 to 4). `splits="folds"` gives this split, which the tasks `tinysol-pitch` and `tinysol-instrument` use;
+the loader's default is 80/10/10, as for the other datasets, which `tinysol-pitch-stratified` and
+`tinysol-instrument-stratified` use.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from m2l_bench.datasets.places import existing_folder
 from m2l_bench.errors import UserError
 
 Target = Literal["pitch_class", "instrument"]
+Splits = Literal["stratified", "folds"]
 TARGETS: tuple[Target, ...] = get_args(Target)
 METADATA = Path("annotation", "TinySOL_metadata.csv")
 PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -32,7 +35,7 @@ def load(
     *,
     target: Target = "pitch_class",
     name: str = "tinysol",
-    splits: Literal["stratified", "folds"] = "stratified",
+    splits: Splits = "stratified",
 ) -> LabelledDataset:
     """Load the notes with one label each; the id is the file's name without extension, as in mirdata.
 

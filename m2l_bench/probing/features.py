@@ -169,7 +169,7 @@ class ClipVectors:
             if clip.problem:
                 raise BadClip(clip.problem)
             samples, rate = audio_files.read(clip.path, clip.start_seconds, clip.duration_seconds)
-            return clip, self.runner.prepare(_padded(samples, rate, self.runner.embedding.minimum_seconds), rate)
+            return clip, self.runner.prepare(padded(samples, rate, self.runner.embedding.minimum_seconds), rate)
         except Exception as error:
             return clip, reason_of(error)
 
@@ -183,7 +183,7 @@ def _length(clip_and_audio: tuple[Clip, Mono]) -> int:
     return len(clip_and_audio[1])
 
 
-def _padded(samples: Audio, rate: int, seconds: float) -> Audio:
+def padded(samples: Audio, rate: int, seconds: float) -> Audio:
     """Pad audio with silence to at least this many seconds."""
     return samples if samples.shape[1] >= seconds * rate else fit_length(samples, math.ceil(seconds * rate))
 

@@ -22,6 +22,7 @@ from m2l_bench.errors import UserError
 from m2l_bench.metrics.classification import METRICS, Scores, Truth, accuracy, roc_auc
 from m2l_bench.metrics.probe_scores import RESAMPLES, RESAMPLING_SEED, mean_confusion, measure
 from m2l_bench.probing.features import ClipVector, ClipVectors, Features, compute, content_hashes, extract, lost
+from m2l_bench.probing.groups import group_scores
 from m2l_bench.probing.models import Model
 from m2l_bench.probing.neighbours import neighbour_scores
 from m2l_bench.probing.targets import Part, encode, subset
@@ -232,11 +233,16 @@ def _measure(
             )
         scores = fitted.scores(test)
         histories = [history.stored for history in fitted.histories]
+    truth = truths["test"]
     test_items = [ProbeItem(id=clip.id, labels=list(clip.labels)) for clip in clips["test"]]
+    if data.test_by_group:
+        scores, first = group_scores(scores, [clip.group for clip in clips["test"]])
+        truth = Truth(data.classes, test.labels[first])
+        test_items = [ProbeItem(id=clips["test"][i].group, labels=list(clips["test"][i].labels)) for i in first]
     items = ProbeItems(classes=list(data.classes), multilabel=data.multilabel, items=test_items)
     gaps = empty_classes([clip for split_clips in clips.values() for clip in split_clips], data.classes)
     results = ProbeResults(
-        metrics={name: _result(name, truths["test"], scores) for name in plan.task.metrics},
+        metrics={name: _result(name, truth, scores) for name in plan.task.metrics},
         resamples=RESAMPLES,
         resampling_seed=RESAMPLING_SEED,
         clips={"train": len(train), "validation": len(validation), "test": len(test)},
@@ -244,7 +250,7 @@ def _measure(
         failed=features.failed,
         notes=[f"no clip of '{label}' in the {split} split" for label, split in gaps],
         classes=list(data.classes),
-        confusion=None if data.multilabel else mean_confusion(truths["test"], scores),
+        confusion=None if data.multilabel else mean_confusion(truth, scores),
         histories=histories,
     )
     return items, scores, results
@@ -288,7 +294,9 @@ def _key(
     if options.classifier == "linear":
         settings = settings.model_copy(update={"hidden": []})
     seeds = options.seeds or settings.seeds
-    listed = [[clip.id, hashes.get(clip.id, ""), clip.labels, clip.split] for clip in plan.dataset.clips]
+    data = plan.dataset
+    listed = [[clip.id, hashes.get(clip.id, ""), clip.labels, clip.split] for clip in data.clips]
+    groups = [[clip.group for clip in data.clips]] if data.test_by_group else []
     task = [plan.task.dataset, plan.task.options, plan.task.metrics]
     return ProbeKey(
         task=plan.task.name,
@@ -299,7 +307,7 @@ def _key(
         settings=settings,
         seeds=1 if options.classifier == "knn" else seeds,
         fraction=fraction,
-        dataset=digest([plan.dataset.classes, listed]),
+        dataset=digest([data.classes, listed, *groups]),
         clips=digest(features.ids),
         versions={
             "probe": VERSION,

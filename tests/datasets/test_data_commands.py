@@ -16,8 +16,8 @@ def test_check_counts_each_task(tmp_path: Path, cli: Cli) -> None:
     tinysol_tree(tmp_path / "set")
     result = cli("data", "check", "tinysol", "set")
     assert result.returncode == 0, result.stderr
-    assert "tinysol, pitch_class" in result.stdout and "Contrabass │     8 │          1 │    1" in result.stdout
-    assert "20 clips in set: 16 train, 2 validation, 2 test" in result.stdout
+    assert "tinysol, pitch_class" in result.stdout and "Contrabass │     6 │          2 │    2" in result.stdout
+    assert "20 clips in set: 4 validation, 4 test, 12 train" in result.stdout
 
 
 def test_check_names_what_is_bad_and_goes_on(tmp_path: Path) -> None:
@@ -52,8 +52,10 @@ def test_datasets_lie_in_the_cache_by_default(tmp_path: Path, monkeypatch: pytes
 def test_names_of_the_other_command_get_a_hint(cli: Cli) -> None:
     assert "`m2l-bench data make mini-tinysol`" in cli("data", "get", "mini-tinysol").stderr
     assert "`m2l-bench data get tinysol`" in cli("data", "make", "tinysol").stderr
-    assert "tinysol, beatport_key, magnatagatune" in cli("data", "get", "gtzan").stderr
-    assert "no dataset called 'gtzan'" in cli("data", "check", "gtzan").stderr
+    refused = CliRunner().invoke(make_app(), ["data", "get", "gtzan"]).exception
+    assert "`hf download m-a-p/GTZAN --repo-type dataset" in str(refused)
+    assert "tinysol, beatport_key, magnatagatune" in cli("data", "get", "fma").stderr
+    assert "no dataset called 'fma'" in cli("data", "check", "fma").stderr
 
 
 def test_get_tells_where_the_data_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

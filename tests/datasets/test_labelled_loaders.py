@@ -1,3 +1,4 @@
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,9 @@ import pytest
 from support.audio import music, write
 from support.trees import beatport_tree, magnatagatune_tree, tinysol_tree
 
+from m2l_bench.cards import load_cards
 from m2l_bench.datasets import beatport_key, magnatagatune, tinysol
+from m2l_bench.datasets.loading import load_dataset
 from m2l_bench.errors import UserError
 
 
@@ -25,6 +28,19 @@ def test_tinysol_labels(tmp_path: Path) -> None:
 def test_tinysol_official_folds(tmp_path: Path) -> None:
     clips = tinysol.load(tinysol_tree(tmp_path / "set"), splits="folds").clips
     assert [clip.split for clip in clips[:10:2]] == ["validation", "test", "train", "train", "train"]
+
+
+@pytest.mark.parametrize("target", ["pitch", "instrument"])
+def test_tinysol_has_a_task_with_the_folds_and_one_with_stratified_splits(tmp_path: Path, target: str) -> None:
+    root, cards = tinysol_tree(tmp_path / "set"), load_cards()
+    counts = {
+        name: Counter(clip.split for clip in load_dataset(cards.probe_task(name), root).clips)
+        for name in (f"tinysol-{target}", f"tinysol-{target}-stratified")
+    }
+    assert counts == {
+        f"tinysol-{target}": {"train": 12, "validation": 4, "test": 4},
+        f"tinysol-{target}-stratified": {"train": 16, "validation": 2, "test": 2},
+    }
 
 
 def test_tinysol_notes_without_a_label_are_left_out_and_named(tmp_path: Path) -> None:

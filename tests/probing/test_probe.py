@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,21 @@ def test_every_number_can_be_traced_to_the_scores_on_disk(cards: Cards, data: Pa
     assert probed.key.settings.hidden == [8] and probed.key.seeds == 3
     assert "scikit-learn" in probed.manifest.made.packages
     assert figure.mean > 0.6  # three numbers tell a hum from a hiss
+
+
+def test_the_scores_of_a_groups_clips_become_one_item(cards: Cards, data: Path, tmp_path: Path) -> None:
+    settings = ProbeOptions(out=tmp_path / "runs", classifier="knn")
+    plan = make_probe_plan(
+        cards.probe_task("toy-task"), models_to_probe(cards, ["toy"]), data, settings, skip_unavailable=False
+    )
+    clips = tuple(replace(clip, group=f"all {clip.labels[0]}") for clip in plan.dataset.clips)
+    plan = replace(plan, dataset=replace(plan.dataset, clips=clips, test_by_group=True))
+    probed = only_run(probe(plan, settings))
+    assert {item.id: item.labels for item in probed.items.items} == {
+        f"all {kind}": [kind] for kind in ("Clicks", "Hiss", "Hum")
+    }
+    assert probed.scores.shape == (1, 3, 3) and np.sum(probed.results.confusion) == pytest.approx(3)
+    assert probed.results.clips["test"] == 9 and probed.results.metrics["micro_f1"].mean == 1
 
 
 def test_a_run_is_only_done_again_where_something_decides_its_numbers(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -58,4 +59,28 @@ def magnatagatune_tree(root: Path, clips: int = 9) -> Path:
     (metadata / "annotations_final.csv").write_text("".join(lines))
     for name, content in {**texts, "tags": ["guitar", "no voice"]}.items():
         np.save(metadata / f"{name}.npy", np.array(content))
+    return root
+
+
+def marble_tree(root: Path, lists: str, rows: Mapping[str, Sequence[Mapping[str, object]]]) -> Path:
+    """MARBLE's lists of a task; `rows` are the rows of `train`, `val` and `test`, with audio below `data/SET/`."""
+    root.mkdir(parents=True, exist_ok=True)
+    for split, split_rows in rows.items():
+        (root / f"{lists}.{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in split_rows))
+        for row in split_rows:
+            write(root / str(row["audio_path"]).removeprefix("data/SET/"), music(0.05))
+    return root
+
+
+def nsynth_tree(root: Path, notes: Mapping[str, Sequence[tuple[str, int]]]) -> Path:
+    """Notes of each of the folders `train`, `valid` and `test`, each with a family and a pitch."""
+    for split, split_notes in notes.items():
+        folder = root / f"nsynth-{split}"
+        examples = {
+            f"{family}_{split}_{i:03}-{pitch:03}-050": {"pitch": pitch, "instrument_family_str": family}
+            for i, (family, pitch) in enumerate(split_notes)
+        }
+        for id in examples:
+            write(folder / "audio" / f"{id}.wav", music(0.05))
+        (folder / "examples.json").write_text(json.dumps(examples))
     return root
