@@ -14,5 +14,6 @@ ADAPTERS = {
     "mert": "m2l_bench.embeddings.mert:Mert",
     "music2latent-untrained": "m2l_bench.embeddings.untrained:UntrainedMusic2Latent",
     "musicnn": "m2l_bench.embeddings.musicnn:MusiCNN",
+    "panns": "m2l_bench.embeddings.panns:Panns",
     "vggish": "m2l_bench.embeddings.vggish:VGGish",
 }

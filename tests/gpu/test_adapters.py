@@ -31,11 +31,11 @@ from m2l_bench.systems.embedding_runner import EmbeddingRunner
 from .conftest import DEVICE, Fakes
 
 CARDS = load_cards()
-EMBEDDINGS = ["cdpam", "clap", "clmr", "encodec", "mert", "music2latent-untrained", "musicnn", "vggish"]
+EMBEDDINGS = ["cdpam", "clap", "clmr", "encodec", "mert", "music2latent-untrained", "musicnn", "panns", "vggish"]
 CODECS = ["codicodec", "dac", "encodec-48k", "mimi", "mousaiv2", "mousaiv3", "music2latent", "musika"]
 CODECS += ["same-l", "same-s", "stable-audio-open-vae"]
 WITH_FILES = [f"codecs.{name}" for name in ("codicodec", "mousai", "oobleck", "same")]
-WITH_FILES += [f"embeddings.{name}" for name in ("cdpam", "clap", "clmr", "encodec", "mert", "vggish")]
+WITH_FILES += [f"embeddings.{name}" for name in ("cdpam", "clap", "clmr", "encodec", "mert", "panns", "vggish")]
 SMALLEST = Config(
     hop=32,
     base_channels=8,
