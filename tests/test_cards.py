@@ -43,7 +43,14 @@ def test_shipped_cards_are_valid_and_complete() -> None:
 def test_variants_of_an_embedding_share_its_weights_and_are_probed_by_name_only() -> None:
     cards = load_cards()
     variants = {name: card for name, card in cards.embeddings.items() if card.variant_of}
-    assert {"musicnn-dense", "clap-first", "clap-channels", "clap-fadtk", "clap-music-fadtk"} == variants.keys()
+    assert {
+        "musicnn-dense",
+        "clap-first",
+        "clap-channels",
+        "clap-fadtk",
+        "clap-music-fadtk",
+        "mert-4",
+    } == variants.keys()
     for card in variants.values():
         original = cards.embedding(card.variant_of)
         assert card.weights == original.weights and card.adapter == original.adapter

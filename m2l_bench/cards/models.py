@@ -182,7 +182,8 @@ class EmbeddingCard(AdapterCard):
 
     kind: Literal["embedding"]
     variant_of: str = Field(
-        default="", description="card with the same network and other windows or channels, which probes use instead"
+        default="",
+        description="card with the same network and other windows, channels or layers, which probes use instead",
     )
 
 

@@ -12,7 +12,9 @@ ADAPTERS = {
     "encodec": "m2l_bench.embeddings.encodec:EnCodec",
     "log-mel": "m2l_bench.embeddings.handmade:LogMel",
     "mert": "m2l_bench.embeddings.mert:Mert",
+    "muq": "m2l_bench.embeddings.muq:MuQ",
     "music2latent-untrained": "m2l_bench.embeddings.untrained:UntrainedMusic2Latent",
     "musicnn": "m2l_bench.embeddings.musicnn:MusiCNN",
+    "panns": "m2l_bench.embeddings.panns:Panns",
     "vggish": "m2l_bench.embeddings.vggish:VGGish",
 }

@@ -57,7 +57,7 @@ class Model:
 def models_to_probe(cards: Cards, names: Sequence[str]) -> list[Model]:
     """Find the models of these names; without names, all embeddings and all neural codecs with features.
 
-    Variants of an embedding with other windows or channels are only probed by name.
+    Variants of an embedding with other windows, channels or layers are only probed by name.
 
     Where an embedding and a system have the same name, it means the embedding.
 

@@ -38,6 +38,12 @@ CODECS += ["same-l", "same-s", "stable-audio-open-vae"] + ["lin-cae"] * bool(fin
 CODECS += [pytest.param(name, marks=pytest.mark.full) for name in ("codicodec-2.38k", "codicodec-ar")]
 WITH_FILES = [f"codecs.{name}" for name in ("codicodec", "diffusers_autoencoder", "linear_cae", "mousai", "same")]
 WITH_FILES += [f"embeddings.{name}" for name in ("cdpam", "clap", "clmr", "encodec", "mert", "vggish")]
+EMBEDDINGS = ["cdpam", "clap", "clmr", "encodec", "mert", "muq", "music2latent-untrained", "musicnn"]
+EMBEDDINGS += ["panns", "vggish"]
+CODECS = ["codicodec", "dac", "encodec-48k", "mimi", "mousaiv2", "mousaiv3", "music2latent", "musika"]
+CODECS += ["same-l", "same-s", "stable-audio-open-vae"]
+WITH_FILES = [f"codecs.{name}" for name in ("codicodec", "mousai", "oobleck", "same")]
+WITH_FILES += [f"embeddings.{name}" for name in ("cdpam", "clap", "clmr", "encodec", "mert", "muq", "panns", "vggish")]
 SMALLEST = Config(
     hop=32,
     base_channels=8,
@@ -49,6 +55,16 @@ SMALLEST = Config(
     bottleneck_blocks=0,
     noise_channels=16,
 )
+SMALL_MUQ = {
+    "label_rate": 25,
+    "hop_length": 240,
+    "n_mels": 128,
+    "conv_dim": 8,
+    "encoder_dim": 32,
+    "encoder_depth": 12,
+    "stat": {"melspec_2048_mean": 6.8, "melspec_2048_std": 18.4},
+    "w2v2_config": {"num_attention_heads": 2, "intermediate_size": 64, "position_embeddings_type": "rotary"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +74,7 @@ def configurations() -> dict[str, Any]:
     from transformers import ClapAudioModelWithProjection, EncodecConfig, HubertConfig, HubertModel  # noqa: F401
 
     from m2l_bench.codecs import codicodec, mousai_networks
+    from m2l_bench.embeddings import muq_network  # noqa: F401
 
     mousai_networks.import_packages()
     with codicodec._restored_settings():
@@ -66,6 +83,7 @@ def configurations() -> dict[str, Any]:
         "codecs.diffusers_autoencoder": {**NETWORKS["oobleck"]().config, "_class_name": "AutoencoderOobleck"},
         "embeddings.encodec": EncodecConfig().to_dict(),
         "embeddings.mert": HubertConfig().to_dict(),
+        "embeddings.muq": SMALL_MUQ,
     }
 
 
