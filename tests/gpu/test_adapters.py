@@ -32,17 +32,22 @@ from m2l_bench.systems.embedding_runner import EmbeddingRunner
 from .conftest import DEVICE, Fakes
 
 CARDS = load_cards()
-EMBEDDINGS = ["cdpam", "clap", "clmr", "encodec", "mert", "music2latent-untrained", "musicnn", "vggish"]
+EMBEDDINGS: list[Any] = [
+    "cdpam",
+    "clap",
+    "clmr",
+    "encodec",
+    "mert",
+    "music2latent-untrained",
+    "musicnn",
+    "panns",
+    "vggish",
+]
+EMBEDDINGS += [pytest.param("muq", marks=pytest.mark.full)]
 CODECS: list[Any] = ["codicodec", "dac", "encodec-48k", "mimi", "mousaiv2", "mousaiv3", "music2latent", "musika"]
 CODECS += ["same-l", "same-s", "stable-audio-open-vae"] + ["lin-cae"] * bool(find_spec("linear_cae"))
 CODECS += [pytest.param(name, marks=pytest.mark.full) for name in ("codicodec-2.38k", "codicodec-ar")]
 WITH_FILES = [f"codecs.{name}" for name in ("codicodec", "diffusers_autoencoder", "linear_cae", "mousai", "same")]
-WITH_FILES += [f"embeddings.{name}" for name in ("cdpam", "clap", "clmr", "encodec", "mert", "vggish")]
-EMBEDDINGS = ["cdpam", "clap", "clmr", "encodec", "mert", "muq", "music2latent-untrained", "musicnn"]
-EMBEDDINGS += ["panns", "vggish"]
-CODECS = ["codicodec", "dac", "encodec-48k", "mimi", "mousaiv2", "mousaiv3", "music2latent", "musika"]
-CODECS += ["same-l", "same-s", "stable-audio-open-vae"]
-WITH_FILES = [f"codecs.{name}" for name in ("codicodec", "mousai", "oobleck", "same")]
 WITH_FILES += [f"embeddings.{name}" for name in ("cdpam", "clap", "clmr", "encodec", "mert", "muq", "panns", "vggish")]
 SMALLEST = Config(
     hop=32,
