@@ -133,11 +133,11 @@ def verify(
 
 def _verdict(statuses: list[str]) -> str:
     if "differs" in statuses:
-        return "This submission is not what it states."
+        return "Something differs from what this submission states, see above."
     open_checks = statuses.count("not checked")
     if not open_checks:
-        return "Everything in this submission could be checked, and it is what it states."
-    return f"What could be checked is as stated; {counted(open_checks, 'run')} could not be recomputed."
+        return "All figures could be computed again, and they are what this submission states."
+    return f"What could be checked is as stated; {counted(open_checks, 'check')} could not be made, see above."
 
 
 def leaderboard(

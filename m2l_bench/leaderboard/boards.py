@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from m2l_bench.cards import AdapterCard, SystemCard, load_cards
-from m2l_bench.leaderboard.merge import Merged, Source
+from m2l_bench.leaderboard.merge import LeftOut, Merged, Source
 from m2l_bench.leaderboard.ranks import Rank, ranks
 from m2l_bench.metrics.column_sets import ColumnSet
 from m2l_bench.progress import Progress
@@ -14,7 +15,7 @@ from m2l_bench.report.gather import Section, gather
 from m2l_bench.report.provenance import SystemFact
 from m2l_bench.runs.measured import MeasuredRun, measured_runs
 from m2l_bench.runs.probe import find_probes
-from m2l_bench.runs.reconstruction import find_runs
+from m2l_bench.runs.reconstruction import find_runs, read_manifest
 from m2l_bench.tables.published import Beside
 from m2l_bench.tables.rates import KILOBITS, latents_of, rates_of
 
@@ -71,39 +72,49 @@ class Board:
 
 
 def boards(
-    merged: Merged, beside: dict[str, Beside], columns: ColumnSet, progress: Progress, linked_from: dict[str, Path]
+    merged: Merged, beside: dict[str, Beside], columns: ColumnSet, progress: Progress, site: Path
 ) -> list[Board]:
     """Make the board of each task.
 
     Args:
         beside: whose published figures a dataset's table has beside the measured ones.
         columns: metrics of the tables of reconstructions.
-        linked_from: folder of each board's page, which links to a listening page inside it.
+        site: folder of the site; the page of a board links to a listening page in its folder there.
     """
-    made = []
-    for dataset in dict.fromkeys(folder.parent.name for folder in find_runs(merged.folder)):
-        report = gather(
-            merged.folder, dataset, "originals", progress, beside.get(dataset, "none"), linked_from[dataset], columns
-        )
+    pages = []
+    for folder, dataset in datasets(merged).items():
+        source = beside.get(dataset, "none")
+        report = gather(merged.folder, folder, "originals", progress, source, site / slug(folder), columns)
         section = next(section for section in report.sections if section.kind == "reconstruction")
-        made.append(_reconstruction_board(merged, dataset, section))
+        pages.append(_reconstruction_board(merged, folder, dataset, section))
     for task in dict.fromkeys(run.key.task for run in find_probes(merged.folder)):
-        slug = f"probe-{task}"
-        report = gather(merged.folder, task, "originals", progress, linked_from=linked_from[slug])
+        report = gather(merged.folder, task, "originals", progress)
         section = next(section for section in report.sections if section.kind == "probes")
-        made.append(_probe_board(merged, task, slug, section))
-    return made
+        pages.append(_probe_board(merged, task, section))
+    return pages
 
 
-def _reconstruction_board(merged: Merged, dataset: str, section: Section) -> Board:
-    runs = {run.name: run for run in measured_runs(merged.folder, dataset).runs}
+def datasets(merged: Merged) -> dict[str, str]:
+    """Names of the datasets by that of their folder."""
+    return {folder.parent.name: read_manifest(folder).key.dataset for folder in find_runs(merged.folder)}
+
+
+def slug(folder: str) -> str:
+    """Name of a board's folder on the site: no name of a file there, and the same in any address."""
+    return re.sub(r"[^A-Za-z0-9-]+", "-", folder)
+
+
+def _reconstruction_board(merged: Merged, folder: str, dataset: str, section: Section) -> Board:
+    measured = measured_runs(merged.folder, folder)
+    merged.left_out += [LeftOut(dataset, note) for note in measured.notes]
+    runs = {run.name: run for run in measured.runs}
     facts = {fact.name: fact for fact in section.provenance[0].systems}
     ranked = {name for name, run in runs.items() if run.manifest.card.kind != "anchor"}
     places = {matrix.column: ranks(matrix, ranked) for matrix in section.matrices}
     entries = {
         line.name: _reconstruction_entry(
             runs[line.name],
-            merged.source_of[dataset, line.name],
+            merged.source_of[folder, line.name],
             facts[line.name],
             {column: by_name[line.name] for column, by_name in places.items() if line.name in by_name},
         )
@@ -114,7 +125,7 @@ def _reconstruction_board(merged: Merged, dataset: str, section: Section) -> Boa
     title = next((task.title for task in tasks), dataset)
     shown = [column.name for column in section.sheets[0].columns if column.name != KILOBITS]
     leading = next((name for name in ("visqol", *shown) if name in places), "")
-    return Board(dataset, title, "reconstruction", section, entries, leading)
+    return Board(slug(folder), title, "reconstruction", section, entries, leading)
 
 
 def _reconstruction_entry(run: MeasuredRun, source: Source, fact: SystemFact, places: dict[str, Rank]) -> Entry:
@@ -135,14 +146,14 @@ def _reconstruction_entry(run: MeasuredRun, source: Source, fact: SystemFact, pl
     )
 
 
-def _probe_board(merged: Merged, task: str, slug: str, section: Section) -> Board:
+def _probe_board(merged: Merged, task: str, section: Section) -> Board:
     lines = section.sheets[0].lines
     facts = {fact.name.split("~")[0]: fact for fact in section.provenance[0].systems}
     places = {matrix.column: ranks(matrix, {line.name for line in lines}) for matrix in section.matrices}
     entries = {
         line.name: Entry(
             name=line.name,
-            source=merged.source_of[task, line.name],
+            source=merged.source_of[f"probe-{task}", line.name],
             fact=facts[line.name],
             ranks={column: by_name[line.name] for column, by_name in places.items() if line.name in by_name},
         )
@@ -150,7 +161,7 @@ def _probe_board(merged: Merged, task: str, slug: str, section: Section) -> Boar
     }
     card = load_cards().probes.get(task)
     leading = next(iter(places), "")
-    return Board(slug, f"Probe: {card.title if card else task}", "probes", section, entries, leading)
+    return Board(slug(f"probe-{task}"), f"Probe: {card.title if card else task}", "probes", section, entries, leading)
 
 
 def _is_commercial(card: AdapterCard) -> bool:

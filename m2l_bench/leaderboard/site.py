@@ -13,10 +13,9 @@ Pages work without JavaScript, which adds sorting and filters, and need no netwo
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +23,7 @@ from typing import Any
 
 from m2l_bench.engine import Engine
 from m2l_bench.errors import UserError
-from m2l_bench.leaderboard.boards import Board, boards
+from m2l_bench.leaderboard.boards import Board, boards, datasets, slug
 from m2l_bench.leaderboard.merge import LeftOut, Merged, merge
 from m2l_bench.listen.gather import gather as gather_clips
 from m2l_bench.listen.writer import write_page
@@ -32,8 +31,9 @@ from m2l_bench.metrics.column_sets import ColumnSet
 from m2l_bench.plots import design
 from m2l_bench.progress import Progress
 from m2l_bench.report.page import environment
+from m2l_bench.runs.audio import originals
 from m2l_bench.runs.files import explain_write_errors, write_atomically
-from m2l_bench.runs.reconstruction import find_runs
+from m2l_bench.runs.measured import MeasuredRun, measured_runs
 from m2l_bench.tables.published import Beside
 
 MARK = "leaderboard.json"
@@ -77,18 +77,25 @@ def write_site(
         UserError: no submission is usable, the folder holds something else, or it cannot be written.
     """
     _make_folder(out)
-    with tempfile.TemporaryDirectory(prefix=".m2l-bench-", dir=out) as temporary, explain_write_errors(out):
+    with tempfile.TemporaryDirectory(prefix=".m2l-bench-", dir=out) as temporary:
         merged = merge(submissions, Path(temporary))
-        datasets = list(dict.fromkeys(folder.parent.name for folder in find_runs(merged.folder)))
-        notes = [note for name in datasets for note in _write_listening_page(merged, name, out, data, engine, progress)]
-        slugs = [path.name for path in merged.folder.iterdir()]
-        made = boards(merged, beside, columns, progress, {slug: out / slug for slug in slugs})
-        _write_pages(out, title, made, merged)
-    return Site(out / "index.html", made, merged.left_out, notes)
+        folders = datasets(merged)
+        for name in (*data, *beside):
+            if name not in folders.values():
+                raise UserError(f"no submission has the dataset {name!r}; there are {', '.join(folders.values())}")
+        notes = []
+        for folder, dataset in folders.items():
+            note = _write_listening_page(merged, folder, dataset, out, data.get(dataset), engine, progress)
+            notes += [note] if note else []
+        pages = boards(merged, beside, columns, progress, out)
+        with explain_write_errors(out):
+            _write_pages(out, title, pages, merged)
+            _remove_others(out, {board.slug for board in pages})
+    return Site(out / "index.html", pages, merged.left_out, notes)
 
 
 def _make_folder(out: Path) -> None:
-    """Make the folder, or remove the pages of an earlier site; listening pages stay, to be updated.
+    """Make the folder, or check that it is empty or holds an earlier site.
 
     Raises:
         UserError: the folder holds something else, or cannot be written.
@@ -97,29 +104,44 @@ def _make_folder(out: Path) -> None:
         raise UserError(f"{out}: there is something else already; name a new folder with -o")
     with explain_write_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-        write_atomically(out / MARK, b"{}\n")
-        for page in out.glob("*/index.html"):
-            page.unlink()
+        if not (out / MARK).is_file():
+            write_atomically(out / MARK, b"{}\n")
+
+
+def _remove_others(out: Path, slugs: Collection[str]) -> None:
+    """Remove the pages of tasks that an earlier site had."""
+    for page in out.glob("*/index.html"):
+        if page.parent.name not in slugs:
+            shutil.rmtree(page.parent)
 
 
 def _write_listening_page(
-    merged: Merged, dataset: str, out: Path, data: Mapping[str, Path], engine: Engine, progress: Progress
-) -> list[str]:
+    merged: Merged, folder: str, dataset: str, out: Path, data: Path | None, engine: Engine, progress: Progress
+) -> str:
     """Write the page on which a dataset's clips can be heard; where that cannot be, return the reason."""
-    folder = out / dataset / "listen"
+    page = out / slug(folder) / "listen"
+    runs = measured_runs(merged.folder, folder).runs
     try:
-        collection = gather_clips(merged.folder, dataset, data.get(dataset))
-        write_page(collection, folder, f"Listen: {dataset}", LONGEST_SECONDS, engine, progress)
+        if not any(row.audio for run in runs for row in run.measured):
+            raise UserError("submitted without audio")
+        if data is None and not _is_in_this_package(runs[0]):
+            raise UserError(f"name the folder of its originals with --data {dataset}=DIR")
+        collection = gather_clips(merged.folder, folder, data)
+        write_page(collection, page, f"Listen: {dataset}", LONGEST_SECONDS, engine, progress)
     except UserError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        reason = re.sub(r"^.*?: (?=these runs kept no)", "", str(error))
-        return [f"{dataset}: no listening page: {reason}"]
-    return []
+        shutil.rmtree(page, ignore_errors=True)
+        return f"{dataset}: nothing to hear: {error}"
+    return ""
 
 
-def _write_pages(out: Path, title: str, made: Sequence[Board], merged: Merged) -> None:
-    from markupsafe import Markup
+def _is_in_this_package(run: MeasuredRun) -> bool:
+    try:
+        return bool(originals(run))
+    except UserError:
+        return False
 
+
+def _write_pages(out: Path, title: str, all_boards: Sequence[Board], merged: Merged) -> None:
     pages = environment("m2l_bench.leaderboard")
     common = {"version": version("m2l-bench"), "site_title": title}
     templates = Path(__file__).resolve().parent
@@ -127,7 +149,7 @@ def _write_pages(out: Path, title: str, made: Sequence[Board], merged: Merged) -
     own_css = (templates / "site.css").read_text(encoding="utf-8")
     write_atomically(out / "style.css", f"{design.css()}{report_css}{own_css}".encode())
     write_atomically(out / "board.js", (templates / "board.js").read_bytes())
-    for board in made:
+    for board in all_boards:
         folder = out / board.slug
         folder.mkdir(exist_ok=True)
         write_atomically(folder / "leaderboard.csv", board.section.sheets[0].csv.encode())
@@ -136,17 +158,17 @@ def _write_pages(out: Path, title: str, made: Sequence[Board], merged: Merged) -
         page = pages.get_template("board.html.j2").render(board=board, **common)
         write_atomically(folder / "index.html", page.encode())
     page = pages.get_template("index.html.j2").render(
-        boards=made, sources=merged.sources, left_out=merged.left_out, intro=Markup(""), **common
+        boards=all_boards, sources=merged.sources, left_out=merged.left_out, **common
     )
     write_atomically(out / "index.html", page.encode())
-    write_atomically(out / MARK, (json.dumps(_as_json(title, made, merged), indent=1) + "\n").encode())
+    write_atomically(out / MARK, (json.dumps(_as_json(title, all_boards, merged), indent=1) + "\n").encode())
 
 
-def _as_json(title: str, made: Sequence[Board], merged: Merged) -> dict[str, Any]:
+def _as_json(title: str, all_boards: Sequence[Board], merged: Merged) -> dict[str, Any]:
     return {
         "title": title,
         "version": version("m2l-bench"),
-        "boards": [_board_json(board) for board in made],
+        "boards": [_board_json(board) for board in all_boards],
         "submissions": [
             {"name": source.name, **source.submission.model_dump(mode="json", exclude={"files", "runs"})}
             for source in merged.sources

@@ -56,7 +56,7 @@ KNOWN = {
     "ear-vae": Look(OLIVE, "v"),
     "ear-vae2": Look(OLIVE, "<"),
     "dacvae": Look(VERMILLION, "o"),
-    "kvae-audio": Look(TEAL, "s"),
+    "kvae-audio": Look(ROSE, "^"),
     "snac-44k": Look(SKY, "s"),
     "snac-32k": Look(SKY, "D"),
     "same-s": Look(ROSE, "o"),

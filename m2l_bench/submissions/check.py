@@ -10,14 +10,25 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from m2l_bench.errors import UserError
+from m2l_bench.metrics import PAIRED
 from m2l_bench.music2latent.hashes import file_checksum
+from m2l_bench.runs.files import file_name
 from m2l_bench.runs.measured import MeasuredRun, measured_runs
 from m2l_bench.runs.probe import ProbeRun
 from m2l_bench.runs.schema import read_stored
 from m2l_bench.submissions.figures import submitted_probe, submitted_reconstruction
-from m2l_bench.submissions.schema import FILE, RUNS, SCHEMA_VERSION, Figure, Submission, SubmittedRun
+from m2l_bench.submissions.schema import (
+    FILE,
+    RUN_FILES,
+    RUNS,
+    SCHEMA_VERSION,
+    Figure,
+    Submission,
+    SubmittedFile,
+    SubmittedRun,
+)
 from m2l_bench.tables.probes import model_title
-from m2l_bench.text import counted, first_of
+from m2l_bench.text import counted, first_of, one_line
 
 ROUNDING = 1e-6
 """Relative difference between two computations of one figure, on different processors, that is no difference."""
@@ -44,11 +55,12 @@ def read_submission(folder: Path) -> Submission:
     path = folder / FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        found = content.get("schema_version") if isinstance(content, dict) else None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a submission ({error}); `m2l-bench submit` makes them") from error
-    if isinstance(found, int) and found > SCHEMA_VERSION:
-        raise UserError(f"{path}: schema {found}, this m2l-bench reads up to {SCHEMA_VERSION}: update it")
+        json.dumps(content, ensure_ascii=False).encode()  # a text may hold half of a character
+        version = content.get("schema_version") if isinstance(content, dict) else None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not a submission ({one_line(error)}); `m2l-bench submit` makes them") from error
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise UserError(f"{path}: schema {version}, this m2l-bench reads up to {SCHEMA_VERSION}: update it")
     return read_stored(path, Submission.model_validate, content, "ask its author for another copy")
 
 
@@ -65,10 +77,6 @@ def check_submission(folder: Path) -> list[Check]:
     if problems:
         return [files]
     problems = [problem for run in submission.runs for problem in _wrong_figures(folder, run)]
-    listed = {run.folder for run in submission.runs}
-    problems += [
-        f"{path}: a run that submission.json does not list" for path in _run_folders(folder) if path not in listed
-    ]
     stated = counted(sum(len(run.figures) for run in submission.runs), "figure")
     detail = f"{stated} of {counted(len(submission.runs), 'run')} follow from the rows"
     return [files, Check("figures", "differs" if problems else "ok", first_of(problems, 5, "; ") or detail)]
@@ -86,29 +94,39 @@ def reconstruction(folder: Path, run: SubmittedRun) -> MeasuredRun:
 
 
 def _wrong_files(folder: Path, submission: Submission) -> Iterator[str]:
+    if not submission.runs:
+        yield "no runs are in it"
+    links = [path for path in [folder / RUNS, *(folder / RUNS).rglob("*")] if path.is_symlink()]
+    yield from (f"{path.relative_to(folder)}: a link, which is not followed" for path in links[:3])
+    folders = [run.folder for run in submission.runs]
+    yield from (f"{name}: listed twice" for name in sorted({name for name in folders if folders.count(name) > 1}))
+    allowed = {f"{run.folder}/{name}" for run in submission.runs for name in RUN_FILES[run.kind]}
+    audio = {f"{run.folder}/audio" for run in submission.runs if run.kind == "reconstruction"}
+    for run in submission.runs:
+        parent = file_name(run.dataset) if run.kind == "reconstruction" else f"probe-{run.dataset}"
+        if run.folder != f"{RUNS}/{parent}/{run.name}" or "/" in parent:
+            yield f"{run.folder}: expected {RUNS}/{parent}/{run.name}"
+        missing = f"{run.folder}/{RUN_FILES[run.kind][0]}"
+        if missing not in submission.files:
+            yield f"{missing}: missing"
     for name, stated in submission.files.items():
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or path.parts[0] != RUNS:
-            yield f"{name}: not a path inside {RUNS}/"
-            return
-        file = folder / name
-        if file.is_symlink() or not file.resolve().is_relative_to(folder.resolve()):
-            yield f"{name}: a link, which is not followed"
-        elif not file.is_file():
-            yield f"{name}: missing"
-        elif file.stat().st_size != stated.bytes or file_checksum(file) != stated.sha256:
-            yield f"{name}: changed after it was submitted"
+        if name not in allowed and (str(PurePosixPath(name).parent) not in audio or not _is_plain(name)):
+            yield f"{name[:80]!r}: not a file of a run that is listed"
+        elif not links and not _is_unchanged(folder / name, stated):
+            yield f"{name}: missing, or changed after it was submitted"
     present = {path.relative_to(folder).as_posix() for path in (folder / RUNS).rglob("*") if not path.is_dir()}
     yield from (f"{name}: not listed in {FILE}" for name in sorted(present - submission.files.keys()))
-    for run in submission.runs:
-        kind = "probe.json" if run.kind == "probe" else "manifest.json"
-        if f"{run.folder}/{kind}" not in submission.files:
-            yield f"{run.folder}: no {kind} there"
 
 
-def _run_folders(folder: Path) -> list[str]:
-    paths = [path for name in ("manifest.json", "probe.json") for path in (folder / RUNS).rglob(name)]
-    return sorted(path.parent.relative_to(folder).as_posix() for path in paths)
+def _is_plain(name: str) -> bool:
+    return PurePosixPath(name).as_posix() == name and not {"\0", "\\"} & set(name) and "/../" not in name
+
+
+def _is_unchanged(path: Path, stated: SubmittedFile) -> bool:
+    try:
+        return path.stat().st_size == stated.bytes and file_checksum(path) == stated.sha256
+    except (OSError, ValueError):
+        return False
 
 
 def _wrong_figures(folder: Path, stated: SubmittedRun) -> Iterator[str]:
@@ -120,23 +138,29 @@ def _wrong_figures(folder: Path, stated: SubmittedRun) -> Iterator[str]:
             computed = submitted_probe(probe, model_title(probe), relative)
         else:
             run = reconstruction(folder, stated)
-            outside = [row.id for row in run.measured if row.audio and not _is_below(row.audio, "audio")]
-            if outside:
-                yield f"{stated.folder}: the audio of {first_of(outside)} is outside the run"
-                return
-            computed = submitted_reconstruction(run, stated.dataset, relative)
-    except (UserError, IndexError) as error:
-        yield f"{stated.folder}: cannot be read ({error})"
+            yield from _wrong_manifest(folder, stated, run)
+            computed = submitted_reconstruction(run, relative)
+    except Exception as error:  # files of others can be wrong in any way
+        yield f"{stated.folder}: cannot be read ({one_line(error)})"
         return
-    for name in ("title", "clips", "not_measured", "audio", "name"):
+    for name in ("dataset", "name", "title", "clips", "not_measured", "audio"):
         if getattr(stated, name) != getattr(computed, name):
             yield f"{stated.folder}: {name} {getattr(stated, name)!r}, its files say {getattr(computed, name)!r}"
     yield from (f"{stated.folder}: {text}" for text in _differences(stated.figures, computed.figures))
 
 
-def _is_below(path: str, folder: str) -> bool:
-    parts = PurePosixPath(path).parts
-    return parts[:1] == (folder,) and ".." not in parts
+def _wrong_manifest(folder: Path, stated: SubmittedRun, run: MeasuredRun) -> Iterator[str]:
+    """Describe what a manifest lacks, or has and should not."""
+    listed = read_submission(folder).files
+    outside = [row.id for row in run.rows if row.audio and f"{stated.folder}/{row.audio}" not in listed]
+    if outside:
+        yield f"{stated.folder}: the audio of {first_of(outside)} is not in the submission"
+    if run.manifest.key.root:
+        yield f"{stated.folder}: its manifest names a folder, {run.manifest.key.root!r}"
+    names = {name for name in stated.figures if name in PAIRED} | run.distances.keys()
+    missing = sorted(names - run.manifest.metric_versions.keys())
+    if missing:
+        yield f"{stated.folder}: no version of {first_of(missing)}"
 
 
 def _differences(stated: Mapping[str, Figure], computed: Mapping[str, Figure]) -> Iterator[str]:

@@ -12,11 +12,10 @@ from m2l_bench.runs.probe import ProbeRun
 from m2l_bench.submissions.schema import Figure, SubmittedRun
 
 
-def submitted_reconstruction(run: MeasuredRun, dataset: str, folder: Path) -> SubmittedRun:
+def submitted_reconstruction(run: MeasuredRun, folder: Path) -> SubmittedRun:
     """Describe a run of reconstructions.
 
     Args:
-        dataset: name of the dataset in the submission.
         folder: the run's folder, relative to the submission.
     """
     names = [name for name in PAIRED if run.values(name)]
@@ -25,7 +24,7 @@ def submitted_reconstruction(run: MeasuredRun, dataset: str, folder: Path) -> Su
     measured = run.measured
     return SubmittedRun(
         kind="reconstruction",
-        dataset=dataset,
+        dataset=run.manifest.key.dataset,
         name=run.name,
         title=run.title,
         folder=folder.as_posix(),
@@ -50,7 +49,7 @@ def submitted_probe(run: ProbeRun, title: str, folder: Path) -> SubmittedRun:
         name=run.label,
         title=title,
         folder=folder.as_posix(),
-        clips=results.clips["test"],
+        clips=results.clips.get("test", 0),
         not_measured=len(results.failed),
         figures={name: _figure(result.mean, result.low, result.high) for name, result in results.metrics.items()},
     )

@@ -30,6 +30,8 @@ STEP = 1 / 32768
 """Step of the 16-bit files that hold reconstructions; the stated figures are of audio that was not rounded."""
 TIMES = 4
 """A figure may differ by this many times what rounding the file once more changes."""
+INFINITE_FOR_COPIES = ("si_sdr_db", "si_sdr_aligned_db")
+"""Metrics that are infinite for exact copies."""
 SET_TOLERANCE = 0.01
 """Relative difference that rounding may make in a distance of sets."""
 
@@ -118,9 +120,13 @@ def recompute(folder: Path, place: Place) -> Iterator[Check]:
             ready, key = _Run(stated, run, clips), run.manifest.key
             groups.setdefault((stated.dataset, key.task_digest, key.section_seconds, ready.metrics), []).append(ready)
     for runs in groups.values():
-        again = _measured_again(runs, place)
-        for ready in runs:
-            yield _compared(ready, again[_name(ready.run)])
+        try:
+            again = _measured_again(runs, place)
+        except UserError as error:
+            yield from (Check(ready.about, "not checked", str(error)) for ready in runs)
+            continue
+        for number, ready in enumerate(runs):
+            yield from _compared(ready, again[_name(number)])
 
 
 def _about(stated: SubmittedRun) -> str:
@@ -136,7 +142,7 @@ def _measured_again(runs: Sequence[_Run], place: Place) -> dict[str, MeasuredRun
     key = runs[0].run.manifest.key
     task = next(card for card in load_cards(place.cards).tasks.values() if card.data_digest == key.task_digest)
     evaluation = evaluate(
-        [_card(ready.run) for ready in runs],
+        [_card(ready.run, _name(number)) for number, ready in enumerate(runs)],
         task.name,
         data=place.data.get(runs[0].stated.dataset),
         metrics=runs[0].metrics,
@@ -150,31 +156,34 @@ def _measured_again(runs: Sequence[_Run], place: Place) -> dict[str, MeasuredRun
     return {run.name: run for run in evaluation.measured.runs}
 
 
-def _compared(ready: _Run, again: MeasuredRun) -> Check:
+def _compared(ready: _Run, again: MeasuredRun) -> Iterator[Check]:
     run, names = ready.run, ready.metrics
     versions = run.manifest.metric_versions
     comparable = [name for name in names if again.manifest.metric_versions.get(name) == versions.get(name)]
     problems: list[str] = []
     for name in comparable:
         problems += _wrong_clips(name, ready, again) if name in PAIRED else _wrong_distance(name, run, again)
-    left_out = [f"{name} ({_reason(name, run, again)})" for name in names if name not in comparable]
     if problems:
-        return Check(ready.about, "differs", first_of(problems, 5, "; "))
-    if not comparable:
-        return Check(ready.about, "not checked", "; ".join(left_out))
-    detail = f"{counted(ready.stated.clips, 'clip')} recomputed from audio: {', '.join(comparable)}"
-    return Check(ready.about, "ok", detail + (f"; not checked: {'; '.join(left_out)}" if left_out else ""))
+        yield Check(ready.about, "differs", first_of(problems, 5, "; "))
+    elif comparable:
+        absent = len(ready.clips) - len(run.measured)
+        note = f"; {counted(absent, 'clip')} of the dataset left out" if absent else ""
+        clips = counted(ready.stated.clips, "clip")
+        yield Check(ready.about, "ok", f"{clips} recomputed from audio: {', '.join(comparable)}{note}")
+    left_out = [f"{name} ({_reason(name, run, again)})" for name in names if name not in comparable]
+    if left_out:
+        yield Check(ready.about, "not checked", "; ".join(left_out))
 
 
-def _name(run: MeasuredRun) -> str:
-    """Name of the recomputed run: that of the run, of which a card may not have all characters."""
-    return run.name.replace("@", "+")
+def _name(number: int) -> str:
+    """Name of a recomputed run: those of submitted runs may have characters that a card's name may not."""
+    return f"run{number + 1}"
 
 
-def _card(run: MeasuredRun) -> SystemCard:
+def _card(run: MeasuredRun, name: str) -> SystemCard:
     files = {row.id: row.audio for row in run.measured}
     return SystemCard(
-        name=_name(run),
+        name=name,
         title=run.title,
         kind="neural",
         adapter=f"{__name__}:{SubmittedAudio.__name__}",
@@ -198,7 +207,7 @@ def _wrong_clips(name: str, ready: _Run, again: MeasuredRun) -> Iterator[str]:
         if stated is None or value is None:
             if stated is not value:
                 yield f"'{row.id}': {name} is stated as {stated}, its audio gives {value}"
-        elif abs(stated - value) > unit and not _is_rounding(name, ready, row, stated, value):
+        elif not abs(stated - value) <= unit and not _is_rounding(name, ready, row, stated, value):
             yield f"'{row.id}': {name} is stated as {stated:.6g}, its audio gives {value:.6g}"
 
 
@@ -206,8 +215,11 @@ def _is_rounding(name: str, ready: _Run, row: Row, stated: float, value: float) 
     """Whether a difference is within what the rounding of the file to 16 bits can make."""
     original, rate = read_original(ready.clips[row.id], row)
     audio = audio_files.read(ready.run.folder / str(row.audio))[0]
-    if np.isinf(stated):  # an exact copy
-        return audio.shape == original.shape and bool(np.abs(audio - original).max() <= STEP)
+    if not np.isfinite(value):
+        return stated == value
+    if np.isinf(stated):  # of an exact copy, whose file was rounded
+        same = audio.shape == original.shape and bool(np.abs(audio - original).max() <= STEP)
+        return same and name in INFINITE_FOR_COPIES and stated > 0
     noise = np.random.default_rng(0).uniform(-STEP / 2, STEP / 2, audio.shape).astype(audio.dtype)
     rounded_again = row.model_copy(update={"values": {}, "notes": {}})
     score(rounded_again, original, audio + noise, rate, [name])
@@ -216,12 +228,26 @@ def _is_rounding(name: str, ready: _Run, row: Row, stated: float, value: float) 
 
 
 def _wrong_distance(name: str, run: MeasuredRun, again: MeasuredRun) -> Iterator[str]:
+    """Describe which figures of a distance, with intervals and resamples, are not those of the audio."""
     unit = 10.0 ** -metric(name).decimals
-    first, second = run.distances[name], again.distances[name]
-    for figure in ("value", "kernel"):
-        stated, value = getattr(first, figure), getattr(second, figure)
-        if stated is None or value is None:
-            if stated is not value:
-                yield f"{name}: {figure} is stated as {stated}, the audio gives {value}"
-        elif abs(stated - value) > unit + SET_TOLERANCE * abs(value):
-            yield f"{name}: {figure} is stated as {stated:.6g}, the audio gives {value:.6g}"
+    stated, recomputed = run.distances[name].model_dump(), again.distances[name].model_dump()
+    for figure in (
+        "clips",
+        "value",
+        "low",
+        "high",
+        "resampled",
+        "kernel",
+        "kernel_low",
+        "kernel_high",
+        "kernel_resampled",
+    ):
+        first, second = (np.array(figures[figure], float) for figures in (stated, recomputed))
+        if first.shape != second.shape:
+            yield f"{name}: {figure} has {first.size} values, the audio gives {second.size}"
+        elif not np.all(
+            (np.abs(first - second) <= unit + SET_TOLERANCE * np.abs(second)) | (np.isnan(first) & np.isnan(second))
+        ):
+            worst = int(np.argmax(np.nan_to_num(np.abs(first - second), nan=np.inf)))
+            values = first.ravel()[worst], second.ravel()[worst]
+            yield f"{name}: {figure} is stated as {values[0]:.6g}, the audio gives {values[1]:.6g}"

@@ -16,6 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION: Literal[1] = 1
 FILE, RUNS = "submission.json", "runs"
+RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._+@-]*$"
+"""Pattern of the name of a run, which is part of paths: a card's name, and settings."""
+RUN_FILES = {
+    "reconstruction": ("manifest.json", "clips.parquet", "distances.json"),
+    "probe": ("probe.json", "items.json", "scores.npy", "results.json"),
+}
+"""Files of a run by its kind; a reconstruction may also have files in `audio/`."""
 
 
 class _Part(BaseModel):
@@ -43,7 +50,7 @@ class SubmittedRun(_Part):
 
     kind: Literal["reconstruction", "probe"]
     dataset: str = Field(description="dataset of reconstructions, or task of a probe")
-    name: str = Field(description="the system, and settings that differ from its card")
+    name: str = Field(pattern=RUN_NAME, description="the system, and settings that differ from its card")
     title: str
     folder: str = Field(description="folder of the run, relative to the submission")
     clips: int = Field(description="clips with figures")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from m2l_bench.errors import UserError
@@ -19,10 +21,11 @@ from m2l_bench.runs.provenance import now
 from m2l_bench.runs.reconstruction import find_runs, rows_as_table
 from m2l_bench.runs.schema import Manifest, Origin
 from m2l_bench.submissions.figures import submitted_probe, submitted_reconstruction
-from m2l_bench.submissions.schema import FILE, RUNS, Code, Submission, SubmittedFile, SubmittedRun
+from m2l_bench.submissions.schema import FILE, RUN_FILES, RUNS, Code, Submission, SubmittedFile, SubmittedRun
 from m2l_bench.tables.probes import model_title
 
-PROBE_FILES = ("items.json", "scores.npy", "results.json")
+FOLDERS = re.compile(r"(?<![\w.:/\\])(?:[A-Za-z]:)?[/\\~](?:[^\s\"':;,/\\]*[/\\])*")
+"""An absolute path up to its last part; not the slashes of a web address."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ def write_submission(
                     notes.append(f"{run.name}: without audio, its run kept no reconstructions (--no-audio)")
                 submitted.append(_write_run(run, dataset_name or dataset, out, audio))
         submitted += [_write_probe(run, out) for run in probes.values()]
+        if not submitted:
+            raise UserError(f"{runs}: none of its runs can be submitted: {'; '.join(notes)}")
         paths = sorted(path for path in (out / RUNS).rglob("*") if path.is_file())
         submission = Submission(
             created=now(),
@@ -114,47 +119,55 @@ def _write_run(run: MeasuredRun, dataset: str, out: Path, audio: bool) -> Submit
     rows = []
     for row in run.rows:
         keeps = audio and row.measured and row.audio
-        rows.append(row.model_copy(update={"source_stat": None, "audio": row.audio if keeps else None}))
+        public = {"reason": _without_folders(row.reason), "notes": _without_folders(row.notes), "source_stat": None}
+        rows.append(row.model_copy(update={**public, "audio": row.audio if keeps else None}))
         if keeps:
             target = folder / str(row.audio)
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(run.folder / str(row.audio), target)
-    manifest = _without_paths(run.manifest.model_dump(mode="json"))
+    manifest = _without_folders(run.manifest.model_dump(mode="json"))
     manifest["key"] |= {"dataset": dataset, "root": ""}
-    manifest["sessions"] = [_without_host(session) for session in manifest["sessions"]]
+    manifest["sessions"] = [_without_machine(session) for session in manifest["sessions"]]
     write_atomically(folder / "manifest.json", Manifest.model_validate(manifest).model_dump_json(indent=2).encode())
     write_atomically(folder / "clips.parquet", rows_as_table(rows))
     if (run.folder / "distances.json").is_file():
-        shutil.copyfile(run.folder / "distances.json", folder / "distances.json")
+        _copy_json(run.folder / "distances.json", folder)
     written = next(one for one in measured_runs(out / RUNS, file_name(dataset), {folder}).runs)
-    return submitted_reconstruction(written, dataset, relative)
+    return submitted_reconstruction(written, relative)
 
 
 def _write_probe(run: ProbeRun, out: Path) -> SubmittedRun:
     relative = Path(RUNS, f"probe-{run.key.task}", run.folder.name.split("~")[0])
     folder = out / relative
     folder.mkdir(parents=True)
-    manifest = _without_paths(run.manifest.model_dump(mode="json"))
-    manifest["made"] = _without_host(manifest["made"])
+    manifest = _without_folders(run.manifest.model_dump(mode="json"))
+    manifest["made"] = _without_machine(manifest["made"])
     write_atomically(folder / "probe.json", run.manifest.model_validate(manifest).model_dump_json(indent=2).encode())
-    for name in PROBE_FILES:
-        shutil.copyfile(run.folder / name, folder / name)
+    for name in RUN_FILES["probe"][1:]:
+        if name.endswith(".json"):
+            _copy_json(run.folder / name, folder)
+        else:
+            shutil.copyfile(run.folder / name, folder / name)
     return submitted_probe(ProbeRun(folder), model_title(run), relative)
 
 
-def _without_host(origin: Mapping[str, Any]) -> dict[str, Any]:
-    return {**origin, "host": Origin.model_fields["host"].default}
+def _copy_json(path: Path, folder: Path) -> None:
+    content = _without_folders(json.loads(path.read_text(encoding="utf-8")))
+    write_atomically(folder / path.name, json.dumps(content, indent=1).encode())
 
 
-def _without_paths(content: Any) -> Any:
-    """Replace each absolute path, such as the folder of recordings in a card, by its last part."""
+def _without_machine(origin: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the name of the host, and of the platform all but the system: kernels have names, too."""
+    return {**origin, "host": Origin.model_fields["host"].default, "platform": origin["platform"].partition("-")[0]}
+
+
+def _without_folders(content: Any) -> Any:
+    """Shorten each absolute path in a text, such as the folder of recordings in a card, to its last part."""
     if isinstance(content, dict):
-        return {key: _without_paths(value) for key, value in content.items()}
+        return {key: _without_folders(value) for key, value in content.items()}
     if isinstance(content, list):
-        return [_without_paths(value) for value in content]
-    if isinstance(content, str) and (PurePosixPath(content).is_absolute() or PurePath(content).is_absolute()):
-        return PurePath(content).name
-    return content
+        return [_without_folders(value) for value in content]
+    return FOLDERS.sub("", content.replace("file://", "")) if isinstance(content, str) else content
 
 
 def _code() -> Code:

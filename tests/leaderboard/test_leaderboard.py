@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -11,10 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.browser import open_browser, open_page
 from support.command_line import Cli
+from support.runs import probe_key, probe_results, write_probe
 from support.submissions import forge, make_runs, submit, write_clips
 
 from m2l_bench.commands.common import Columns
 from m2l_bench.commands.publish import leaderboard
+from m2l_bench.leaderboard.boards import slug
+from m2l_bench.leaderboard.merge import merge
 from m2l_bench.leaderboard.ranks import Rank, ranks
 from m2l_bench.report.matrices import Difference, Matrix
 from m2l_bench.submissions.schema import FILE
@@ -45,6 +49,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("leaderboard")
     clips = write_clips(folder / "clips")
     runs = make_runs(folder / "runs", clips)
+    figures = {"mean": 0.9, "std": 0.1, "seeds": [0.8, 1.0], "low": 0.7, "high": 1.0, "resampled": [0.7, 0.9, 1.0]}
+    results = probe_results(metrics={"micro_f1": figures}, classes=["a", "b"])
+    write_probe(runs, probe_key("net"), results, ["a", "b"])
     mine = submit(runs, folder / "mine", title=f"Mine {EVIL}", contact="javascript:alert(1)", licence="CC0-1.0")
     theirs = submit(runs, folder / "theirs", audio=False)
     changed = submit(runs, folder / "changed", audio=False)
@@ -68,9 +75,11 @@ def test_what_is_left_out_is_listed_with_its_reason(site: Path) -> None:
     assert "changed after it was submitted" in reasons["changed"]
     assert "si_sdr_db is stated as 99.0" in reasons["forged"]
     assert "10 of its clips are other audio" in reasons["foreign, folder-clips, good"]
+    assert "has a probe of the same model" in reasons["theirs, toy, net"]
     page = (site / "index.html").read_text()
     assert all(reason.split("'")[0][:40] in page for reason in reasons.values())
-    (board,) = content["boards"]
+    board, probes = content["boards"]
+    assert [row["system"] for row in probes["rows"]] == ["net"]
     assert {row["submission"] for row in board["rows"]} == {"mine", "theirs"}
     assert {row["system"] for row in board["rows"]} == {
         *("good", "poor", "copy"),
@@ -79,7 +88,7 @@ def test_what_is_left_out_is_listed_with_its_reason(site: Path) -> None:
 
 
 def test_equal_systems_share_a_rank_and_others_do_not(site: Path) -> None:
-    (board,) = json.loads((site / "leaderboard.json").read_text())["boards"]
+    board, _ = json.loads((site / "leaderboard.json").read_text())["boards"]
     by_name = {row["system"]: row["ranks"]["mel_distance"] for row in board["rows"]}
     assert by_name["poor"] == by_name["poor--theirs"] == [5, 6]
     assert by_name["copy"][0] == 1
@@ -112,14 +121,35 @@ def test_it_is_written_again_in_its_place_but_not_over_something_else(
 ) -> None:
     before = (site / "leaderboard.json").read_bytes()
     done = cli_here("leaderboard", site.parent / "mine", "-o", site.parent / "again", "--json", "--jobs", 1)
-    assert done.returncode == 0 and json.loads(done.stdout)["boards"] == ["folder-clips"]
-    assert "no listening page" not in done.stderr or "--data" in done.stderr
+    assert done.returncode == 0 and json.loads(done.stdout)["boards"] == ["folder-clips", "probe-toy"]
+    assert "nothing to hear: name the folder of its originals with --data folder-clips=DIR" in done.stderr
     assert not [path for path in (site.parent / "again").iterdir() if path.name.startswith(".")]
     (tmp_path / "mine.txt").write_text("")
     assert "something else" in cli_here("leaderboard", site.parent / "mine", "-o", tmp_path).stderr
     assert "expected --beside" in cli_here("leaderboard", site.parent / "mine", "--beside", "paper").stderr
     assert "no source 'press'" in cli_here("leaderboard", site.parent / "mine", "--beside", "a=press").stderr
+    assert (
+        "no submission has the dataset 'a'"
+        in cli_here("leaderboard", site.parent / "mine", "-o", site, "--beside", "a=paper").stderr
+    )
+    assert cli_here("leaderboard", tmp_path / "nowhere", "-o", site).returncode == 1
     assert (site / "leaderboard.json").read_bytes() == before
+    assert (site / "folder-clips" / "index.html").is_file()
+
+
+def test_names_and_contents_of_others_stay_in_their_place(site: Path, tmp_path: Path) -> None:
+    """Folders of one name, names of files of the site, and a name that would lead out of it."""
+    places = []
+    for number in range(3):
+        place = tmp_path / str(number) / "submission"
+        shutil.copytree(site.parent / "theirs", place)
+        places.append(place)
+    text = (places[2] / FILE).read_text().replace('"name":"poor"', '"name":"../../poor"')
+    (places[2] / FILE).write_text(text.replace('"name": "poor"', '"name": "../../poor"'))
+    merged = merge(places, tmp_path / "merged")
+    assert [source.name for source in merged.sources] == ["submission", "submission-2"]
+    assert "submission-3" in merged.left_out[-1].what and "String should match pattern" in merged.left_out[-1].reason
+    assert slug("style.css") == "style-css" and slug("my clips%2Fé") == "my-clips-2F-"
 
 
 VERDICTS = {1: "better", -1: "worse", 0: "undecided"}

@@ -1,15 +1,18 @@
 """Submissions: what others can check in them, what they find, and what is not published."""
 
 import json
+import math
 import platform
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.command_line import Cli
 from support.hub_server import COMMIT, serve
-from support.submissions import forge, make_runs, submit, write_clips
+from support.submissions import SYSTEMS, forge, make_runs, submit, write_clips
 
+import m2l_bench as mb
 from m2l_bench.errors import UserError
 from m2l_bench.runs.reconstruction import read_rows, rows_as_table
 from m2l_bench.submissions.check import Check, check_submission, read_submission, reconstruction
@@ -17,6 +20,7 @@ from m2l_bench.submissions.figures import submitted_reconstruction
 from m2l_bench.submissions.push import push_submission
 from m2l_bench.submissions.recompute import Place, recompute
 from m2l_bench.submissions.schema import FILE, RUNS
+from m2l_bench.submissions.write import Statement, _without_folders, write_submission
 
 
 @pytest.fixture(scope="module")
@@ -44,19 +48,23 @@ def recomputed(submission: Path, data: Path, out: Path) -> dict[str, Check]:
     return {check.about.split(", ")[1]: check for check in checks}
 
 
-def change_value(submission: Path, name: str, metric: str, by: float) -> None:
-    """Change a value of one clip, and everything that follows from it, so that only the audio can tell."""
-    folder = folder_of(submission, name)
-    rows = read_rows(folder)
-    rows[0].values[metric] = (rows[0].values[metric] or 0.0) + by
-    (folder / "clips.parquet").write_bytes(rows_as_table(rows))
+def restate(submission: Path, name: str) -> None:
+    """Make figures and hashes those of the files, as somebody who changed them would: only the audio can tell."""
     content = json.loads((submission / FILE).read_text())
-    stated = next(run for run in read_submission(submission).runs if run.name == name)
-    figures = submitted_reconstruction(reconstruction(submission, stated), stated.dataset, Path(stated.folder))
-    position = next(i for i, run in enumerate(content["runs"]) if run["name"] == name)
+    position, stated = next((i, run) for i, run in enumerate(read_submission(submission).runs) if run.name == name)
+    figures = submitted_reconstruction(reconstruction(submission, stated), Path(stated.folder))
     content["runs"][position] = figures.model_dump(mode="json")
     (submission / FILE).write_text(json.dumps(content))
     forge(submission)
+
+
+def change_value(submission: Path, name: str, metric: str, value: Callable[[float], float]) -> None:
+    """Change a value of the first clip."""
+    folder = folder_of(submission, name)
+    rows = read_rows(folder)
+    rows[0].values[metric] = value(rows[0].values[metric] or 0.0)
+    (folder / "clips.parquet").write_bytes(rows_as_table(rows))
+    restate(submission, name)
 
 
 def test_an_honest_submission_is_what_it_states(submission: Path, originals: Path, tmp_path: Path) -> None:
@@ -69,12 +77,33 @@ def test_an_honest_submission_is_what_it_states(submission: Path, originals: Pat
     )
 
 
-def test_a_changed_digit_is_found_by_the_audio(submission: Path, originals: Path, tmp_path: Path) -> None:
-    change_value(submission, "poor", "si_sdr_db", 0.02)
+@pytest.mark.parametrize(
+    ("name", "metric", "value"),
+    [
+        ("poor", "si_sdr_db", lambda value: value + 0.02),
+        ("poor", "si_sdr_db", lambda value: math.nan),
+        ("copy", "mel_distance", lambda value: -math.inf),
+    ],
+)
+def test_a_changed_value_is_found_by_the_audio(
+    submission: Path, originals: Path, tmp_path: Path, name: str, metric: str, value: Callable[[float], float]
+) -> None:
+    change_value(submission, name, metric, value)
     assert {check.status for check in check_submission(submission)} == {"ok"}
     checks = recomputed(submission, originals, tmp_path / "again")
-    assert checks["poor"].status == "differs" and "'a clip': si_sdr_db is stated as" in checks["poor"].detail
-    assert checks["good"].status == checks["copy"].status == "ok"
+    assert {system for system, check in checks.items() if check.status == "differs"} == {name}
+    assert f"'a clip': {metric} is stated as" in checks[name].detail
+
+
+def test_forged_resamples_of_a_distance_are_found(submission: Path, originals: Path, tmp_path: Path) -> None:
+    path = folder_of(submission, "poor") / "distances.json"
+    content = json.loads(path.read_text())
+    distance = content["originals"]["fad_mel-mean"]
+    distance |= {"resampled": [distance["value"]] * len(distance["resampled"]), "low": 0.0}
+    path.write_text(json.dumps(content))
+    restate(submission, "poor")
+    assert {check.status for check in check_submission(submission)} == {"ok"}
+    assert "fad_mel-mean: low is stated as 0" in recomputed(submission, originals, tmp_path / "again")["poor"].detail
 
 
 def test_a_changed_distance_is_found(submission: Path, originals: Path, tmp_path: Path) -> None:
@@ -91,7 +120,7 @@ def test_a_changed_file_is_found_by_its_hash(submission: Path) -> None:
     path = folder_of(submission, "good") / "clips.parquet"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     (files,) = check_submission(submission)
-    assert files.status == "differs" and "clips.parquet: changed after it was submitted" in files.detail
+    assert files.status == "differs" and "clips.parquet: missing, or changed after it was submitted" in files.detail
 
 
 def test_a_changed_mean_is_found_by_the_rows(submission: Path) -> None:
@@ -101,7 +130,27 @@ def test_a_changed_mean_is_found_by_the_rows(submission: Path) -> None:
     assert "si_sdr_db (low) is stated as 99.0" in check_submission(submission)[1].detail
 
 
-@pytest.mark.parametrize("kind", ["added", "missing", "link", "outside"])
+@pytest.mark.parametrize("key", ["metric_versions", "root", "no runs", "name"])
+def test_manifests_state_what_they_must_and_no_more(submission: Path, key: str) -> None:
+    path = folder_of(submission, "poor") / "manifest.json"
+    content = json.loads(path.read_text())
+    if key == "metric_versions":
+        del content["metric_versions"]["si_sdr_db"]
+    elif key == "root":
+        content["key"]["root"] = "elsewhere"
+    path.write_text(json.dumps(content))
+    forge(submission)
+    content = json.loads((submission / FILE).read_text())
+    if key == "no runs":
+        content |= {"runs": [], "files": {}}
+        shutil.rmtree(submission / RUNS)
+    elif key == "name":
+        content["runs"][0]["folder"] = content["runs"][0]["folder"].replace("folder-clips", "../folder-clips")
+    (submission / FILE).write_text(json.dumps(content))
+    assert "differs" in {check.status for check in check_submission(submission)}
+
+
+@pytest.mark.parametrize("kind", ["added", "missing", "link", "linked folder", "outside", "empty", "zero"])
 def test_files_are_those_that_are_listed(submission: Path, kind: str) -> None:
     audio = next((folder_of(submission, "good") / "audio").iterdir())
     if kind == "added":
@@ -111,10 +160,22 @@ def test_files_are_those_that_are_listed(submission: Path, kind: str) -> None:
     elif kind == "link":
         target = audio.rename(submission.parent / audio.name)
         audio.symlink_to(target)
+    elif kind == "linked folder":
+        target = audio.parent.rename(submission.parent / "elsewhere")
+        audio.parent.symlink_to(target)
     else:
-        text = (submission / FILE).read_text()
-        (submission / FILE).write_text(text.replace(f"{RUNS}/", f"{RUNS}/../../", 1))
+        content = json.loads((submission / FILE).read_text())
+        name = {"outside": f"{RUNS}/../secret", "empty": "", "zero": "a\0b"}[kind]
+        content["files"][name] = {"bytes": 0, "sha256": ""}
+        (submission / FILE).write_text(json.dumps(content))
     assert check_submission(submission)[0].status == "differs"
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"title": "\\ud800"}', "[]"])
+def test_a_damaged_file_is_one_line(submission: Path, text: str) -> None:
+    (submission / FILE).write_text(text)
+    with pytest.raises(UserError, match=r"^[^\n]*submission\.json: [^\n]*$"):
+        check_submission(submission)
 
 
 def test_a_row_cannot_name_audio_outside_its_run(submission: Path) -> None:
@@ -123,7 +184,7 @@ def test_a_row_cannot_name_audio_outside_its_run(submission: Path) -> None:
     rows[0].audio = "../../../../secret.flac"
     (folder / "clips.parquet").write_bytes(rows_as_table(rows))
     forge(submission)
-    assert "is outside the run" in check_submission(submission)[1].detail
+    assert "is not in the submission" in check_submission(submission)[1].detail
 
 
 def test_without_audio_the_originals_are_compared(runs: Path, originals: Path, tmp_path: Path) -> None:
@@ -137,7 +198,7 @@ def test_without_audio_the_originals_are_compared(runs: Path, originals: Path, t
 
 
 def test_no_host_and_no_folder_is_published(submission: Path, runs: Path) -> None:
-    private = [str(runs.parent).encode(), platform.node().encode()]
+    private = [str(runs.parent).encode(), platform.node().encode(), platform.release().encode()]
     for path in submission.rglob("*"):
         if path.suffix in (".json", ".parquet"):
             assert not [text for text in private if text in path.read_bytes()], path
@@ -177,3 +238,29 @@ def test_an_upload_is_the_submission(runs: Path, tmp_path: Path, monkeypatch: py
         assert push_submission(submission, "anna/results").endswith(COMMIT)
         assert server.created[-1]["type"] == "dataset"
     assert {check.status for check in check_submission(uploads)} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("text", "public"),
+    [
+        ("--w=/home/anna/w.pt", "--w=w.pt"),
+        ("vectors in /home/anna/v, 2/3 of them", "vectors in v, 2/3 of them"),
+        ("file:///home/anna/x", "x"),
+        ("~/anna/y", "y"),
+        ("C:\\Users\\anna\\z.wav", "z.wav"),
+        ("https://example.org/a/b", "https://example.org/a/b"),
+    ],
+)
+def test_paths_are_shortened_inside_texts(text: str, public: str) -> None:
+    assert _without_folders({"note": [text]}) == {"note": [public]}
+
+
+def test_names_of_datasets_and_runs_with_unusual_characters(originals: Path, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    mb.evaluate({"x": SYSTEMS["poor"]}, "folder", data=originals, metrics=["si_sdr_db"], out=runs, audio=True, seed=3)
+    write_submission(runs, tmp_path / "mine", Statement(), "folder-clips", "my clips/é", audio=True)
+    (run,) = read_submission(tmp_path / "mine").runs
+    assert (run.dataset, run.name) == ("my clips/é", "x@seed3")
+    assert {check.status for check in check_submission(tmp_path / "mine")} == {"ok"}
+    (check,) = recompute(tmp_path / "mine", Place(tmp_path / "again", {"my clips/é": originals}, jobs=1))
+    assert check.status == "ok"
