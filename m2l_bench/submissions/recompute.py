@@ -161,15 +161,27 @@ def _compared(ready: _Run, again: MeasuredRun) -> Iterator[Check]:
     versions = run.manifest.metric_versions
     comparable = [name for name in names if again.manifest.metric_versions.get(name) == versions.get(name)]
     problems: list[str] = []
+    cut: set[str] = set()
     for name in comparable:
-        problems += _wrong_clips(name, ready, again) if name in PAIRED else _wrong_distance(name, run, again)
+        if name in PAIRED:
+            wrong = _wrong_clips(name, ready, again)
+            cut |= {id for id in wrong if _is_cut(ready, id)}
+            problems += [problem for id, problem in wrong.items() if id not in cut]
+        else:
+            problems += _wrong_distance(name, run, again)
     if problems:
         yield Check(ready.about, "differs", first_of(problems, 5, "; "))
     elif comparable:
         absent = len(ready.clips) - len(run.measured)
         note = f"; {counted(absent, 'clip')} of the dataset left out" if absent else ""
-        clips = counted(ready.stated.clips, "clip")
+        clips = counted(ready.stated.clips - len(cut), "clip")
         yield Check(ready.about, "ok", f"{clips} recomputed from audio: {', '.join(comparable)}{note}")
+    if cut:
+        examples = first_of([f"'{id}'" for id in sorted(cut)])
+        detail = (
+            f"{counted(len(cut), 'clip')} whose files were cut off at full scale when they were written: {examples}"
+        )
+        yield Check(ready.about, "not checked", detail)
     left_out = [f"{name} ({_reason(name, run, again)})" for name in names if name not in comparable]
     if left_out:
         yield Check(ready.about, "not checked", "; ".join(left_out))
@@ -198,17 +210,25 @@ def _reason(name: str, run: MeasuredRun, again: MeasuredRun) -> str:
     return f"version {run.manifest.metric_versions.get(name)}, here {here}"
 
 
-def _wrong_clips(name: str, ready: _Run, again: MeasuredRun) -> Iterator[str]:
-    """Describe the clips whose stated value is not what their audio gives."""
+def _wrong_clips(name: str, ready: _Run, again: MeasuredRun) -> dict[str, str]:
+    """Describe, by id, the clips whose stated value is not what their audio gives."""
     unit = 10.0 ** -metric(name).decimals
     recomputed = {row.id: row for row in again.rows}
+    problems = {}
     for row in ready.run.measured:
         stated, value = row.value(name), recomputed[row.id].value(name)
         if stated is None or value is None:
             if stated is not value:
-                yield f"'{row.id}': {name} is stated as {stated}, its audio gives {value}"
+                problems[row.id] = f"'{row.id}': {name} is stated as {stated}, its audio gives {value}"
         elif not abs(stated - value) <= unit and not _is_rounding(name, ready, row, stated, value):
-            yield f"'{row.id}': {name} is stated as {stated:.6g}, its audio gives {value:.6g}"
+            problems[row.id] = f"'{row.id}': {name} is stated as {stated:.6g}, its audio gives {value:.6g}"
+    return problems
+
+
+def _is_cut(ready: _Run, id: str) -> bool:
+    """Whether a file reaches full scale: what was louder was cut off when it was written, after it was measured."""
+    row = next(row for row in ready.run.rows if row.id == id)
+    return float(np.abs(audio_files.read(ready.run.folder / str(row.audio))[0]).max()) >= 1 - STEP
 
 
 def _is_rounding(name: str, ready: _Run, row: Row, stated: float, value: float) -> bool:
