@@ -48,6 +48,7 @@ def open_browser() -> Iterator[Browser]:
 def open_page(browser: Browser, address: Path | str, width: int = 1280, height: int = 800) -> Iterator[Page]:
     """A page in a window of its own. Errors in its console, dialogs and requests that fail make the test fail."""
     context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+    context.set_default_timeout(180_000)  # of a busy machine: timings never decide a test
     page = context.new_page()
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
