@@ -178,9 +178,7 @@ def _compared(ready: _Run, again: MeasuredRun) -> Iterator[Check]:
         yield Check(ready.about, "ok", f"{clips} recomputed from audio: {', '.join(comparable)}{note}")
     if cut:
         examples = first_of([f"'{id}'" for id in sorted(cut)])
-        detail = (
-            f"{counted(len(cut), 'clip')} whose files were cut off at full scale when they were written: {examples}"
-        )
+        detail = f"{counted(len(cut), 'clip')} whose audio was cut off at full scale when it was written: {examples}"
         yield Check(ready.about, "not checked", detail)
     left_out = [f"{name} ({_reason(name, run, again)})" for name in names if name not in comparable]
     if left_out:
