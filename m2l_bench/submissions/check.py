@@ -76,7 +76,7 @@ def check_submission(folder: Path) -> list[Check]:
     files = Check("files", "differs" if problems else "ok", first_of(problems, 5, "; ") or f"{count}, all unchanged")
     if problems:
         return [files]
-    problems = [problem for run in submission.runs for problem in _wrong_figures(folder, run)]
+    problems = [problem for run in submission.runs for problem in _wrong_figures(folder, submission, run)]
     stated = counted(sum(len(run.figures) for run in submission.runs), "figure")
     detail = f"{stated} of {counted(len(submission.runs), 'run')} follow from the rows"
     return [files, Check("figures", "differs" if problems else "ok", first_of(problems, 5, "; ") or detail)]
@@ -129,7 +129,7 @@ def _is_unchanged(path: Path, stated: SubmittedFile) -> bool:
         return False
 
 
-def _wrong_figures(folder: Path, stated: SubmittedRun) -> Iterator[str]:
+def _wrong_figures(folder: Path, submission: Submission, stated: SubmittedRun) -> Iterator[str]:
     """Describe what `submission.json` states of a run and its files do not."""
     relative = Path(stated.folder)
     try:
@@ -138,7 +138,7 @@ def _wrong_figures(folder: Path, stated: SubmittedRun) -> Iterator[str]:
             computed = submitted_probe(probe, model_title(probe), relative)
         else:
             run = reconstruction(folder, stated)
-            yield from _wrong_manifest(folder, stated, run)
+            yield from _wrong_manifest(submission, stated, run)
             computed = submitted_reconstruction(run, relative)
     except Exception as error:  # files of others can be wrong in any way
         yield f"{stated.folder}: cannot be read ({one_line(error)})"
@@ -149,10 +149,9 @@ def _wrong_figures(folder: Path, stated: SubmittedRun) -> Iterator[str]:
     yield from (f"{stated.folder}: {text}" for text in _differences(stated.figures, computed.figures))
 
 
-def _wrong_manifest(folder: Path, stated: SubmittedRun, run: MeasuredRun) -> Iterator[str]:
+def _wrong_manifest(submission: Submission, stated: SubmittedRun, run: MeasuredRun) -> Iterator[str]:
     """Describe what a manifest lacks, or has and should not."""
-    listed = read_submission(folder).files
-    outside = [row.id for row in run.rows if row.audio and f"{stated.folder}/{row.audio}" not in listed]
+    outside = [row.id for row in run.rows if row.audio and f"{stated.folder}/{row.audio}" not in submission.files]
     if outside:
         yield f"{stated.folder}: the audio of {first_of(outside)} is not in the submission"
     if run.manifest.key.root:

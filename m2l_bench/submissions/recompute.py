@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,6 +98,11 @@ def recompute(folder: Path, place: Place) -> Iterator[Check]:
     The files and figures must have been checked before; see `check_submission`.
     """
     groups: dict[tuple[object, ...], list[_Run]] = {}
+    checksum = functools.cache(file_checksum)  # the runs of a submission have the same originals
+
+    def is_original(clip: Clip, row: Row) -> bool:
+        return clip.path.is_file() and checksum(clip.path) == row.source_sha256
+
     for stated in read_submission(folder).runs:
         if stated.kind == "probe":
             yield Check(
@@ -109,7 +115,7 @@ def recompute(folder: Path, place: Place) -> Iterator[Check]:
         except UserError as error:
             yield Check(_about(stated), "not checked", str(error))
             continue
-        others = [row.id for row in run.measured if row.id not in clips or not _is_original(clips[row.id], row)]
+        others = [row.id for row in run.measured if row.id not in clips or not is_original(clips[row.id], row)]
         if others:
             detail = f"the originals here are other files or missing: {first_of(others)}"
             yield Check(_about(stated), "differs", detail)
@@ -131,10 +137,6 @@ def recompute(folder: Path, place: Place) -> Iterator[Check]:
 
 def _about(stated: SubmittedRun) -> str:
     return f"{stated.dataset}, {stated.name}"
-
-
-def _is_original(clip: Clip, row: Row) -> bool:
-    return clip.path.is_file() and file_checksum(clip.path) == row.source_sha256
 
 
 def _measured_again(runs: Sequence[_Run], place: Place) -> dict[str, MeasuredRun]:
