@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from m2l_bench.codecs.framing import whole_frames
 from m2l_bench.codecs.pretrained import read_model
 from m2l_bench.codecs.residual import ResidualCodec
 
@@ -39,7 +40,8 @@ class Dac(ResidualCodec):
 
     def encode(self, audio: Tensor) -> Tensor:
         """Encode (batch, 1, samples) to codes (batch, codebooks, frames), int16."""
-        return self.model.encode(self._whole_frames(audio), n_quantizers=self.codebooks).audio_codes.short()
+        whole = whole_frames(audio, self.model.config.hop_length)
+        return self.model.encode(whole, n_quantizers=self.codebooks).audio_codes.short()
 
     def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generators | None = None) -> Tensor:
         """Decode (batch, codebooks, frames) to (batch, 1, frames * 512); steps and generator are ignored."""
@@ -47,10 +49,4 @@ class Dac(ResidualCodec):
 
     def features(self, audio: Tensor) -> Tensor:
         """Map (batch, 1, samples) to the encoder's output (batch, 1024, frames), which is also its widest layer."""
-        return self.model.encoder(self._whole_frames(audio))
-
-    def _whole_frames(self, audio: Tensor) -> Tensor:
-        """Pad the end with zeros to a whole frame, as the authors' package does."""
-        from torch.nn.functional import pad
-
-        return pad(audio, (0, -audio.shape[-1] % self.model.config.hop_length))
+        return self.model.encoder(whole_frames(audio, self.model.config.hop_length))

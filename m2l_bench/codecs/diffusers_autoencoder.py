@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from m2l_bench.adapter import Availability
 from m2l_bench.codecs.base import Codec
+from m2l_bench.codecs.framing import whole_frames
 from m2l_bench.errors import UserError
 from m2l_bench.text import one_line
 from m2l_bench.weights.read import fill, package_availability, read_config, read_safetensors, read_sample_rate
@@ -70,7 +71,7 @@ class DiffusersAutoencoder(Codec):
 
     def encode(self, audio: Tensor) -> Tensor:
         """Encode (batch, channels, samples) to latents (batch, width, frames)."""
-        return self.model.encode(self._whole_frames(audio)).latent_dist.mode()
+        return self.model.encode(whole_frames(audio, self.model.hop_length)).latent_dist.mode()
 
     def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generators | None = None) -> Tensor:
         """Decode latents (batch, width, frames) to (batch, channels, samples); steps and generator are ignored."""
@@ -78,13 +79,7 @@ class DiffusersAutoencoder(Codec):
 
     def features(self, audio: Tensor) -> Tensor:
         """Map (batch, channels, samples) to the output of the encoder's last and widest block, (batch, dim, frames)."""
-        maps = self.model.encoder.conv1(self._whole_frames(audio))
+        maps = self.model.encoder.conv1(whole_frames(audio, self.model.hop_length))
         for block in self.model.encoder.block:
             maps = block(maps)
         return maps
-
-    def _whole_frames(self, audio: Tensor) -> Tensor:
-        """Pad the end with zeros to a whole frame; otherwise the network gives fewer samples than it takes."""
-        from torch.nn.functional import pad
-
-        return pad(audio, (0, -audio.shape[-1] % self.model.hop_length))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m2l_bench.codecs.base import Codec
+from m2l_bench.codecs.framing import whole_frames
 from m2l_bench.weights.read import read_safetensors
 
 if TYPE_CHECKING:
@@ -96,9 +97,7 @@ class MelPca(Codec):
 
 def patches(audio: Tensor, bands: Tensor, window: Tensor) -> Tensor:
     """Map (batch, samples) to decimal logarithms of mel magnitudes of each frame, (batch, columns * bands, frames)."""
-    from torch.nn.functional import pad
-
-    whole = pad(audio, (0, -audio.shape[-1] % (COLUMNS * HOP)))
+    whole = whole_frames(audio, COLUMNS * HOP)
     magnitudes = _spectra(whole, window)[:, :, :-1].abs()
     logarithms = (bands @ magnitudes).clamp_min(FLOOR).log10()
     return logarithms.unflatten(2, (-1, COLUMNS)).permute(0, 3, 1, 2).flatten(1, 2)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from m2l_bench.adapter import Availability
 from m2l_bench.codecs.base import Codec
+from m2l_bench.codecs.framing import whole_frames
 from m2l_bench.weights.read import fill, package_availability, read_torch
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Mousai(Codec):
 
     def encode(self, audio: Tensor) -> Tensor:
         """Encode (batch, 2, samples) to latents (batch, 32, frames)."""
-        return self.model.encode(self._pad(audio))
+        return self.model.encode(whole_frames(audio, self.multiple))
 
     def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generators | None = None) -> Tensor:
         """Decode latents (batch, 32, frames) to (batch, 2, frames * 1024 or 512), with noise from `generator`."""
@@ -78,10 +79,4 @@ class Mousai(Codec):
 
     def features(self, audio: Tensor) -> Tensor:
         """Map (batch, 2, samples) to the encoder's second-to-last layer (batch, 512, frames)."""
-        return self.model.encoder(self._pad(audio), with_info=True)[1]["xs"][-2]
-
-    def _pad(self, audio: Tensor) -> Tensor:
-        """Pad the end with zeros to a length that the networks take."""
-        from torch.nn.functional import pad
-
-        return pad(audio, (0, -audio.shape[-1] % self.multiple))
+        return self.model.encoder(whole_frames(audio, self.multiple), with_info=True)[1]["xs"][-2]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m2l_bench.adapter import Availability
+from m2l_bench.codecs.framing import whole_frames
 from m2l_bench.codecs.pretrained import read_model
 from m2l_bench.codecs.residual import ResidualCodec
 from m2l_bench.weights.read import package_availability
@@ -47,7 +48,8 @@ class XCodec(ResidualCodec):
 
     def encode(self, audio: Tensor) -> Tensor:
         """Encode (batch, 1, samples) to codes (batch, codebooks, frames), int16."""
-        return self.model.encode(self._whole_frames(audio)).audio_codes[:, : self.codebooks].short()
+        whole = whole_frames(audio, self.model.config.hop_length)
+        return self.model.encode(whole).audio_codes[:, : self.codebooks].short()
 
     def decode(self, latents: Tensor, samples: int, *, steps: int = 1, generator: Generators | None = None) -> Tensor:
         """Decode (batch, codebooks, frames) to (batch, 1, frames * 320); steps and generator are ignored."""
@@ -62,9 +64,3 @@ class XCodec(ResidualCodec):
         finally:
             hook.remove()
         return outputs[0].mT
-
-    def _whole_frames(self, audio: Tensor) -> Tensor:
-        """Pad the end with zeros to a whole frame; otherwise the network gives fewer samples than it takes."""
-        from torch.nn.functional import pad
-
-        return pad(audio, (0, -audio.shape[-1] % self.model.config.hop_length))

@@ -7,15 +7,14 @@ is HuBERT, which `transformers` has.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from m2l_bench.adapter import Availability
-from m2l_bench.embeddings.base import Embedding
+from m2l_bench.embeddings.layers import MeanOfLayers
 from m2l_bench.errors import UserError
 from m2l_bench.text import one_line
-from m2l_bench.weights.read import fill, package_availability, read_config, read_torch
+from m2l_bench.weights.read import fill, read_config, read_torch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,13 +22,11 @@ if TYPE_CHECKING:
     from transformers import HubertConfig
 
 EXPECTED = "m-a-p/MERT-v1-95M of the hub"
-WINDOW = 30 * 24_000
-"""Samples in the longest window, 30 s."""
 FRAME = 400
 """Samples in a frame. The next frame begins 320 samples later."""
 
 
-class Mert(Embedding):
+class Mert(MeanOfLayers):
     """MERT: vectors of 768 numbers, 75 per second, at 24 kHz.
 
     A clip longer than 30 s is cut into the fewest possible windows of equal length. Each window is processed
@@ -48,41 +45,26 @@ class Mert(Embedding):
     version = "1"
     sample_rate = 24_000
     minimum_seconds = FRAME / 24_000
+    window = 30 * 24_000
 
     def __init__(self, config: Path, checkpoint: Path, layers: list[int]) -> None:
         from transformers import HubertModel
 
         configuration = _hubert_configuration(config)
         self.dim = int(configuration.hidden_size)
-        self.layers = layers
-        last = configuration.num_hidden_layers
-        if not layers or not all(0 <= layer <= last for layer in layers):
-            raise UserError(f"{config}: layers {layers}: expected numbers from 0 to {last}")
+        self.choose_layers(layers, configuration.num_hidden_layers, config)
         self.network: Module = HubertModel(configuration)
         tensors = read_torch(checkpoint, EXPECTED)
         tensors.pop("masked_spec_embed", None)
         fill(self.network, tensors, checkpoint, EXPECTED)
 
-    @classmethod
-    def availability(cls, **_: object) -> Availability:
-        return package_availability("transformers")
-
-    def to(self, device: str) -> None:
-        self.network.to(device)
-
-    def embed(self, audio: Tensor) -> Tensor:
-        """Map (samples,) to (frames, 768)."""
+    def hidden_states(self, audio: Tensor) -> Sequence[Tensor]:
+        """Compute the states of all layers, each (1, frames, 768), of a window that is scaled first."""
         import torch
 
-        device = next(self.network.parameters()).device
-        rows = []
-        for window in audio.tensor_split(math.ceil(len(audio) / WINDOW)):
-            window = window.to(device)
-            window = (window - window.mean()) / torch.sqrt(window.var(correction=0) + 1e-7)
-            with torch.inference_mode():
-                states = self.network(window[None], output_hidden_states=True).hidden_states
-                rows.append(sum(states[layer][0] for layer in self.layers) / len(self.layers))
-        return torch.cat(rows)
+        audio = (audio - audio.mean()) / torch.sqrt(audio.var(correction=0) + 1e-7)
+        states: Sequence[Tensor] = self.network(audio[None], output_hidden_states=True).hidden_states
+        return states
 
 
 def _hubert_configuration(path: Path) -> HubertConfig:

@@ -7,15 +7,14 @@ expects hidden states that the conformer of `transformers` 5 no longer returns.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from m2l_bench.adapter import Availability
-from m2l_bench.embeddings.base import Embedding
+from m2l_bench.embeddings.layers import MeanOfLayers
 from m2l_bench.errors import UserError
 from m2l_bench.text import one_line
-from m2l_bench.weights.read import fill, package_availability, read_config, read_safetensors
+from m2l_bench.weights.read import fill, read_config, read_safetensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from m2l_bench.embeddings.muq_network import Network
 
 EXPECTED = "OpenMuQ/MuQ-large-msd-iter of the hub"
-WINDOW = 30 * 24_000
-"""Samples in the longest window, 30 s."""
 SHORTEST = 1_100
 """Samples in the shortest clip. More than 1024 are needed, which are reflected at its ends."""
 STATISTICS = ("melspec_2048_mean", "melspec_2048_std")
@@ -32,7 +29,7 @@ PARTS = ("conv.", "conformer.")
 """Parts of the file that are used; the others are for training."""
 
 
-class MuQ(Embedding):
+class MuQ(MeanOfLayers):
     """MuQ: vectors of 1024 numbers, 25 per second, at 24 kHz.
 
     A clip longer than 30 s is cut into the fewest possible windows of equal length, which are processed independently.
@@ -50,13 +47,11 @@ class MuQ(Embedding):
     version = "1"
     sample_rate = 24_000
     minimum_seconds = SHORTEST / 24_000
+    window = 30 * 24_000
 
     def __init__(self, config: Path, checkpoint: Path, layers: list[int]) -> None:
-        self.network = _network(config)
-        last = len(self.network.conformer.layers)
-        if not layers or not all(0 <= layer <= last for layer in layers):
-            raise UserError(f"{config}: layers {layers}: expected numbers from 0 to {last}")
-        self.layers = layers
+        self.network: Network = _network(config)
+        self.choose_layers(layers, len(self.network.conformer.layers), config)
         self.dim = self.network.conv.linear.out_features
         tensors = {
             name.removeprefix("model."): tensor
@@ -65,24 +60,10 @@ class MuQ(Embedding):
         }
         fill(self.network, tensors, checkpoint, EXPECTED)
 
-    @classmethod
-    def availability(cls, **_: object) -> Availability:
-        return package_availability("transformers")
-
-    def to(self, device: str) -> None:
-        self.network.to(device)
-
-    def embed(self, audio: Tensor) -> Tensor:
-        """Map (samples,) to (frames, 1024)."""
-        import torch
-
-        device = next(self.network.parameters()).device
-        rows = []
-        for window in audio.tensor_split(math.ceil(len(audio) / WINDOW)):
-            with torch.inference_mode():
-                states = self.network(window[None].to(device))
-                rows.append(sum(states[layer][0] for layer in self.layers) / len(self.layers))
-        return torch.cat(rows)
+    def hidden_states(self, audio: Tensor) -> Sequence[Tensor]:
+        """Compute the states of all layers, each (1, frames, 1024), of a window (samples,)."""
+        states: Sequence[Tensor] = self.network(audio[None])
+        return states
 
 
 def _network(path: Path) -> Network:

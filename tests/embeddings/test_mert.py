@@ -11,7 +11,6 @@ from support.embedding_checks import audio, check_bad_pickles, check_contract, r
 from transformers import HubertConfig, HubertModel, Wav2Vec2FeatureExtractor
 
 from devtools.embedding_files import old_names
-from m2l_bench.embeddings import mert
 from m2l_bench.embeddings.mert import Mert
 
 SMALL = {
@@ -82,7 +81,7 @@ def test_hidden_states(model: HubertModel, files: tuple[Path, Path], layers: lis
 
 
 def test_long_clips_are_cut_into_equal_windows(embedding: Mert, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mert, "WINDOW", 24_000)
+    monkeypatch.setattr(Mert, "window", 24_000)
     clip = audio(embedding, 2.5)
     parts = [embedding.embed(part) for part in clip.split(20_000)]
     assert [len(part) for part in parts] == [62, 62, 62]

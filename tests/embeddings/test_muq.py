@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 from support.embedding_checks import audio, check_contract, refused
 
 from devtools.upstream_weights import upstream_audio, upstream_weights
-from m2l_bench.embeddings import muq
 from m2l_bench.embeddings.muq import MuQ
 
 PARITY = np.load(Path(__file__).parent / "muq_parity" / "original.npz")
@@ -54,7 +53,7 @@ def test_contract(files: tuple[Path, Path]) -> None:
 
 def test_long_clips_are_cut_into_equal_windows(files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     embedding = MuQ(*files, layers=[1])
-    monkeypatch.setattr(muq, "WINDOW", 24_000)
+    monkeypatch.setattr(MuQ, "window", 24_000)
     clip = audio(embedding, 2.4)
     parts = [embedding.embed(part) for part in clip.split(19_200)]
     assert [len(part) for part in parts] == [20, 20, 20]
