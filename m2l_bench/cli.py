@@ -92,6 +92,7 @@ GROUPS: dict[str, tuple[str, dict[str, Command]]] = {
             "training": plot.training,
             "confusion": plot.confusion,
             "latents": plot.latents,
+            "generate": plot.generate,
         },
     ),
     "weights": (

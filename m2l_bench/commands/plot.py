@@ -195,6 +195,28 @@ def latents(
     _write(latents.figure(latents.load_latents(csv, split_names(models))), out)
 
 
+def generate(
+    out: OutOption,
+    csv: Annotated[Path, typer.Argument(metavar="CSV", help="What `m2l-bench generate` wrote.")] = Path(
+        "runs/generate/generate.csv"
+    ),
+    models: ModelsOption = "",
+) -> None:
+    """Draw which latents are easier to generate from, and how sure that is: samples between their floor and ceiling.
+
+    Better values are on the right; bars are 95 % intervals.
+
+    Examples:
+
+        m2l-bench generate --models music2latent-mini,mel-pca --data music
+
+        m2l-bench plot generate -o generate.pdf
+    """
+    from m2l_bench.plots import generation
+
+    _write(generation.figure(generation.load_sets(csv, split_names(models))), out)
+
+
 def confusion(out: OutOption, runs: RunsArgument = None, task: TaskOption = None, models: ModelsOption = "") -> None:
     """Draw confusion matrices of probes: which classes they confuse on the test clips, as means over seeds.
 

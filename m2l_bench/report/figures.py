@@ -15,6 +15,7 @@ from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.runs.probe import ProbeRun
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure as Drawing
 
     from m2l_bench.tables.agreement import Agreement
@@ -79,6 +80,13 @@ def latents_figures(spaces: Sequence[LatentSpace]) -> list[Figure]:
 
     description = "Better values are on the right of every panel; bars are 95 % intervals."
     return _draw_all([("Latents", description, lambda: latents.figure(spaces))])
+
+
+def generation_figures(sets: pd.DataFrame) -> list[Figure]:
+    """Draw how far samples have come from their floor to their ceiling."""
+    from m2l_bench.plots import generation
+
+    return _draw_all([("Generation", generation.READING, lambda: generation.figure(sets))])
 
 
 def probe_figures(runs: Sequence[ProbeRun]) -> list[Figure]:

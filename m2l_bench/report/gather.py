@@ -1,4 +1,4 @@
-"""The content of a report, from a folder of runs: sections for each dataset, probes, latents, and training."""
+"""The content of a report, from a folder of runs: datasets, probes, latents, generation and training."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Section:
 
     title: str
     kind: str
-    """reconstruction, probes, latents or training; decides which explanations the page has."""
+    """reconstruction, probes, latents, generation or training; decides which explanations the page has."""
     sheets: list[Sheet] = field(default_factory=list)
     headline: str = ""
     """Which system is best by which metric, and how sure that is."""
@@ -132,6 +132,7 @@ def gather(
             sections.append(_probe_section(out, run_folders, title, "table1" if in_paper else "mini_table1"))
     sections += _latents_sections(out, task)
     if task is None:
+        sections += _generation_sections(out)
         sections += _training_sections(out)
     if not sections:
         names = [*datasets, *sorted({run.key.task for run in find_probes(out)})]
@@ -236,6 +237,15 @@ def _latents_sections(out: Path, task: str | None) -> list[Section]:
     marks = {name: Mark(look.colour, svg_path(look)) for name, look in looks(space.system for space in spaces).items()}
     sheet = cells.sheet(latents_table(spaces), "latents_shown.csv")
     return [Section("Latents", "latents", [sheet], marks=marks, figures=figures.latents_figures(spaces))]
+
+
+def _generation_sections(out: Path) -> list[Section]:
+    """Gather what `m2l-bench generate` wrote into folders directly below `out`."""
+    from m2l_bench.plots.generation import load_sets
+
+    paths = sorted(out.glob("*/generate.csv"))
+    drawn = [figure for path in paths for figure in figures.generation_figures(load_sets(path))]
+    return [Section("Generation from latents", "generation", figures=drawn)] if drawn else []
 
 
 def _training_sections(out: Path) -> list[Section]:

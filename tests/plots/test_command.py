@@ -14,7 +14,7 @@ from m2l_bench.errors import UserError
 from m2l_bench.plots.runs import load_probes, load_runs
 
 Scores = dict[str, dict[str, float]]
-COMMANDS = ("figure2", "pareto", "distribution", "agreement", "spectrograms", "training", "confusion")
+COMMANDS = ("figure2", "pareto", "distribution", "agreement", "spectrograms", "training", "confusion", "generate")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.command_line import Cli
+from support.generation import write_table
 from support.latent_spaces import write_report
 from support.runs import measured_row, probe_key, probe_results, run_key, system_card, write_probe, write_run
 
@@ -371,3 +372,13 @@ def test_latents_that_were_measured_have_a_section(tmp_path: Path) -> None:
     assert Page(page_of(tmp_path, "songs")).text.count("Predictable bits")
     with pytest.raises(UserError, match="no runs over 'other'"):
         page_of(tmp_path, "other")
+
+
+def test_generated_sets_have_a_section(tmp_path: Path) -> None:
+    write_table(tmp_path / "generate" / "generate.csv")
+    page = Page(page_of(tmp_path))
+    (image,) = (values["src"] or "" for tag, values in page.tags if tag == "img")
+    drawn = base64.b64decode(image.partition("base64,")[2]).decode()
+    assert "Generation from latents" in page.text and "samples, seed 1" in drawn
+    write_table(tmp_path / "again" / "generate.csv")
+    assert len([tag for tag, _ in Page(page_of(tmp_path)).tags if tag == "img"]) == 2

@@ -11,6 +11,11 @@ from m2l_bench.latents.collection import begin_collection
 from m2l_bench.latents.index import read_index
 from m2l_bench.latents.volumes import VolumeWriter
 
+FIGURES = [f"{name}_musicnn{end}" for name in ("fad", "kad") for end in ("", "_low", "_high")]
+SETS = {
+    "easy": {"samples,0": 3.0, "random latents,": 9.0, "corpus,": 2.0},
+    "hard": {"samples,0": 8.0, "samples,1": 7.0, "random latents,": 9.0},
+}
 TINY = """\
 name: tiny
 title: Tiny
@@ -46,3 +51,15 @@ def write_latents(folder: Path, frame_samples: int = 441, files: int = 6, order:
         writer.add(f"{number}.wav", [np.tile(row + 10 * stream, (3, 1)) for stream in range(streams)], samples, 44_100)
     writer.close()
     return folder
+
+
+def write_table(path: Path) -> Path:
+    """Write a `generate.csv` of two systems, of which one has no ceiling."""
+    lines = [
+        f"{system},{name},8,{20 * value},{20 * value - 5},{20 * value + 5},{value},{value - 0.5},{value + 1}"
+        for system, sets in SETS.items()
+        for name, value in sets.items()
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([",".join(["system,set,seed,count", *FIGURES]), *lines]) + "\n")
+    return path
