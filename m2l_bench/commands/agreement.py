@@ -26,7 +26,7 @@ def agreement(
     averaged), with 95 % bootstrap intervals over clips. +1 always means that both metrics agree on what is better.
 
     It writes DIR/agreement.csv and agreement.md with all pairs, and DIR/agreement_clips.csv with the clips on which
-    each pair disagrees most. If a listening page is in RUNS or beside it, these have links to it.
+    each pair disagrees most. If a listening page is in RUNS or beside it, the clips have links to it.
 
     Examples:
 

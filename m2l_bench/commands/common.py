@@ -111,13 +111,13 @@ PrecisionOption = Annotated[
     ),
 ]
 EngineOption = Annotated[
-    EngineName, typer.Option(help="Where the work happens: on this machine, or on a Ray cluster that sees its files.")
+    EngineName, typer.Option(help="Where the work happens: on this machine, or on a Ray cluster with the same files.")
 ]
 AddressOption = Annotated[
     str,
     typer.Option(
         metavar="ADDRESS",
-        help="Address of the Ray cluster, or `auto`; default: RAY_ADDRESS, one that runs here, or a new one.",
+        help="Address of the Ray cluster, or `auto`; default: RAY_ADDRESS, a cluster that runs here, or a new one.",
     ),
 ]
 ShardOption = Annotated[
@@ -127,7 +127,7 @@ ShardOption = Annotated[
 AcceptTruncatedOption = Annotated[
     bool,
     typer.Option(
-        "--accept-truncated", help="Take what is there of files with less audio than their headers state; noted."
+        "--accept-truncated", help="Use files with less audio than their headers state as they are, with a note."
     ),
 ]
 

@@ -33,7 +33,7 @@ def musiccaps(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="File of cookies of a YouTube account, as yt-dlp reads it: for videos that need an account, and where "
+            help="File of cookies of a YouTube account, as yt-dlp reads it: for videos that need an account, and if "
             "YouTube takes this machine for a bot.",
         ),
     ] = None,
@@ -41,8 +41,8 @@ def musiccaps(
 ) -> None:
     """Download MusicCaps' ten-second clips from YouTube with yt-dlp. Run it again to resume.
 
-    Videos that cannot be had (removed, private, blocked in this country, for members only ...) are recorded in
-    `gone.csv` with the reason, and not asked for again without --retry-gone.
+    Videos that are not available (removed, private, blocked in this country, for members only ...) are recorded in
+    `gone.csv` with the reason, and are not tried again without --retry-gone.
 
     Examples:
 
@@ -129,7 +129,7 @@ def make(
 def check(name: NameArgument, folder: FolderArgument = None, json: JsonOption = False) -> None:
     """Check a dataset: count the clips of each class and split, and list missing or unreadable files.
 
-    The exit code is 3 if there are any.
+    The exit code is 3 if there are such files.
 
     Examples:
 

@@ -47,9 +47,7 @@ def fad(
     ] = None,
     save_reference: Annotated[
         Path | None,
-        typer.Option(
-            metavar="NPZ", help="Also write the reference's statistics; later use them instead of the folder."
-        ),
+        typer.Option(metavar="NPZ", help="Also write the reference's statistics; later they can replace the folder."),
     ] = None,
     cache: Annotated[
         Path | None, typer.Option(metavar="DIR", envvar="M2L_BENCH_CACHE", help="Folder where vectors are cached.")
@@ -62,7 +60,7 @@ def fad(
     """Compute the Fréchet audio distance between two folders, and how far it can be trusted.
 
     It also prints the kernel distance, which suits small sets, and density and coverage. Several embeddings, such as
-    several recipes of FAD-CLAP, make one table.
+    several recipes of FAD-CLAP, are shown in one table.
 
     Each file is embedded once: when you run it again, or with another folder, only new files are embedded.
 

@@ -26,16 +26,16 @@ def generate(
     ],
     held_out: Annotated[
         str | None,
-        typer.Option(metavar="SOURCE", help="Other music to compare with; default: the thirty bundled clips."),
+        typer.Option(metavar="SOURCE", help="Other music to compare samples with; default: the thirty bundled clips."),
     ] = None,
     generator: Annotated[
         str, typer.Option(metavar="NAME", help="Card of the transformer and its training: a name, or a `.yaml` file.")
     ] = "flow-small",
     steps: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Optimiser steps; default: those of the card.")
+        int | None, typer.Option(min=1, metavar="N", help="Number of optimiser steps; default: that of the card.")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Transformers to train for each system.")] = 2,
-    samples: Annotated[int, typer.Option(min=2, metavar="N", help="Clips of each set that is compared.")] = 30,
+    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Number of transformers to train per system.")] = 2,
+    samples: Annotated[int, typer.Option(min=2, metavar="N", help="Number of clips in each compared set.")] = 30,
     embeddings: Annotated[
         str, typer.Option(metavar="NAMES", help="Embeddings to compare by, separated by commas.")
     ] = "musicnn",
@@ -50,8 +50,9 @@ def generate(
     """Find out which autoencoder's latents are easiest to generate from.
 
     The same small flow-matching transformer is trained on the latents of each system, on the same crops of the same
-    music. Samples of ten seconds are drawn from it and decoded, and compared with held-out music as a set: Fréchet
-    and kernel distance, density and coverage, beside two floors and two ceilings of the same system.
+    music. Samples of ten seconds are drawn from it and decoded, and compared as a set with held-out music: Fréchet
+    and kernel distance, density and coverage. Four other sets of the same system, two floors and two ceilings, show
+    how bad and how good these figures can be.
 
     It can be interrupted at any time, and the same command goes on. All figures are in `generate.csv`.
 

@@ -23,7 +23,7 @@ FolderArgument = Annotated[str, typer.Argument(metavar="DIR", help="Folder of th
 def info(folder: FolderArgument, json: JsonOption = False) -> None:
     """Show what is in a collection of latents that `encode --codec` has made.
 
-    With --json, also the mean and the standard deviation of each row of latents.
+    With --json, it also prints the mean and the standard deviation of each row of latents.
 
     Examples:
 
@@ -48,7 +48,8 @@ def info(folder: FolderArgument, json: JsonOption = False) -> None:
 def verify(folder: FolderArgument, json: JsonOption = False) -> None:
     """Compare every byte of a collection of latents with its index: checksums, shapes, finite numbers.
 
-    Exit code 3 if something is damaged. To repair a volume, delete it and its index, and encode the same way again.
+    The exit code is 3 if something is damaged. To repair a volume, delete it and its index, and encode again the same
+    way.
 
     Examples:
 
@@ -95,8 +96,9 @@ def report(
 ) -> None:
     """Measure the latents of autoencoders: on which of them should one train a generator?
 
-    Distribution, movement in time, linearity, and robustness to noise, storage and repetition: docs/latents.md defines
-    each measure. A system is written to CSV when it is finished, and is not measured again on the same clips.
+    It measures distribution, movement in time, linearity, and robustness to noise, storage and repetition;
+    docs/latents.md defines each measure. A system is written to CSV when it is finished, and is not measured again on
+    the same clips.
 
     Examples:
 
@@ -122,7 +124,7 @@ def report(
     systems = system_cards("all" if models == "all" else names, known)
     for card in systems:
         if card.latents is None:
-            stderr.print(f"{card.name} has no latents", markup=False, soft_wrap=True)
+            stderr.print(f"{card.name} is left out: its card states no latents", markup=False, soft_wrap=True)
     systems = [card for card in systems if card.latents is not None]
     if models == "all":
         systems = [card for card in systems if availability(card, weights_dir)]

@@ -60,8 +60,9 @@ def listen(
     """Write a page to hear and compare reconstructions: open DIR/index.html, or put DIR on any web host.
 
     The page switches between original and systems at the same instant and the same loudness, sorts clips by metric,
-    and has blind tests (ABX, MUSHRA). `--results` summarises their answers. `--webmushra` writes a MUSHRA test, of at
-    most 12 s of each clip, for webMUSHRA, which collects answers on a server; DIR is its folder, or is copied into it.
+    and has blind tests (ABX, MUSHRA). `--results` summarises their answers. `--webmushra` writes a MUSHRA test for
+    webMUSHRA, which collects answers on a server; it has at most 12 s of each clip. DIR is the folder of webMUSHRA, or
+    a new folder to copy into it.
 
     Examples:
 
@@ -131,7 +132,7 @@ def _write_webmushra(collection: Collection, out: Path, title: str, seconds: flo
 
 def _sum_up(paths: list[Path], json: bool) -> None:
     if not paths:
-        raise UserError("--results: name the CSV files that the page's blind tests gave")
+        raise UserError("--results: name the CSV files that listeners downloaded from the page's blind tests")
     from m2l_bench.console.terminal import print_json
     from m2l_bench.listen.summary import print_summary, sum_up, summary_json
 

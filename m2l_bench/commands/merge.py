@@ -11,13 +11,13 @@ from m2l_bench.commands.common import consoles
 
 
 def merge(runs: Annotated[Path, typer.Argument(metavar="RUNS", help="Folder of the runs.")] = Path("runs")) -> None:
-    """Make whole runs of what the jobs of `m2l-bench reconstruct --shard I/N` measured.
+    """Make whole runs from what the jobs of `m2l-bench reconstruct --shard I/N` measured.
 
     The result is the run that one command without --shard would have made, with the Fréchet distances to the originals.
     Those to another --reference are measured by the command without --shard, which finds everything else done.
 
-    Nothing is written unless all shards are there, are finished, and fit together. RUNS/shards stays as it is. A run
-    that has some of the clips already gains the others.
+    Nothing is written unless all shards are there, are finished, and fit together. RUNS/shards stays as it is. If there
+    is a run with some of the clips already, it gains the others.
 
     Examples:
 

@@ -75,7 +75,7 @@ def models(
             [card.name, card.title, card.kind, _stereo_rate(card), "yes" if state else "no"] for card, state in states
         ]
         stdout.print(table("", ["Name", "System", "Kind", "kb/s", "Runs here"], rows))
-        stdout.print("kb/s: of stereo audio, where the card states it")
+        stdout.print("kb/s: rate of stereo audio, if the card states it")
     for names, state in group_by_reason((card.name, state) for card, state in states if not state):
         stdout.print(f"{', '.join(names)}: {state}", markup=False, soft_wrap=True)
 
@@ -144,7 +144,8 @@ def add(
     """Write a card for a codec on the hub, so that all commands can use it.
 
     Its configuration tells which codec it is: Music2Latent, as `m2l-bench train` and `export` write it or as an
-    official `.pt`; an `AutoencoderOobleck` of diffusers; a DAC or Mimi of transformers. The card has commit and hashes.
+    official `.pt`; an `AutoencoderOobleck` of diffusers; a DAC or Mimi of transformers. The card names commit and
+    hashes.
 
     Examples:
 
@@ -231,7 +232,7 @@ def check(
 
 RATES = ["Hz", "Ch.", "Width", "fps", "kb/s", "Time", "Total"]
 RATES_NOTE = """\
-Ch.: channels of one stream; stereo is two streams of one channel.
+Ch.: channels of one stream; with one channel, stereo is two streams.
 Width: numbers per frame. fps: frames per second.
 kb/s: a continuous number counts as 32 bits.
 Time: samples of one channel per frame. Total: samples of all channels per

@@ -105,10 +105,10 @@ def encode(
     With --codec: a collection for training, of any size and with any codec, in volumes with an index and statistics.
     It can be killed at any time, and the same command goes on; `m2l-bench latents info` shows what there is. SOURCE is
     a folder of audio or of tar files, a tar file, a list of paths (`.txt`), or a CSV or Parquet table with a column
-    `path` and perhaps `id`; paths are relative to the folder of the list. SOURCE and the collection can be at an
+    `path` and, if you like, `id`; paths are relative to the folder of the list. SOURCE and the collection can be at an
     address such as `s3://bucket/music`. --format, --volume-mb, --cards and --weights-dir are for collections.
 
-    With --shard it encodes a part of the files; all parts write into the same folder, and nothing is to be merged.
+    With --shard it encodes a part of the files. All parts write into the same folder and need no merging.
 
     Examples:
 
@@ -216,14 +216,14 @@ def export(
         str | None, typer.Option(metavar="ID", help="Licence of the weights in the model card, such as `cc-by-4.0`.")
     ] = None,
     results: Annotated[
-        Path | None, typer.Option(metavar="RUNS", help="Folder of runs whose tables the model card has.")
+        Path | None, typer.Option(metavar="RUNS", help="Folder of runs whose tables go into the model card.")
     ] = None,
 ) -> None:
     """Convert Music2Latent weights to safetensors, or to the `.pt` file that the authors' package loads.
 
-    With --push they are uploaded to the Hugging Face hub, always as safetensors, with a model card: configuration, data
-    and log of the training that made them, and with --results what was measured. `from_pretrained("OWNER/NAME")` loads
-    them.
+    With --push the weights are uploaded to the Hugging Face hub, always as safetensors, with a model card. It has the
+    configuration, the data and the log of the training that made them, and with --results what was measured.
+    `from_pretrained("OWNER/NAME")` loads them.
 
     Examples:
 

@@ -115,7 +115,7 @@ def spectrograms(
 ) -> None:
     """Draw spectrograms of a clip: the original, each system, and below them what is too loud or too soft.
 
-    The runs must have kept their audio (`reconstruct --audio`), or their systems were recorded elsewhere.
+    The runs must have kept their audio (`reconstruct --audio`), or be of recorded systems (`--recorded`).
 
     Examples:
 
@@ -180,7 +180,7 @@ def latents(
     ),
     models: ModelsOption = "",
 ) -> None:
-    """Draw the measures of latents that tell most: which latents are easier to model, and how sure that is.
+    """Draw the most important measures of latents: which latents are easier to model, and how sure that is.
 
     Better values are on the right of every panel; bars are 95 % intervals.
 
@@ -202,7 +202,7 @@ def generate(
     ),
     models: ModelsOption = "",
 ) -> None:
-    """Draw which latents are easier to generate from, and how sure that is: samples between their floor and ceiling.
+    """Draw the samples of each system between their floor and ceiling: which latents are easier to generate from.
 
     Better values are on the right; bars are 95 % intervals.
 

@@ -28,7 +28,7 @@ def submit(
     ),
     task: Annotated[str | None, typer.Option(help="Use only runs of this dataset or probing task.")] = None,
     dataset_name: Annotated[
-        str, typer.Option(metavar="NAME", help="Name of the dataset for others, with --task; default: its name here.")
+        str, typer.Option(metavar="NAME", help="New name for the dataset of --task; default: its name here.")
     ] = "",
     audio: Annotated[
         bool, typer.Option("--audio", help="Include the reconstructions, so that others can hear and check them.")
@@ -36,16 +36,16 @@ def submit(
     title: Annotated[str, typer.Option(help="Title of the submission.")] = "",
     contact: Annotated[str, typer.Option(help="Whom to ask: a name, an address or a web page. It is published.")] = "",
     licence: Annotated[str, typer.Option(help="Licence of the figures, and of the audio with --audio.")] = "",
-    note: Annotated[str, typer.Option(help="A sentence for readers.")] = "",
+    note: Annotated[str, typer.Option(help="A sentence for readers of the leaderboard.")] = "",
     push: Annotated[
         str | None, typer.Option(metavar="OWNER/DATASET", help="Upload it to a dataset of the Hugging Face hub.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Make a submission of runs: one folder that others can check and put on a leaderboard.
+    """Make a submission from runs: one folder that others can check and put on a leaderboard.
 
-    It holds the rows of each clip, cards, versions, settings and hardware, with the SHA-256 of each file, and never the
-    originals. Names of hosts and paths of folders are left out.
+    It holds the results of each clip, cards, versions, settings and hardware, with the SHA-256 of each file. It never
+    holds the originals. Names of hosts and paths of folders are left out.
 
     Examples:
 
@@ -89,7 +89,7 @@ def verify(
     data: OriginalsOption = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="DIR", help="Keep the recomputed runs there, to go on if interrupted."),
+        typer.Option("--out", "-o", metavar="DIR", help="Keep recomputed runs here; a stopped check goes on there."),
     ] = None,
     jobs: Annotated[int, typer.Option(min=0, metavar="N", help="Worker processes; 0: one per core.")] = 0,
     cards: CardsOption = None,
@@ -97,8 +97,8 @@ def verify(
 ) -> None:
     """Check a submission: recompute its figures from its audio, and say what cannot be checked.
 
-    Without audio it is checked that no file was changed, that the figures follow from the rows, and that the originals
-    are the same. With audio, each metric is computed again. The exit code is 1 if something differs.
+    Without audio, it checks that no file was changed, that the figures follow from the results of each clip, and that
+    the originals are the same. With audio, it computes each metric again. The exit code is 1 if something differs.
 
     Examples:
 
@@ -149,17 +149,17 @@ def leaderboard(
         list[str] | None,
         typer.Option(
             metavar="DATASET=SOURCE",
-            help="Published figures beside a dataset's: paper, rerun or codicodec (repeatable).",
+            help="Published figures to show beside a dataset's: paper, rerun or codicodec (repeatable).",
         ),
     ] = None,
     columns: ColumnsOption = Columns.paper,
     jobs: Annotated[int, typer.Option(min=0, metavar="N", help="Worker processes; 0: one per core.")] = 0,
     json: JsonOption = False,
 ) -> None:
-    """Make a web site that ranks the systems of submissions, with intervals: open DIR/index.html, or host DIR anywhere.
+    """Make a site that ranks the systems of submissions, with intervals: open DIR/index.html, or host DIR anywhere.
 
     Systems share ranks where their difference is not significant. Submissions with changed files, other clips or other
-    versions of metrics are left out, and the site says why. It needs no server and no network.
+    versions of metrics are left out, and the site says why. The site needs no server and no network.
 
     Examples:
 

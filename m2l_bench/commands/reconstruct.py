@@ -39,7 +39,7 @@ DataOption = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of 
 SeedOption = Annotated[int, typer.Option(min=0, metavar="N", help="Random seed of generative decoders.")]
 SectionOption = Annotated[
     float | None,
-    typer.Option(min=1, metavar="S", help="Cut long files into sections of S seconds, each a clip of its own."),
+    typer.Option(min=1, metavar="S", help="Cut long files into sections of S seconds; each becomes a clip."),
 ]
 LimitOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Use only the first N clips.")]
 JobsOption = Annotated[int, typer.Option(min=0, metavar="N", help="Worker processes for scoring; 0: one per core.")]
@@ -88,7 +88,7 @@ def reconstruct(
     accept_truncated: AcceptTruncatedOption = False,
     beside: BesideOption = "none",
     columns: Annotated[
-        Columns, typer.Option(help="Metrics to show; another set than the paper's is measured beside the task's own.")
+        Columns, typer.Option(help="Metrics to show; any set but the paper's is measured beside the task's metrics.")
     ] = Columns.paper,
     weights_dir: WeightsDirOption = None,
     cards: CardsOption = None,
@@ -98,7 +98,7 @@ def reconstruct(
 
     Interrupt it at any time: the same command goes on where it stopped.
 
-    With --shard it measures a part of the clips, and no Fréchet distances. When the jobs of all parts are done,
+    With --shard it measures a part of the clips, without Fréchet distances. When the jobs of all parts are done,
     `m2l-bench merge` makes one run of them.
 
     Examples:

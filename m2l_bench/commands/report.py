@@ -31,7 +31,8 @@ def report(
 ) -> None:
     """Write a report of all runs as one HTML file.
 
-    It has tables, which differences are significant, figures, where metrics disagree, and where each number comes from.
+    It has tables and figures, and it shows which differences are significant, where metrics disagree, and where each
+    number comes from.
 
     The file needs no network and no other file: send it as it is. If a listening page is in a folder beside it or in
     RUNS, the report links to its clips.

@@ -43,7 +43,7 @@ def tables(
     """Make the tables from runs: CSV and Markdown files, and Markdown or LaTeX to paste.
 
     From reconstructions: DIR/table2, DIR/pareto (quality against rate), and DIR/significance.csv (the difference of
-    each pair of systems). Of codecs with codebooks, also DIR/codes (the rate of an ideal entropy coder, and how many
+    each pair of systems). For codecs with codebooks, also DIR/codes (the rate of an ideal entropy coder, and how many
     entries are used) and DIR/codebooks.csv (the same for each codebook).
 
     From probes: DIR/table1 for the paper's tasks, and DIR/mini/table1 for other tasks, which are never shown beside the

@@ -24,7 +24,7 @@ PrecisionOption = Annotated[
     typer.Option(metavar="TYPE", help="`32-true`, `bf16-mixed`, `16-mixed`, or `auto`: bf16 on GPUs that support it."),
 ]
 CompileOption = Annotated[
-    bool, typer.Option("--compile", help="Compile the networks' blocks: the start takes longer, each step less.")
+    bool, typer.Option("--compile", help="Compile the networks' blocks: the start takes longer, each step is faster.")
 ]
 HeldOutOption = Annotated[Path | None, typer.Option(help="Folder of held-out audio; default: the bundled clips.")]
 

@@ -9,8 +9,8 @@ from m2l_bench.console.terminal import table
 from m2l_bench.tables.agreement import MOST_ROWS, title_of
 
 READING = (
-    "Ranks of clips are from 0 (the worst) to 1 (the best) within a system, and means over systems; "
-    "agreement_clips.csv has the three clips of each pair that differ most."
+    "Ranks of clips go from 0 (the worst) to 1 (the best) within a system, and are averaged over systems; "
+    "agreement_clips.csv has the three clips that each pair ranks most differently."
 )
 
 

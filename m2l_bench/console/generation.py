@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from m2l_bench.generation.pipeline import Results
 
 READING = (
-    "How to read it: compare `samples` with the other sets of the same system. `codec` is held-out music through the "
-    "codec, `corpus` what a perfect generator would give; `shuffled frames` and `random latents` are what remains "
-    "without time, and without music.",
+    "How to read it: compare `samples` with the other sets of the same system. `corpus` is what a perfect generator "
+    "would give, and `codec` is the held-out music after coding. A generator that learns no order of frames gives "
+    "`shuffled frames`; one that learns nothing gives `random latents`.",
     "Losses are comparable between budgets of one system, and not between systems: latents differ in width, rate and "
-    "noise. Sets are compared by KAD first where there are few clips, for FAD then depends on their number.",
+    "noise. With few clips, compare KAD and not FAD, which depends on the number of clips.",
 )
 
 

@@ -233,9 +233,9 @@ def print_comparisons(console: Console, comparisons: list[Comparison], recipes: 
         "Vectors": [f"{distance.reference_frames or '?'}, {distance.frames}" for distance in distances],
     }
     _print_in_parts(console, list(columns), [list(row) for row in zip(*columns.values(), strict=True)])
-    console.print("clips and vectors: in the reference, in the evaluated set", markup=False)
+    console.print("clips and vectors: first of the reference, then of the evaluated set", markup=False)
     if is_small:
-        console.print("KAD comes first: a set has too few vectors to know a covariance", markup=False)
+        console.print("KAD comes first: a set has too few vectors for a Fréchet distance", markup=False)
     for comparison in comparisons:
         for note in [recipes.get(comparison.embedding, ""), *comparison.notes]:
             if note:

@@ -82,12 +82,12 @@ class RayEngine(Engine):
         import ray
 
         if device not in ("auto", "cpu", "cuda"):
-            raise UserError(f"--device {device}: with --engine ray, one of auto, cpu and cuda")
+            raise UserError(f"--device {device}: expected auto, cpu or cuda with --engine ray")
         self.wanted_device = device
         if not ray.is_initialized():
             _connect(address or os.environ.get("RAY_ADDRESS", ""))
         elif address not in ("", "auto", joined := ray.get_runtime_context().gcs_address):
-            raise UserError(f"--address {address}: this process is in the cluster {joined}")
+            raise UserError(f"--address {address}: this process is already in the cluster {joined}")
         _check_versions()
         self._look_around()
 
@@ -303,7 +303,7 @@ def _connect(address: str) -> None:
         ray.init(address or None, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"--address {address or 'auto'}: no Ray cluster answers ({one_line(error)})") from error
-    # Ray ends the process by itself; what is to be said at an interruption is ours.
+    # Ray would end the process by itself, without the message that this package prints at an interruption.
     signal.signal(signal.SIGTERM, at_termination)
 
 
@@ -351,4 +351,4 @@ def _check_versions() -> None:
                 raise UserError(f"the node {host} cannot start a process ({one_line(error)})") from error
             continue  # it is lost, which the cluster had not noticed
         if there != __version__:
-            raise UserError(f"the node {host} has m2l-bench {there}, and this machine {__version__}: install the same")
+            raise UserError(f"the node {host} has m2l-bench {there}, this machine has {__version__}: install the same")

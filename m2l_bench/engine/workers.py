@@ -25,7 +25,7 @@ SINGLE_THREADED = dict.fromkeys(
 
 
 def drain(items: list[Entry]) -> Iterator[Entry]:
-    """Take out and give what others have put into a list, the first item first."""
+    """Yield the items that others have put into a list, the first one first, and remove them."""
     while items:
         yield items.pop(0)
 
@@ -91,7 +91,7 @@ def map_unordered(
 def _one_at_a_time(
     function: Callable[..., Result], tasks: Iterable[Task], lost: Callable[..., Result] | None
 ) -> Iterator[Result]:
-    """Do tasks in a worker of their own, of which one or more kills it."""
+    """Do tasks one by one in a worker of their own, since one or more of them kills its worker."""
     from concurrent.futures.process import BrokenProcessPool
 
     for task in tasks:
@@ -105,7 +105,7 @@ def _one_at_a_time(
 
 
 def _submit(jobs: int, function: Callable[..., Result], task: Task) -> Any:
-    """Hand a task to the workers; new ones where the old ones were killed."""
+    """Hand a task to the workers; new ones if the old ones were killed."""
     from concurrent.futures.process import BrokenProcessPool
 
     try:

@@ -36,7 +36,7 @@ def draw_crops(lengths: NDArray[np.float64], seconds: float, count: int, rng: np
     """Draw crops at random, so that every second of music is equally likely.
 
     Args:
-        lengths: seconds of each file, of which none is shorter than a crop.
+        lengths: seconds of each file; none is shorter than a crop.
         seconds: length of a crop.
     """
     chances = lengths / lengths.sum()
@@ -87,7 +87,7 @@ class Music:
         self.ids = sorted(id for id, (samples, rate) in sizes.items() if samples / rate >= seconds)
         self.left_out = len(sizes) - len(self.ids)
         if not self.ids:
-            raise UserError(f"{folder}: none of its {len(sizes)} audio files has the {seconds:g} s of a crop")
+            raise UserError(f"{folder}: none of its {len(sizes)} audio files is as long as a crop, {seconds:g} s")
         self.sizes = [sizes[id] for id in self.ids]
         self.lengths = np.array([samples / rate for samples, rate in self.sizes])
         self._places = [[place for _, place in sorted(streams[id].items())] for id in self.ids]

@@ -63,7 +63,7 @@ class Results:
 
     rows: list[Row] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
-    """Reasons of the systems, and of the audio files, that failed."""
+    """Why systems and audio files failed, by their names."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -174,7 +174,7 @@ class _Work:
         music = Music(self.folder / name / system, self.generator.seconds, frames)
         if music.left_out:
             files = counted(music.left_out, "file")
-            self.note(f"{name}: {files} shorter than the {music.seconds:g} s of a crop left out")
+            self.note(f"{name}: left out {files} shorter than the {music.seconds:g} s of a crop")
         return music
 
     def note(self, text: str) -> None:
@@ -185,7 +185,7 @@ class _Work:
     def _compare_corpora(self, system: str, music: Music) -> None:
         self.corpus_digest = self.corpus_digest or music.digest
         if music.digest != self.corpus_digest:
-            self.note(f"{system}: trained on other crops than the first system, because other files were encoded")
+            self.note(f"{system}: its crops are not those of the first system, because other files were encoded")
 
 
 class _System:
@@ -204,7 +204,7 @@ class _System:
         """What decides the decoded files, beside the latents."""
         self.crops = held_out.spread(options.samples)
         if len(self.crops) < options.samples:
-            work.note(f"held-out: gives {counted(len(self.crops), 'clip')}, the other sets have {options.samples}")
+            work.note(f"held-out: gives only {counted(len(self.crops), 'clip')}; the other sets have {options.samples}")
         reference = work.folder / f"reference-{_key(held_out.digest, music.seconds, len(self.crops))}"
         with work.progress.start("reference", len(self.crops), present(reference, len(self.crops))) as advance:
             write_reference(reference, list_source(work.held_out), held_out, self.crops, advance)

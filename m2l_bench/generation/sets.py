@@ -1,4 +1,4 @@
-"""The latents of the sets that are compared: samples of a transformer, two floors below them, two ceilings above."""
+"""The latents of the sets that are compared: samples of a transformer, two floors and two ceilings."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def encode_collection(
     """
     latents = card.latents
     if latents is None:
-        raise UserError(f"{card.name}: its card does not say what its latents are (`latents`), so they cannot be kept")
+        raise UserError(f"{card.name}: its card does not say what its latents are (`latents`), so none can be stored")
     load_format(options.format)
     shard = options.shard or Shard(1, 1)
     everything = list_source(source)

@@ -1,8 +1,7 @@
 """What a collection is encoded from: a folder, a list or table of paths, or tar files; as a table of ids and places.
 
-All of them can be on this machine, or at an address such as `s3://bucket/music`.
-
-It is an Arrow table, which takes little more memory than the letters of ids and paths.
+Sources can be on this machine, or at an address such as `s3://bucket/music`. The table is an Arrow table, which takes
+little more memory than the letters of ids and paths.
 """
 
 from __future__ import annotations
@@ -78,7 +77,7 @@ class Source:
     table: Any
     """Arrow table with the columns of `Item`, sorted by id."""
     notes: list[str]
-    """What a person must know of files that were passed over."""
+    """What a person must know about files that were passed over."""
 
     def __len__(self) -> int:
         return len(self.table)

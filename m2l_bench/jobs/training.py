@@ -164,7 +164,7 @@ def _start(options: TrainOptions, on_message: Callable[[str], None]) -> State:
         changed.append(f"seed was {loaded.seed}, now {options.seed}")
     if changed:
         source = options.out if here else options.resume
-        raise UserError(f"{source}: was started otherwise ({'; '.join(changed)}); say the same, or another --out")
+        raise UserError(f"{source}: has other options ({'; '.join(changed)}); give the same, or another --out")
     if not here and not loaded.iteration:
         loaded = replace(loaded, recipe=recipe, seed=options.seed)  # weights alone: a new schedule
     on_message(f"going on from iteration {loaded.iteration} of {options.out if here else options.resume}")
@@ -201,7 +201,7 @@ def _mixture(
             folders.append(Path(name if equals else item))
             weights.append(float(weight) if equals else 1.0)
         except ValueError as error:
-            raise UserError(f"--data {item}: say DIR or DIR=WEIGHT") from error
+            raise UserError(f"--data {item}: expected DIR or DIR=WEIGHT") from error
     corpora = [Corpus(folder, crop_samples) for folder in folders]
     if first:
         for corpus in corpora:

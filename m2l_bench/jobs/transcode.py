@@ -45,9 +45,9 @@ class FileResults:
     present: list[Path] = field(default_factory=list)
     """Outputs that existed already."""
     failed: dict[Path, str] = field(default_factory=dict)
+    """Inputs that failed, with the reasons."""
     notes: list[str] = field(default_factory=list)
     """Notes about files that were passed over."""
-    """Inputs that failed, with the reasons."""
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to plain types for JSON."""

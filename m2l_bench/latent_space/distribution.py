@@ -14,7 +14,7 @@ PROJECTIONS = 128
 MOST_FRAMES = 20_000
 """Frames, evenly spaced, of which the sliced distance is computed."""
 DEAD = 0.01
-"""A channel is dead if its standard deviation is below this share of the root mean square of all channels'."""
+"""A channel is dead if its standard deviation is at most this share of the root mean square of all channels'."""
 
 Numbers = NDArray[np.float64]
 
@@ -72,7 +72,7 @@ def effective_rank(eigenvalues: Numbers) -> float:
 
 
 def dead(frames: Numbers) -> NDArray[np.bool_]:
-    """Tell which channels of (width, frames) are dead; all are where no channel changes."""
+    """Tell which channels of (width, frames) are dead; if no channel changes, all are."""
     deviations = frames.std(axis=1)
     is_dead: NDArray[np.bool_] = deviations <= DEAD * np.sqrt(np.mean(deviations**2))
     return is_dead

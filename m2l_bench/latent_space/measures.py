@@ -1,4 +1,4 @@
-"""What each measure is called, its unit, and which values are better for whom trains a generator on the latents."""
+"""The title and the unit of each measure, and which values are better for training a generator on the latents."""
 
 from __future__ import annotations
 

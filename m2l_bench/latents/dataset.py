@@ -36,13 +36,13 @@ def latents_dataset(
         torch.Size([64, 64])
     """
     if is_address(str(folder)):
-        raise UserError(f"{folder}: copy it to a disk of this machine first, since crops are read from any place")
+        raise UserError(f"{folder}: copy it to a disk of this machine first: crops are read at random places")
     index = read_index(Path(folder), ["frames", "offset"])
     if normalise and index.collection.codebook_entries:
         raise UserError(f"{folder}: holds codes of {index.collection.codec}, which have no mean to normalise by")
     dataset = LatentsDataset(index, frames, seed, normalise)
     if not len(dataset):
-        raise UserError(f"{folder}: none of its {len(index)} entries has {frames} frames")
+        raise UserError(f"{folder}: none of its {len(index)} entries has at least {frames} frames")
     return dataset
 
 
@@ -100,7 +100,7 @@ class LatentsDataset(Dataset[torch.Tensor]):
         return part.long() if self.holds_codes else (part.float() - self._mean) / self._deviation
 
     def _open(self, item: int) -> Any:
-        """Open the latents of an item, of which slices are read."""
+        """Open the latents of an item, to read slices of them."""
         place = int(self._entries[item])
         volume = int(np.searchsorted(self._first, place, "right")) - 1
         number = place - int(self._first[volume])

@@ -77,7 +77,7 @@ def summarise(folder: Path) -> Summary:
     notes = []
     twice = len(ids) - compute.count_distinct(ids).as_py()
     if twice:
-        notes.append(f"{counted(twice, 'file')} encoded twice: jobs with other numbers of shards ran at the same time")
+        notes.append(f"{counted(twice, 'file')} encoded twice: jobs with different numbers of shards ran at once")
     for journal in sorted(folder.glob("*-of-*/.[0-9]*.jsonl")):
         shard = journal.parent.name.replace("-of-", "/")
         notes.append(f"{journal.parent.name}: not finished; unless it is running, run it again with --shard {shard}")

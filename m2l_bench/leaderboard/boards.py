@@ -77,7 +77,7 @@ def boards(
     """Make the board of each task.
 
     Args:
-        beside: whose published figures a dataset's table has beside the measured ones.
+        beside: sources of published figures to show beside the measured ones, by dataset.
         columns: metrics of the tables of reconstructions.
         site: folder of the site; the page of a board links to a listening page in its folder there.
     """

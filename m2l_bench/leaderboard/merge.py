@@ -56,13 +56,13 @@ class _Terms:
     def problem(self, task_digest: str, versions: dict[str, str], clips: dict[str, str | None]) -> str:
         """Describe why a run does not fit; empty if it does, and then it adds to the terms."""
         if task_digest != self.task_digest:
-            return "its task is another one than that of the runs before it"
+            return "its task is not that of the runs before it"
         for name, version in versions.items():
             if self.versions.get(name, version) != version:
-                return f"{name} is version {version}, that of the runs before it is {self.versions[name]}"
+                return f"its version of {name} is {version}, but that of the runs before it is {self.versions[name]}"
         others = sum(self.clips.get(id, sha256) != sha256 for id, sha256 in clips.items())
         if others:
-            return f"{others} of its clips are other audio than the clips of the same names before it"
+            return f"{others} of its clips have other audio than the clips of the same names in the runs before it"
         self.versions |= versions
         self.clips |= clips
         return ""
@@ -96,7 +96,7 @@ def merge(submissions: Sequence[Path], folder: Path) -> Merged:
             parent = Path(run.folder).parent.name
             problem = _problem(path, run, terms)
             if run.kind == "probe" and (parent, run.name) in merged.source_of:
-                problem = f"{merged.source_of[parent, run.name].name} has a probe of the same model"
+                problem = f"the submission {merged.source_of[parent, run.name].name} has a probe of the same model"
             if problem:
                 merged.left_out.append(LeftOut(f"{source.name}, {run.dataset}, {run.name}", problem))
                 continue

@@ -65,11 +65,11 @@ def write_site(
     """Write the site of these submissions, or write it anew.
 
     Args:
-        submissions: folders of submissions; on equal terms the first one decides.
+        submissions: folders of submissions; the first run over a dataset decides its clips and versions.
         out: folder of the site.
         title: heading of the overview.
         data: folders of originals by dataset, for pages on which clips can be heard.
-        beside: whose published figures a dataset's table has beside the measured ones.
+        beside: sources of published figures to show beside the measured ones, by dataset.
         columns: metrics of the tables of reconstructions.
         engine: where clips are prepared for listening pages.
 
@@ -101,7 +101,7 @@ def _make_folder(out: Path) -> None:
         UserError: the folder holds something else, or cannot be written.
     """
     if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / MARK).is_file())):
-        raise UserError(f"{out}: there is something else already; name a new folder with -o")
+        raise UserError(f"{out}: holds something else already; name a new folder with -o")
     with explain_write_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         if not (out / MARK).is_file():
@@ -118,7 +118,7 @@ def _remove_others(out: Path, slugs: Collection[str]) -> None:
 def _write_listening_page(
     merged: Merged, folder: str, dataset: str, out: Path, data: Path | None, engine: Engine, progress: Progress
 ) -> str:
-    """Write the page on which a dataset's clips can be heard; where that cannot be, return the reason."""
+    """Write the page on which a dataset's clips can be heard; if that is not possible, return the reason."""
     page = out / slug(folder) / "listen"
     runs = measured_runs(merged.folder, folder).runs
     try:

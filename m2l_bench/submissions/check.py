@@ -60,7 +60,7 @@ def read_submission(folder: Path) -> Submission:
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: not a submission ({one_line(error)}); `m2l-bench submit` makes them") from error
     if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise UserError(f"{path}: schema {version}, this m2l-bench reads up to {SCHEMA_VERSION}: update it")
+        raise UserError(f"{path}: has schema {version}, but this m2l-bench reads up to {SCHEMA_VERSION}: update it")
     return read_stored(path, Submission.model_validate, content, "ask its author for another copy")
 
 
@@ -95,7 +95,7 @@ def reconstruction(folder: Path, run: SubmittedRun) -> MeasuredRun:
 
 def _wrong_files(folder: Path, submission: Submission) -> Iterator[str]:
     if not submission.runs:
-        yield "no runs are in it"
+        yield "it has no runs"
     links = [path for path in [folder / RUNS, *(folder / RUNS).rglob("*")] if path.is_symlink()]
     yield from (f"{path.relative_to(folder)}: a link, which is not followed" for path in links[:3])
     folders = [run.folder for run in submission.runs]
@@ -130,7 +130,7 @@ def _is_unchanged(path: Path, stated: SubmittedFile) -> bool:
 
 
 def _wrong_figures(folder: Path, submission: Submission, stated: SubmittedRun) -> Iterator[str]:
-    """Describe what `submission.json` states of a run and its files do not."""
+    """Describe what `submission.json` states of a run, but its files do not."""
     relative = Path(stated.folder)
     try:
         if stated.kind == "probe":
@@ -145,7 +145,7 @@ def _wrong_figures(folder: Path, submission: Submission, stated: SubmittedRun) -
         return
     for name in ("dataset", "name", "title", "clips", "not_measured", "audio"):
         if getattr(stated, name) != getattr(computed, name):
-            yield f"{stated.folder}: {name} {getattr(stated, name)!r}, its files say {getattr(computed, name)!r}"
+            yield f"{stated.folder}: {name} is {getattr(stated, name)!r}, but its files say {getattr(computed, name)!r}"
     yield from (f"{stated.folder}: {text}" for text in _differences(stated.figures, computed.figures))
 
 
@@ -159,7 +159,7 @@ def _wrong_manifest(submission: Submission, stated: SubmittedRun, run: MeasuredR
     names = {name for name in stated.figures if name in PAIRED} | run.distances.keys()
     missing = sorted(names - run.manifest.metric_versions.keys())
     if missing:
-        yield f"{stated.folder}: no version of {first_of(missing)}"
+        yield f"{stated.folder}: its manifest has no version of {first_of(missing)}"
 
 
 def _differences(stated: Mapping[str, Figure], computed: Mapping[str, Figure]) -> Iterator[str]:
@@ -171,7 +171,7 @@ def _differences(stated: Mapping[str, Figure], computed: Mapping[str, Figure]) -
         for end in ("value", "low", "high"):
             a, b = getattr(first, end), getattr(second, end)
             if not _equal(a, b):
-                yield f"{name}{'' if end == 'value' else f' ({end})'} is stated as {a}, its files give {b}"
+                yield f"{name}{'' if end == 'value' else f' ({end})'} is stated as {a}, but its files give {b}"
 
 
 def _equal(first: float | None, second: float | None) -> bool:

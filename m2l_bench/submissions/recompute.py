@@ -93,7 +93,7 @@ class _Run:
 
 
 def recompute(folder: Path, place: Place) -> Iterator[Check]:
-    """Recompute each run whose audio was submitted, and say of the others why that cannot be done.
+    """Recompute each run whose audio was submitted, and say why the others cannot be recomputed.
 
     The files and figures must have been checked before; see `check_submission`.
     """
@@ -117,10 +117,10 @@ def recompute(folder: Path, place: Place) -> Iterator[Check]:
             continue
         others = [row.id for row in run.measured if row.id not in clips or not is_original(clips[row.id], row)]
         if others:
-            detail = f"the originals here are other files or missing: {first_of(others)}"
+            detail = f"originals that are missing here, or are other files: {first_of(others)}"
             yield Check(_about(stated), "differs", detail)
         elif not stated.audio:
-            detail = f"{counted(stated.clips, 'original')} equal, but no audio was submitted"
+            detail = f"no audio was submitted; {counted(stated.clips, 'original')} equal those that were measured"
             yield Check(_about(stated), "not checked", detail)
         else:
             ready, key = _Run(stated, run, clips), run.manifest.key
@@ -175,7 +175,7 @@ def _compared(ready: _Run, again: MeasuredRun) -> Iterator[Check]:
         yield Check(ready.about, "differs", first_of(problems, 5, "; "))
     elif comparable:
         absent = len(ready.clips) - len(run.measured)
-        note = f"; {counted(absent, 'clip')} of the dataset left out" if absent else ""
+        note = f"; without {counted(absent, 'clip')} of the dataset" if absent else ""
         clips = counted(ready.stated.clips - len(cut), "clip")
         yield Check(ready.about, "ok", f"{clips} recomputed from audio: {', '.join(comparable)}{note}")
     if cut:
@@ -207,7 +207,7 @@ def _reason(name: str, run: MeasuredRun, again: MeasuredRun) -> str:
     here = again.manifest.metric_versions.get(name)
     if here is None:
         return next((s.not_measured[name] for s in again.manifest.sessions if name in s.not_measured), "not measured")
-    return f"version {run.manifest.metric_versions.get(name)}, here {here}"
+    return f"version {run.manifest.metric_versions.get(name)}, but {here} here"
 
 
 def _wrong_clips(name: str, ready: _Run, again: MeasuredRun) -> dict[str, str]:
@@ -219,9 +219,9 @@ def _wrong_clips(name: str, ready: _Run, again: MeasuredRun) -> dict[str, str]:
         stated, value = row.value(name), recomputed[row.id].value(name)
         if stated is None or value is None:
             if stated is not value:
-                problems[row.id] = f"'{row.id}': {name} is stated as {stated}, its audio gives {value}"
+                problems[row.id] = f"'{row.id}': {name} is stated as {stated}, but its audio gives {value}"
         elif not abs(stated - value) <= unit and not _is_rounding(name, ready, row, stated, value):
-            problems[row.id] = f"'{row.id}': {name} is stated as {stated:.6g}, its audio gives {value:.6g}"
+            problems[row.id] = f"'{row.id}': {name} is stated as {stated:.6g}, but its audio gives {value:.6g}"
     return problems
 
 
@@ -264,10 +264,10 @@ def _wrong_distance(name: str, run: MeasuredRun, again: MeasuredRun) -> Iterator
     ):
         first, second = (np.array(figures[figure], float) for figures in (stated, recomputed))
         if first.shape != second.shape:
-            yield f"{name}: {figure} has {first.size} values, the audio gives {second.size}"
+            yield f"{name}: {figure} has {first.size} values, but the audio gives {second.size}"
         elif not np.all(
             (np.abs(first - second) <= unit + SET_TOLERANCE * np.abs(second)) | (np.isnan(first) & np.isnan(second))
         ):
             worst = int(np.argmax(np.nan_to_num(np.abs(first - second), nan=np.inf)))
             values = first.ravel()[worst], second.ravel()[worst]
-            yield f"{name}: {figure} is stated as {values[0]:.6g}, the audio gives {values[1]:.6g}"
+            yield f"{name}: {figure} is stated as {values[0]:.6g}, but the audio gives {values[1]:.6g}"

@@ -1,4 +1,4 @@
-"""Make a submission of runs. What tells about a machine's owner is left out: host names, paths, times of files."""
+"""Make a submission from runs. What tells about a machine's owner is left out: host names, paths, times of files."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def write_submission(
     if not datasets and not probes:
         raise UserError(f"{runs}: no runs there{f' over {task!r}' if task else ''}; `m2l-bench reconstruct` makes them")
     if dataset_name and (task is None or task not in datasets):
-        raise UserError("--dataset-name: name with --task the dataset of reconstructions that it replaces")
+        raise UserError("--dataset-name: give --task as well, with the dataset of reconstructions to rename")
     _empty(out)
     submitted: list[SubmittedRun] = []
     with explain_write_errors(out):
@@ -75,10 +75,10 @@ def write_submission(
             notes += measured.notes
             for run in measured.runs:
                 if not run.measured:
-                    notes.append(f"{run.name}: not submitted, none of its clips was measured")
+                    notes.append(f"{run.name}: not submitted, because none of its clips was measured")
                     continue
                 if audio and not all(row.audio for row in run.measured):
-                    notes.append(f"{run.name}: without audio, its run kept no reconstructions (--no-audio)")
+                    notes.append(f"{run.name}: submitted without audio, because its run kept none (--no-audio)")
                 submitted.append(_write_run(run, dataset_name or dataset, out, audio))
         submitted += [_write_probe(run, out) for run in probes.values()]
         if not submitted:
@@ -106,7 +106,7 @@ def _empty(out: Path) -> None:
     """
     if out.is_dir() and any(out.iterdir()):
         if not (out / FILE).is_file() or {path.name for path in out.iterdir()} - {FILE, RUNS}:
-            raise UserError(f"{out}: there is something else already; name a new folder with -o")
+            raise UserError(f"{out}: holds something else already; name a new folder with -o")
         with explain_write_errors(out):
             (out / FILE).unlink()
             shutil.rmtree(out / RUNS, ignore_errors=True)

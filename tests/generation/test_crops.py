@@ -55,7 +55,7 @@ def test_short_files_are_left_out(tmp_path: Path) -> None:
     folder = write_latents(tmp_path / "latents")
     music = Music(folder, 1.25, 125)
     assert (music.ids, music.left_out) == (["3.wav", "4.wav", "5.wav"], 3)
-    with pytest.raises(UserError, match=r"none of its 6 audio files has the 3 s of a crop"):
+    with pytest.raises(UserError, match=r"none of its 6 audio files is as long as a crop, 3 s"):
         Music(folder, 3, 300)
 
 

@@ -40,7 +40,7 @@ def arguments(cards: Path, clips: Path, models: str) -> tuple[object, ...]:
 def test_numbers_and_codes_are_measured(toys: Path, clips: Path, cli_here: Cli, tmp_path: Path) -> None:
     result = cli_here(*arguments(toys, clips, "frames,codes,opus-12k"))
     assert result.returncode == 0, result.stderr
-    assert "opus-12k has no latents" in result.stderr
+    assert "opus-12k is left out: its card states no latents" in result.stderr
     assert "Frames" in result.stdout and "Predictable bits" in result.stdout
     rows = pd.read_csv(tmp_path / "out" / "latents.csv")
     by_system = {name: set(of_system["measure"]) for name, of_system in rows.groupby("system")}

@@ -73,7 +73,7 @@ def test_codes_are_whole_numbers(tmp_path: Path) -> None:
 
 
 def test_mistakes_name_the_folder(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="none of its 18 entries has 100 frames"):
+    with pytest.raises(UserError, match="none of its 18 entries has at least 100 frames"):
         mb.latents_dataset(folder, frames=100)
     with pytest.raises(UserError, match="no collection of latents"):
         mb.latents_dataset(tmp_path / "nowhere", frames=5)

@@ -74,7 +74,7 @@ def test_what_is_left_out_is_listed_with_its_reason(site: Path) -> None:
     reasons = {item["what"]: item["reason"] for item in content["left_out"]}
     assert "changed after it was submitted" in reasons["changed"]
     assert "si_sdr_db is stated as 99.0" in reasons["forged"]
-    assert "10 of its clips are other audio" in reasons["foreign, folder-clips, good"]
+    assert "10 of its clips have other audio" in reasons["foreign, folder-clips, good"]
     assert "has a probe of the same model" in reasons["theirs, toy, net"]
     page = (site / "index.html").read_text()
     assert all(reason.split("'")[0][:40] in page for reason in reasons.values())

@@ -176,7 +176,7 @@ def test_a_run_goes_on_elsewhere_from_compact_parts(train: Cli, tmp_path: Path) 
         ({"changes": {"optimiser": "sgd"}}, "optimiser is 'sgd': expected radam, adam or muon"),
         ({"changes": {"batch_size": None, "iterations": None}}, "pass --max-minutes or --iterations"),
         ({"data": ["nowhere"]}, "nowhere: not a packed corpus; m2l-bench pack nowhere -o corpus makes one"),
-        ({"data": ["corpus=much"]}, "--data corpus=much: say DIR or DIR=WEIGHT"),
+        ({"data": ["corpus=much"]}, "--data corpus=much: expected DIR or DIR=WEIGHT"),
         ({"resume": Path("nowhere")}, "nowhere: no such file"),
         ({"accumulate": 3}, "a batch of 32 cannot be split into 3 parts"),
         ({"precision": "8"}, "--precision 8"),
@@ -230,7 +230,7 @@ def test_another_configuration_does_not_go_on(train: Cli, tmp_path: Path) -> Non
         done = train("--out", tmp_path, *arguments)
         assert done.returncode == 1
         assert message in done.stderr
-        assert "say the same, or another --out" in done.stderr
+        assert "give the same, or another --out" in done.stderr
 
 
 def test_a_damaged_shard_is_named(folders: tuple[Path, Path], train: Cli, tmp_path: Path) -> None:
