@@ -1,4 +1,4 @@
-"""Standard normal noise: from one random generator, from one for each item of a batch, or equal where chunks overlap."""
+"""Standard normal noise: from one random generator, one for each item of a batch, or equal where chunks overlap."""
 
 from __future__ import annotations
 
