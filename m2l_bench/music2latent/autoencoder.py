@@ -28,7 +28,7 @@ from m2l_bench.music2latent.inference import inference_form
 from m2l_bench.music2latent.inputs import check_latents, check_noise, resample, to_waveforms
 from m2l_bench.music2latent.names import locate
 from m2l_bench.music2latent.networks import Networks
-from m2l_bench.music2latent.noise import Generators, draw_noise
+from m2l_bench.music2latent.noise import Generators, SharedNoise, draw_noise
 from m2l_bench.music2latent.spectrogram import spectrogram, waveform
 
 if TYPE_CHECKING:
@@ -383,37 +383,6 @@ class Music2Latent:
                 f"lower batch_size ({self.batch_size})" if self.batch_size > 1 else "use bfloat16 or a smaller model"
             )
             raise torch.OutOfMemoryError(f"out of memory on {self.device}: {smaller}") from error
-
-
-class SharedNoise:
-    """Standard normal noise for chunks, equal where they overlap.
-
-    Args:
-        shape: (batch, 2, bins) of it.
-        draw: shape -> new noise.
-        given: (batch, 2, bins, frames) to cut the noise from instead.
-    """
-
-    def __init__(
-        self, shape: tuple[int, int, int], draw: Callable[[tuple[int, ...]], Tensor], given: Tensor | None
-    ) -> None:
-        self.shape = shape
-        self.draw = draw
-        self.given = given
-        self.kept: Tensor | None = None
-        self.first = 0
-
-    def frames(self, frames: range) -> Tensor:
-        """Return (batch, 2, bins, len(frames)); ranges may overlap, but none may begin before the previous one."""
-        if self.given is not None:
-            return self.given[..., frames.start : frames.stop]
-        if self.kept is None:
-            self.kept = self.draw((*self.shape, len(frames)))
-        else:
-            shared = self.kept[..., frames.start - self.first :]
-            self.kept = torch.cat([shared, self.draw((*self.shape, len(frames) - shared.shape[-1]))], dim=-1)
-        self.first = frames.start
-        return self.kept
 
 
 def _reader(waveforms: Tensor) -> Read:

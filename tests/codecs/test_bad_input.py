@@ -32,7 +32,14 @@ def refused(card: SystemCard, folder: Path, path: Path, message: str = "") -> No
     assert str(path) in str(caught.value) and message in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", [name for name in FAMILIES if name in WITH_WEIGHTS])
+LARGE = "musika"
+"""Its files have the published size, so it takes as long as all others."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.full if name == LARGE else ()) for name in FAMILIES if name in WITH_WEIGHTS],
+)
 def test_files_that_are_cut_short_empty_or_of_another_system(name: str, tmp_path: Path) -> None:
     card = prepare(name, tmp_path)
     foreign_names = (family for family in FAMILIES if family in WITH_WEIGHTS and CARDS[family].adapter != card.adapter)

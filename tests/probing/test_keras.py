@@ -106,8 +106,8 @@ def keras_scores(train: Part, validation: Part, test: Part, seeds: int, folder: 
     return scores
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("multilabel", [False, pytest.param(True, marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("multilabel", [False, True])
 def test_test_scores_are_those_of_keras_within_seed_noise(multilabel: bool, tmp_path: Any) -> None:
     train, validation, test = parts(400, 200, 40, 6, multilabel, noise=3.0)
     theirs = keras_scores(train, validation, test, 5, tmp_path)
