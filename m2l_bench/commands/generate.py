@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -54,7 +55,8 @@ def generate(
     and kernel distance, density and coverage. Four other sets of the same system, two floors and two ceilings, show
     how bad and how good these figures can be.
 
-    It can be interrupted at any time, and the same command goes on. All figures are in `generate.csv`.
+    It can be interrupted at any time, and the same command goes on. All figures are in `generate.csv`, and
+    `m2l-bench listen` makes a page to hear the sets.
 
     Examples:
 
@@ -70,8 +72,9 @@ def generate(
     from m2l_bench.console.terminal import ProgressBars, print_json
     from m2l_bench.engine.torch_devices import torch_device
     from m2l_bench.generation.card import load_generator
-    from m2l_bench.generation.pipeline import CSV, Options
+    from m2l_bench.generation.pipeline import Options
     from m2l_bench.generation.pipeline import generate as generate_all
+    from m2l_bench.runs.generated import CSV
 
     stdout, stderr = consoles()
     known = load_cards(cards or ())
@@ -92,6 +95,9 @@ def generate(
     else:
         print_generation(stdout, results.rows, embedding_names)
         stdout.print(f"all figures: {out / CSV}", markup=False, soft_wrap=True)
+        if results.rows:
+            command = shlex.join(["m2l-bench", "listen", str(out), "-o", "page"])
+            stdout.print(f"to hear the sets: {command}", markup=False, soft_wrap=True)
     for note in results.notes:
         stderr.print(f"note: {note}", markup=False, soft_wrap=True)
     for name, reason in results.failed.items():

@@ -21,7 +21,7 @@ from m2l_bench.text import counted
 
 if TYPE_CHECKING:
     from m2l_bench.engine import Engine
-    from m2l_bench.listen.gather import Collection
+    from m2l_bench.listen.content import Collection
 
 
 def listen(
@@ -29,8 +29,8 @@ def listen(
         list[Path] | None,
         typer.Argument(
             metavar="RUNS",
-            help="Folder of runs, or one dataset's folder in it; default: runs. With --results: CSV files of answers, "
-            "of the page or of webMUSHRA.",
+            help="Folder of runs, or one dataset's folder in it, or what `generate` wrote; default: runs. With "
+            "--results: CSV files of answers, of the page or of webMUSHRA.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Folder for the page.")] = Path("page"),
@@ -64,6 +64,9 @@ def listen(
     webMUSHRA, which collects answers on a server; it has at most 12 s of each clip. DIR is the folder of webMUSHRA, or
     a new folder to copy into it.
 
+    For a folder that `generate` wrote, the page plays samples, floors and ceilings of each system beside the held-out
+    music. It has no blind tests.
+
     Examples:
 
         m2l-bench listen runs -o page
@@ -71,6 +74,8 @@ def listen(
         m2l-bench listen runs/musiccaps --data clips --title "My codec" -o page
 
         m2l-bench listen runs --limit 8 --webmushra webMUSHRA
+
+        m2l-bench listen runs/generate -o page
 
         m2l-bench listen --results anna.csv ben.csv
     """
@@ -84,8 +89,17 @@ def listen(
         raise UserError("more than one folder of runs: name only one")
     from m2l_bench.engine import EngineChoice
     from m2l_bench.listen.gather import gather
+    from m2l_bench.listen.generated import gather_generated, holds_generated_sets
 
-    collection = gather(paths[0] if paths else Path("runs"), task, data, cards or (), captions, limit)
+    folder = paths[0] if paths else Path("runs")
+    if holds_generated_sets(folder):
+        options = {"--task": task, "--data": data, "--captions": captions, "--webmushra": webmushra}
+        for option, value in options.items():
+            if value is not None:
+                raise UserError(f"{option} is for runs of `reconstruct`, and {folder} holds what `generate` wrote")
+        collection = gather_generated(folder, cards or (), limit)
+    else:
+        collection = gather(folder, task, data, cards or (), captions, limit)
     heading = title or f"Listen: {collection.dataset}"
     workers = EngineChoice(engine.value, address).start("cpu", jobs)
     if webmushra is not None:
@@ -102,7 +116,8 @@ def listen(
             | {"megabytes": round(page.megabytes, 1), "left_out": page.left_out, "notes": collection.notes}
         )
     else:
-        counts = f"{counted(page.clips, 'clip')}, {counted(len(collection.systems), 'system')}, {page.megabytes:.0f} MB"
+        systems = counted(len(collection.systems), "system" if collection.reference.corresponds else "set")
+        counts = f"{counted(page.clips, 'clip')}, {systems}, {page.megabytes:.0f} MB"
         stdout.print(f"listening page: {page.path} ({counts})", markup=False, soft_wrap=True)
     if page.left_out:
         raise typer.Exit(SOME_FAILED)

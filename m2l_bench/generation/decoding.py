@@ -15,6 +15,7 @@ from m2l_bench.digests import seed_of
 from m2l_bench.engine.torch_devices import clock
 from m2l_bench.errors import BadClip
 from m2l_bench.runs.files import explain_write_errors, write_atomically
+from m2l_bench.runs.generated import path_of
 from m2l_bench.systems.codec_runner import CodecRunner
 
 version = "1"
@@ -73,11 +74,6 @@ def frames_of(runner: CodecRunner, seconds: float) -> int:
 def present(folder: Path, count: int) -> int:
     """Count the items of a set that are written."""
     return sum(path_of(folder, number).is_file() for number in range(count))
-
-
-def path_of(folder: Path, number: int) -> Path:
-    """Name the file of an item."""
-    return folder / f"{number:04d}.flac"
 
 
 def noise_seed(name: str, number: int) -> int:

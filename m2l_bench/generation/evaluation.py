@@ -14,10 +14,10 @@ from m2l_bench.distances.folder_vectors import folder_vectors
 from m2l_bench.distances.measure import Distance, measure
 from m2l_bench.errors import UserError
 from m2l_bench.generation.crops import Crop, Music
-from m2l_bench.generation.decoding import path_of
 from m2l_bench.jobs.collection_sources import Source
 from m2l_bench.progress import Progress
 from m2l_bench.runs.files import explain_write_errors, write_atomically
+from m2l_bench.runs.generated import path_of
 from m2l_bench.runs.vectors import StoredClips
 from m2l_bench.systems.embedding_runner import EmbeddingRunner
 from m2l_bench.text import spreadsheet_text
@@ -29,7 +29,7 @@ class Row:
 
     system: str
     set: str
-    """A name of `generation.sets`."""
+    """A name of `runs.generated`."""
     seed: int | None = None
     """Seed of the transformer; None for the sets without one, as are the next four."""
     steps: int | None = None
@@ -40,6 +40,10 @@ class Row:
     """Number of clips."""
     seconds_per_clip: float = 0.0
     """Seconds to draw latents and to decode them."""
+    folder: str = ""
+    """Folder of the clips, relative to that of `generate.csv`."""
+    reference: str = ""
+    """Folder of the held-out music, relative to the same."""
     figures: dict[str, float | None] = field(default_factory=dict)
     """Distances, such as `fad_musicnn`, `fad_musicnn_low` and `coverage_musicnn`."""
 

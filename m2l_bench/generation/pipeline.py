@@ -32,6 +32,7 @@ from m2l_bench.jobs.collection_encoding import CollectionOptions, encode_collect
 from m2l_bench.jobs.collection_sources import list_source
 from m2l_bench.progress import EncodingProgress, Progress
 from m2l_bench.runs.files import explain_write_errors, locked_folder, write_atomically
+from m2l_bench.runs.generated import CODEC, CORPUS, CSV, NOISE, SAMPLES, SHUFFLED
 from m2l_bench.storage import is_address
 from m2l_bench.systems.adapters import adapter_availability
 from m2l_bench.systems.codec_runner import CodecRunner
@@ -40,7 +41,6 @@ from m2l_bench.systems.loading import load_runner
 from m2l_bench.text import counted
 
 SOURCES = "sources.json"
-CSV = "generate.csv"
 
 
 @dataclass(frozen=True)
@@ -229,27 +229,36 @@ class _System:
             "validation_loss": trained.validation_loss,
             "training_seconds": round(trained.seconds, 2),
         }
-        return self._row(sets.SAMPLES, make, folder, options.samples, **of_training)
+        return self._row(SAMPLES, make, folder, options.samples, **of_training)
 
     def bounds(self) -> list[Row]:
         """Decode and compare floors and ceilings."""
         count = self.work.options.samples
         folder = self.folder / f"sets-{_key(self.music.seconds, *self.decoded)}"
         return [
-            self._row(sets.NOISE, sets.random_latents(self.scale, self.music.frames), folder, count),
-            self._row(sets.SHUFFLED, sets.shuffled_frames(self.music), folder, count),
-            self._row(sets.CORPUS, sets.corpus(self.music), folder, count),
-            self._row(sets.CODEC, sets.codec(self.held_out, self.crops), folder, len(self.crops)),
+            self._row(NOISE, sets.random_latents(self.scale, self.music.frames), folder, count),
+            self._row(SHUFFLED, sets.shuffled_frames(self.music), folder, count),
+            self._row(CORPUS, sets.corpus(self.music), folder, count),
+            self._row(CODEC, sets.codec(self.held_out, self.crops), folder, len(self.crops)),
         ]
 
     def _row(self, name: str, make: MakeItems, parent: Path, count: int, **of_training: Any) -> Row:
         """Decode a set and compare it with the reference."""
-        is_codec = name == sets.CODEC
-        folder = parent / (f"{name}-{self.evaluator.reference.name}" if is_codec else name).replace(" ", "-")
+        is_codec = name == CODEC
+        reference = self.evaluator.reference
+        folder = parent / (f"{name}-{reference.name}" if is_codec else name).replace(" ", "-")
         with self.work.progress.start(f"{self.name}: {name}", count, present(folder, count)) as advance:
             seconds = write_items(folder, count, make, self.runner, self.music.seconds, advance)
-        figures = self.evaluator.compare(folder, count, paired=is_codec)
-        return Row(self.name, name, count=count, seconds_per_clip=round(seconds, 4), figures=figures, **of_training)
+        return Row(
+            self.name,
+            name,
+            count=count,
+            seconds_per_clip=round(seconds, 4),
+            folder=folder.relative_to(self.work.folder).as_posix(),
+            reference=reference.relative_to(self.work.folder).as_posix(),
+            figures=self.evaluator.compare(folder, count, paired=is_codec),
+            **of_training,
+        )
 
 
 def _key(*content: object) -> str:

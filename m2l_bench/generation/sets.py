@@ -12,12 +12,8 @@ from m2l_bench.generation.crops import Crop, Music, Scale
 from m2l_bench.generation.decoding import MakeItems, noise_seed
 from m2l_bench.generation.flow import follow
 from m2l_bench.generation.network import Transformer
+from m2l_bench.runs.generated import NOISE, SAMPLES, SHUFFLED
 
-SAMPLES = "samples"
-NOISE = "random latents"
-SHUFFLED = "shuffled frames"
-CORPUS = "corpus"
-CODEC = "codec"
 DRAWING = 3
 """Second of the numbers that seed the crops of the corpus that are decoded."""
 

@@ -4,48 +4,27 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from m2l_bench.datasets.base import Clip
 from m2l_bench.errors import UserError
-from m2l_bench.metrics import PAIRED
-from m2l_bench.metrics.base import PairedMetric
+from m2l_bench.listen.content import Collection, Figure, ListeningClip, ShownSystem
+from m2l_bench.metrics import PAIRED, metric
 from m2l_bench.metrics.column_sets import columns_of
 from m2l_bench.music2latent.hashes import file_checksum
+from m2l_bench.plots.explanations import explanation
+from m2l_bench.plots.looks import looks
+from m2l_bench.plots.runs import measured_metrics, ranked_clips
 from m2l_bench.runs.audio import originals
 from m2l_bench.runs.measured import MeasuredRun, measured_runs
 from m2l_bench.runs.reconstruction import find_runs
 from m2l_bench.runs.schema import Row
+from m2l_bench.tables.rates import KILOBITS, rates_of
 from m2l_bench.tables.reconstruction import best_first
 from m2l_bench.text import counted
 
 ORIGINAL_AGAIN = "hidden-reference"
 """Adapter that only repeats the original; the page uses the original itself, which it hides in blind tests."""
-
-
-@dataclass(frozen=True)
-class ListeningClip:
-    """A clip with at least one reconstruction to hear."""
-
-    clip: Clip
-    caption: str
-    reconstructions: dict[str, Path]
-    """Files by system."""
-    values: dict[str, dict[str, float]]
-    """Metrics by system and name; a metric without a value is left out."""
-
-
-@dataclass(frozen=True)
-class Collection:
-    """Everything that a page shows."""
-
-    dataset: str
-    systems: tuple[MeasuredRun, ...]
-    metrics: tuple[PairedMetric, ...]
-    clips: tuple[ListeningClip, ...]
-    notes: tuple[str, ...]
-    """Notes on what is not on the page, with the reasons."""
 
 
 def gather(
@@ -102,7 +81,7 @@ def gather(
             notes.append(problem)
         elif reconstructions:
             values = {
-                name: {metric: value for metric in PAIRED if (value := rows[name].value(metric)) is not None}
+                name: {column: value for column in PAIRED if (value := rows[name].value(column)) is not None}
                 for name in reconstructions
             }
             caption = caption_by_id.get(clip.id, clip.caption)
@@ -115,7 +94,32 @@ def gather(
         for name in columns_of("paper", requested)
         if any(name in values for clip in clips for values in clip.values.values())
     )
-    return Collection(newest.dataset, tuple(systems), metrics, tuple(clips), tuple(notes))
+    figures = tuple(Figure(metric(name), explanation(name)) for name in measured_metrics(systems))
+    return Collection(
+        newest.dataset,
+        _shown_systems(systems, figures),
+        figures,
+        metrics,
+        tuple(clips),
+        tuple(ranked_clips(systems, [clip.clip.id for clip in clips])),
+        tuple(notes),
+    )
+
+
+def _shown_systems(runs: Sequence[MeasuredRun], figures: Sequence[Figure]) -> tuple[ShownSystem, ...]:
+    system_looks = looks(run.name for run in runs)
+    return tuple(
+        ShownSystem(
+            name=run.name,
+            title=run.title,
+            clips=len(run.measured),
+            kilobits=rates_of(run).figures[KILOBITS],
+            figures={figure.metric.name: run.figure(figure.metric.name) for figure in figures},
+            look=system_looks[run.name],
+            **run.manifest.card.model_dump(include={"kind", "description", "citation", "source"}),
+        )
+        for run in runs
+    )
 
 
 def _find_reconstructions(clip: Clip, systems: list[MeasuredRun], rows: dict[str, Row]) -> tuple[dict[str, Path], str]:

@@ -22,7 +22,7 @@ import numpy as np
 from m2l_bench import audio as audio_files
 from m2l_bench.audio import Audio
 from m2l_bench.listen import loudness, picture
-from m2l_bench.listen.gather import ListeningClip
+from m2l_bench.listen.content import ListeningClip
 from m2l_bench.listen.loudness import Level
 from m2l_bench.runs.files import write_atomically
 
@@ -39,12 +39,12 @@ class Stimulus:
     id: str
     level: Level
     difference: str = ""
-    """Id of the picture of its difference from the original; empty for the original itself."""
+    """Id of the picture of its difference from the original; empty for the original itself, and where there is none."""
 
 
 @dataclass(frozen=True)
 class ClipStimuli:
-    """A clip's pieces, all of the same length and sample rate."""
+    """A clip's pieces, all of the same length."""
 
     seconds: float
     original: Stimulus
@@ -59,7 +59,7 @@ class ClipStimuli:
     @property
     def pictures(self) -> set[str]:
         """Ids of its pictures."""
-        return self.audio | {piece.difference for piece in self.reconstructions.values()}
+        return self.audio | {piece.difference for piece in self.reconstructions.values() if piece.difference}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> ClipStimuli:
@@ -87,7 +87,7 @@ def fingerprint(clip: ListeningClip, longest_seconds: float) -> str:
     return _id(longest_seconds, source.start_seconds, source.duration_seconds, files)
 
 
-def prepare(clip: ListeningClip, page: Path, longest_seconds: float) -> ClipStimuli:
+def prepare(clip: ListeningClip, page: Path, longest_seconds: float, differences: bool) -> ClipStimuli:
     """Write those pieces of a clip that are not on the page yet.
 
     Pieces are cut, or filled up with silence, to the original's length, so that all loop together.
@@ -95,6 +95,7 @@ def prepare(clip: ListeningClip, page: Path, longest_seconds: float) -> ClipStim
     Args:
         page: folder of the page.
         longest_seconds: longer clips are cut to this length.
+        differences: whether to draw the differences of the pieces from the original.
 
     Raises:
         BadClip: a file cannot be read.
@@ -106,13 +107,16 @@ def prepare(clip: ListeningClip, page: Path, longest_seconds: float) -> ClipStim
     original_piece, original_levels = _write_piece(original, rate, page)
     reconstructions = {}
     for name, path in clip.reconstructions.items():
-        audio, _ = audio_files.read(path, 0.0, seconds)
-        piece, levels = _write_piece(audio_files.fit_length(audio, samples), rate, page)
-        id = _id(original_piece.id, piece.id)
-        image = page / PICTURES / f"{id}.webp"
-        if not image.is_file():
-            write_atomically(image, picture.difference(levels(), original_levels()))
-        reconstructions[name] = replace(piece, difference=id)
+        audio, own_rate = audio_files.read(path, 0.0, seconds)
+        audio = audio_files.fit_length(audio, round(samples * own_rate / rate))
+        piece, levels = _write_piece(audio, own_rate, page)
+        if differences:
+            id = _id(original_piece.id, piece.id)
+            image = page / PICTURES / f"{id}.webp"
+            if not image.is_file():
+                write_atomically(image, picture.difference(levels(), original_levels()))
+            piece = replace(piece, difference=id)
+        reconstructions[name] = piece
     return ClipStimuli(samples / rate, original_piece, reconstructions)
 
 

@@ -24,10 +24,9 @@ from m2l_bench.audio import Audio
 from m2l_bench.engine import Engine
 from m2l_bench.errors import BadClip, UserError
 from m2l_bench.listen import loudness
-from m2l_bench.listen.gather import Collection, ListeningClip
+from m2l_bench.listen.content import Collection, ListeningClip, ShownSystem
 from m2l_bench.progress import Progress, Quiet
 from m2l_bench.runs.files import explain_write_errors, write_atomically
-from m2l_bench.runs.measured import MeasuredRun
 from m2l_bench.text import first_of
 
 LONGEST_SECONDS = 12.0
@@ -95,10 +94,10 @@ def write_webmushra(
     return WebMushraTest(path, len(trials), left_out, notes)
 
 
-def _conditions(runs: Sequence[MeasuredRun]) -> tuple[list[str], list[str]]:
+def _conditions(systems: Sequence[ShownSystem]) -> tuple[list[str], list[str]]:
     """Choose the systems of a test: the anchors, and of the others the best that there is room for; with notes."""
-    anchors = [run.name for run in runs if run.manifest.card.kind == "anchor"]
-    others = [run.name for run in runs if run.name not in anchors]
+    anchors = [system.name for system in systems if system.kind == "anchor"]
+    others = [system.name for system in systems if system.name not in anchors]
     room = MOST_CONDITIONS - len({*anchors, *OWN_ANCHORS.values()})
     notes = [f"at most {MOST_CONDITIONS} conditions: without {first_of(others[room:])}"] if others[room:] else []
     return others[:room] + anchors, notes

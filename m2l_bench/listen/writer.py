@@ -24,21 +24,16 @@ from typing import Any
 from m2l_bench.engine import Engine
 from m2l_bench.errors import BadClip, UserError
 from m2l_bench.listen import picture
-from m2l_bench.listen.gather import Collection, ListeningClip
+from m2l_bench.listen.content import Collection, ListeningClip, ShownSystem
 from m2l_bench.listen.loudness import matching_gains
 from m2l_bench.listen.stimulus import AUDIO, ID, PICTURES, ClipStimuli, Stimulus, fingerprint, prepare
-from m2l_bench.metrics import metric
 from m2l_bench.metrics.base import Description
 from m2l_bench.plots import design, overview, style
 from m2l_bench.plots.design import DIFFERENCES, LEVELS
 from m2l_bench.plots.explanations import explanation
-from m2l_bench.plots.looks import looks
 from m2l_bench.plots.marks import svg_path
-from m2l_bench.plots.runs import measured_metrics, median_clip
 from m2l_bench.progress import Progress, Quiet
 from m2l_bench.runs.files import explain_write_errors, write_atomically
-from m2l_bench.runs.measured import MeasuredRun
-from m2l_bench.tables.rates import KILOBITS, rates_of
 from m2l_bench.text import counted
 
 FINISHED = ".finished.jsonl"
@@ -78,7 +73,11 @@ def write_page(
     fingerprints = {clip.clip.id: fingerprint(clip, longest_seconds) for clip in collection.clips}
     stimuli = _finished_before(out, fingerprints)
     left_out: dict[str, str] = {}
-    tasks = [(clip, out, longest_seconds) for clip in collection.clips if clip.clip.id not in stimuli]
+    tasks = [
+        (clip, out, longest_seconds, collection.reference.corresponds)
+        for clip in collection.clips
+        if clip.clip.id not in stimuli
+    ]
     bar = (progress or Quiet()).start("listening page", len(collection.clips), len(stimuli))
     with explain_write_errors(out), bar as advance:
         lines = [_finished_line(id, fingerprints[id], clip) for id, clip in stimuli.items()]
@@ -105,10 +104,12 @@ def write_page(
     return Page(out / "index.html", len(clips), size / 1e6, left_out)
 
 
-def _prepare_clip(clip: ListeningClip, out: Path, longest_seconds: float) -> tuple[str, ClipStimuli | str]:
+def _prepare_clip(
+    clip: ListeningClip, out: Path, longest_seconds: float, differences: bool
+) -> tuple[str, ClipStimuli | str]:
     """Prepare a clip in a worker; return its id and its pieces, or the reason why its audio cannot be read."""
     try:
-        return clip.clip.id, prepare(clip, out, longest_seconds)
+        return clip.clip.id, prepare(clip, out, longest_seconds, differences)
     except BadClip as error:
         return clip.clip.id, str(error)
 
@@ -161,10 +162,10 @@ def _remove_unused(folder: Path, ids: set[str]) -> None:
 
 
 def _write_static(out: Path, title: str, collection: Collection) -> None:
-    description = (
-        f"{counted(len(collection.systems), 'system')}, {counted(len(collection.clips), 'clip')}: hear them beside the "
-        "originals"
-    )
+    corresponds = collection.reference.corresponds
+    systems = counted(len(collection.systems), "system" if corresponds else "set")
+    beside = "the originals" if corresponds else collection.reference.title.lower()
+    description = f"{systems}, {counted(len(collection.clips), 'clip')}: hear them beside {beside}"
     for path in TEMPLATES.iterdir():
         if path.name == "page.html":
             page = path.read_text(encoding="utf-8")
@@ -174,33 +175,44 @@ def _write_static(out: Path, title: str, collection: Collection) -> None:
         elif path.suffix in (".css", ".js"):
             write_atomically(out / path.name, path.read_bytes())
     write_atomically(out / "design.css", design.css().encode())
-    preview = overview.figure(collection.systems, title, description)
+    metrics = [figure.metric for figure in collection.figures]
+    preview = overview.figure(collection.systems, metrics, title, description)
     write_atomically(out / "overview.png", style.to_png(preview, dots_per_inch=200))
 
 
 def _page_data(collection: Collection, title: str, clips: list[dict[str, Any]]) -> dict[str, Any]:
-    systems = collection.systems
-    names = measured_metrics(systems)
-    system_looks = looks(run.name for run in systems)
+    ids = {clip["id"] for clip in clips}
+    ranked = [id for id in collection.ranking if id in ids]
     return {
         "title": title,
         "dataset": collection.dataset,
-        "systems": [
-            {"name": run.name, "title": run.title, "clips": len(run.measured)}
-            | {"colour": system_looks[run.name].colour, "mark": svg_path(system_looks[run.name])}
-            | {"kilobits": _finite(rates_of(run).figures[KILOBITS]), "figures": [_figure(run, name) for name in names]}
-            | run.manifest.card.model_dump(include={"kind", "description", "citation", "source"})
-            for run in systems
-        ],
-        "figures": [_metric_data(metric(name)) for name in names],
-        "metrics": [_metric_data(one) for one in collection.metrics],
-        "median": median_clip(systems, [clip["id"] for clip in clips]),
+        "reference": asdict(collection.reference),
+        "systems": [_system_data(system, collection) for system in collection.systems],
+        "figures": [_metric_data(figure.metric, figure.explanation) for figure in collection.figures],
+        "metrics": [_metric_data(metric, explanation(metric.name)) for metric in collection.metrics],
+        "median": ranked[len(ranked) // 2] if ranked else None,
         "scales": {"levels": picture.scale(LEVELS), "difference": picture.scale(DIFFERENCES)},
         "clips": clips,
     }
 
 
-def _metric_data(metric: Description) -> dict[str, Any]:
+def _system_data(system: ShownSystem, collection: Collection) -> dict[str, Any]:
+    return {
+        "name": system.name,
+        "title": system.title,
+        "clips": system.clips,
+        "colour": system.look.colour,
+        "mark": svg_path(system.look),
+        "kilobits": _finite(system.kilobits),
+        "figures": [_figure(system, figure.metric) for figure in collection.figures],
+        "kind": system.kind,
+        "description": system.description,
+        "citation": system.citation,
+        "source": system.source,
+    }
+
+
+def _metric_data(metric: Description, text: str) -> dict[str, Any]:
     return {
         "name": metric.name,
         "title": metric.title,
@@ -208,13 +220,13 @@ def _metric_data(metric: Description) -> dict[str, Any]:
         "decimals": metric.decimals,
         "higherIsBetter": metric.higher_is_better,
         "zeroIsBest": metric.zero_is_best,
-        "explanation": explanation(metric.name),
+        "explanation": text,
     }
 
 
-def _figure(run: MeasuredRun, name: str) -> list[float | None] | None:
-    """Mean over all clips, low and high end of its interval; None where it was not measured."""
-    value, low, high = run.figure(name)
+def _figure(system: ShownSystem, metric: Description) -> list[float | None] | None:
+    """Value over all clips, low and high end of its interval; None where it was not measured."""
+    value, low, high = system.figures[metric.name]
     return None if math.isnan(value) else [value, _finite(low), _finite(high)]
 
 

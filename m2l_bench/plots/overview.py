@@ -3,45 +3,67 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from m2l_bench.metrics import metric
-from m2l_bench.plots.looks import looks
-from m2l_bench.plots.runs import measured_metrics
+from m2l_bench.metrics.base import Description
+from m2l_bench.plots.looks import Look
 from m2l_bench.plots.style import POINTS, QUIET, arrow_label, error_bars, styled
-from m2l_bench.runs.measured import MeasuredRun
 
 INCHES = (6.0, 3.15)
 """Width and height; 1,200 by 630 pixels at 200 dots per inch."""
 MOST_METRICS, MOST_SYSTEMS = 3, 14
+LONGEST_TITLE, LONGEST_SET = 28, 36
+"""Most letters of the title of a system, and of a title that also names a set of clips."""
+
+
+class Summary(Protocol):
+    """What the picture shows of a system."""
+
+    @property
+    def title(self) -> str:
+        """Name for people."""
+
+    @property
+    def look(self) -> Look:
+        """Colour and marker."""
+
+    @property
+    def figures(self) -> Mapping[str, tuple[float, float, float]]:
+        """Value, and low and high end of its 95 % interval, by metric; NaN where not known."""
 
 
 @styled
-def figure(runs: Sequence[MeasuredRun], title: str, subtitle: str) -> Figure:
-    """Draw one panel per metric with one row per system: means with their 95 % bootstrap intervals.
+def figure(systems: Sequence[Summary], metrics: Sequence[Description], title: str, subtitle: str) -> Figure:
+    """Draw one panel per metric with one row per system: values with their 95 % bootstrap intervals.
 
     There is room for three metrics and fourteen systems; the first ones are drawn.
     """
-    shown = runs[:MOST_SYSTEMS]
-    names = measured_metrics(shown)[:MOST_METRICS]
-    system_looks = looks(run.name for run in runs)
+    shown = systems[:MOST_SYSTEMS]
+    panels = metrics[:MOST_METRICS]
     drawing = Figure(figsize=INCHES)
     drawing.suptitle(f"{textwrap.shorten(title, 60)}\n", x=0.02, ha="left", fontsize=POINTS["title"], fontweight="bold")
     drawing.text(0.02, 0.86, subtitle, fontsize=POINTS["text"], color=QUIET)
-    axes = drawing.subplots(1, max(1, len(names)), sharey=True, squeeze=False)[0]
-    for axis, name in zip(axes, names, strict=False):
-        for position, run in enumerate(shown):
-            mean, low, high = run.figure(name)
-            if np.isfinite(mean):
-                bars = error_bars(mean, low, high)
-                look = system_looks[run.name]
-                axis.errorbar(mean, position, xerr=bars, color=look.colour, marker=look.marker)
-        definition = metric(name)
-        unit = f" ({definition.unit})" if definition.unit else ""
-        axis.set_xlabel(f"{definition.title}{unit}\n{arrow_label(definition)}")
-    axes[0].set_yticks(range(len(shown)), [textwrap.shorten(run.title, 28) for run in shown])
+    axes = drawing.subplots(1, max(1, len(panels)), sharey=True, squeeze=False)[0]
+    for axis, metric in zip(axes, panels, strict=False):
+        for position, system in enumerate(shown):
+            value, low, high = system.figures[metric.name]
+            if np.isfinite(value):
+                bars = error_bars(value, low, high)
+                axis.errorbar(value, position, xerr=bars, color=system.look.colour, marker=system.look.marker)
+        unit = f" ({metric.unit})" if metric.unit else ""
+        axis.set_xlabel(f"{metric.title}{unit}\n{arrow_label(metric)}")
+    axes[0].set_yticks(range(len(shown)), [_label(system.title) for system in shown])
     axes[0].set_ylim(len(shown) - 0.5, -0.5)
     return drawing
+
+
+def _label(title: str) -> str:
+    """Shorten a title; of "system: set" the set stays, because sets of one system differ by it."""
+    system, colon, name = title.rpartition(": ")
+    if not colon:
+        return textwrap.shorten(title, LONGEST_TITLE)
+    return textwrap.shorten(system, LONGEST_SET - len(name)) + colon + name

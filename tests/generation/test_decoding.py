@@ -14,7 +14,8 @@ from torch import Tensor
 from m2l_bench.audio import read
 from m2l_bench.codecs.base import Codec
 from m2l_bench.errors import BadClip
-from m2l_bench.generation.decoding import decode, frames_of, path_of, present, write_items
+from m2l_bench.generation.decoding import decode, frames_of, present, write_items
+from m2l_bench.runs.generated import path_of
 from m2l_bench.systems.codec_runner import CodecRunner
 
 

@@ -6,40 +6,17 @@ import csv
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
-from support.audio import write
 from support.command_line import Cli
-from support.generation import TINY
-from support.toy_codec import BANDS, CODES
-from support.toy_embedding import CARD as TOY
+from support.generation import OPTIONS, TINY, write_music
 
 SETS = ["samples", "random latents", "shuffled frames", "corpus", "codec"]
 
 
-def tones(seed: int) -> np.ndarray:
-    """(1, samples) of 3 s: one of three tones, which fades out and begins anew each second."""
-    time = np.arange(3 * 44_100) / 44_100
-    pitch = (300, 1000, 3000)[seed % 3]
-    audio = 0.6 * np.sin(2 * np.pi * pitch * time) * (1 - time % 1) ** 2
-    return (audio + 0.001 * np.random.default_rng(seed).standard_normal(len(time)))[None].astype(np.float32)
-
-
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
-    cards = tmp_path / "cards"
-    cards.mkdir()
-    for name, content in {"bands": BANDS, "codes": CODES, "toy": TOY}.items():
-        (cards / f"{name}.yaml").write_text(content)
-    card = TINY.replace("seconds: 0.2", "seconds: 3").replace("batch_seconds: 1.6", "batch_seconds: 12")
-    (tmp_path / "tiny.yaml").write_text(card)
-    for seed in range(18):
-        write(tmp_path / ("corpus" if seed < 9 else "other") / f"{seed}.wav", tones(seed))
+    write_music(tmp_path)
     return tmp_path
-
-
-OPTIONS = ["--models", "bands", "--data", "corpus", "--held-out", "other", "--generator", "tiny.yaml", "--cards"]
-OPTIONS += ["cards", "--embeddings", "toy", "--device", "cpu", "--samples", "9", "-o", "out"]
 
 
 def test_from_music_to_the_table(here: Path, cli_here: Cli) -> None:

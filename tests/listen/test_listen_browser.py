@@ -17,10 +17,14 @@ from scipy.signal import correlate
 from scipy.stats import binomtest
 from support.audio import write
 from support.browser import open_browser, open_page
+from support.command_line import Cli
+from support.generation import OPTIONS, write_music
 from support.pages import ONE_JOB, RATE, SCRIPT, flac_of, make_page, make_runs, noise
 
 from m2l_bench.listen.answers import read_answers
-from m2l_bench.listen.gather import Collection, ListeningClip, gather
+from m2l_bench.listen.content import Collection, ListeningClip
+from m2l_bench.listen.gather import gather
+from m2l_bench.listen.generated import gather_generated
 from m2l_bench.listen.statistics import abx_results, binomial_p, mushra_results
 from m2l_bench.listen.writer import write_page
 from m2l_bench.plots.looks import KNOWN
@@ -245,7 +249,7 @@ def test_the_overview_comes_first_and_plays(page: Page, made: tuple[Collection, 
     expect(page.locator("#clip-name")).to_have_text(page.evaluate("DATA.median"))
     table = page.locator(".overview")
     for run in made[0].systems:
-        mean, low, high = run.figure("si_sdr_db")
+        mean, low, high = run.figures["si_sdr_db"]
         row = table.get_by_role("row", name=run.title)
         shown = f"{mean:.2f}{low:.2f} to {high:.2f}".replace("-", "\N{MINUS SIGN}")
         expect(row.get_by_role("cell").nth(1)).to_have_text(shown)
@@ -491,6 +495,39 @@ def test_a_missing_file_is_said_and_the_rest_plays(browser: Browser, tmp_path: P
         expect(page.get_by_role("alert")).to_contain_text("cannot be loaded")
         expect(pick(page, "Low-pass 7 kHz")).to_contain_text("missing")
         page.wait_for_function("app.player.playing && app.player.position > 0")
+
+
+def test_generated_sets_are_heard_beside_held_out_music(browser: Browser, tmp_path: Path, cli_here: Cli) -> None:
+    write_music(tmp_path)
+    assert cli_here("generate", *OPTIONS, "--steps", 1, "--seeds", 1).returncode == 0
+    collection = gather_generated(tmp_path / "out", [tmp_path / "cards"], limit=2)
+    index = write_page(collection, tmp_path / "page", "Sets", 30.0, ONE_JOB).path
+    sets = [system.title for system in collection.systems]
+    with open_page(browser, f"{index.as_uri()}#view=blind&picture=difference") as page:
+        expect(page.locator("h1")).to_have_text("Sets")
+        assert page.locator(".overview tbody th").all_text_contents() == ["Held-out music", *sets]
+        assert page.locator(".overview thead th").all_text_contents()[1:] == [
+            "KAD-toy\N{NO-BREAK SPACE}↓",
+            "FAD-toy\N{NO-BREAK SPACE}↓",
+            "Density-toy\N{NO-BREAK SPACE}↑",
+            "Coverage-toy\N{NO-BREAK SPACE}↑",
+        ]
+        best = page.locator(".overview tr", has=page.locator("strong"))
+        expect(best.locator("th")).to_have_text("Bands: samples, seed 0")  # floors and ceilings are a scale for it
+        rows = [image.get_attribute("alt") for image in page.locator(".pieces img").all()]
+        assert rows == [f"Spectrogram of {title}" for title in ("Held-out music", *sets)]
+        expect(page.locator("main")).to_contain_text("samples with the same number have nothing to do with each other")
+        expect(page.get_by_text("Blind test")).to_have_count(0)
+        expect(page.get_by_label("Pictures")).to_have_count(0)
+        page.get_by_role("link", name="clip 0001").click()
+        pick(page, "Bands: codec").click()
+        expect(page.locator("#clip-name")).to_have_text("clip 0001")
+        expect(pick(page, "Bands: codec")).to_have_attribute("aria-pressed", "true")
+        page.get_by_role("button", name="About this page").click()
+        expect(page.get_by_role("dialog")).to_contain_text("Ceiling: the held-out music itself, through the codec.")
+        assert "original" not in page.locator("body").inner_text().lower()
+    with open_page(browser, index, 320, 700) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 @pytest.mark.full

@@ -27,6 +27,7 @@ from m2l_bench.listen.picture import HEIGHT, WIDTH, difference, levels, spectrog
 from m2l_bench.listen.stimulus import prepare
 from m2l_bench.listen.writer import FINISHED, write_page
 from m2l_bench.music2latent.hashes import file_checksum
+from m2l_bench.runs.measured import measured_runs
 
 
 def data_of(page: Path) -> dict:
@@ -48,7 +49,7 @@ def test_the_page_holds_what_was_measured(folder: Path) -> None:
     # The reference is the original itself.
     assert [system["name"] for system in data["systems"]] == ["lowpass-7k", "lowpass-3.5k"]
     assert [metric["name"] for metric in data["metrics"]] == ["si_sdr_db"]
-    runs = {run.name: run for run in gather(folder / "runs").systems}
+    runs = {run.name: run for run in measured_runs(folder / "runs").runs}
     for clip in data["clips"]:
         for name, stimulus in clip["made"].items():
             (row,) = (row for row in runs[name].measured if row.id == clip["id"])

@@ -19,10 +19,12 @@ from m2l_bench.cli import make_app
 from m2l_bench.errors import UserError
 from m2l_bench.listen import webmushra
 from m2l_bench.listen.answers import read_answers
+from m2l_bench.listen.content import ShownSystem
 from m2l_bench.listen.gather import gather
 from m2l_bench.listen.loudness import measure
 from m2l_bench.listen.ratings import read_ratings
 from m2l_bench.listen.roles import ANCHOR, HIDDEN_REFERENCE, SYSTEM
+from m2l_bench.plots.looks import looks
 from m2l_bench.runs.measured import MeasuredRun
 
 QUESTIONNAIRE = (
@@ -34,6 +36,10 @@ RELEASE_1_4 = "session_test_id,email,age,trial_id,rating_stimulus,rating_score,r
 def run(name: str, kind: str = "neural") -> MeasuredRun:
     manifest = stored_manifest(run_key(name), system_card(name, kind=kind))
     return MeasuredRun(name, Path(name), manifest, [measured_row("song", {"si_sdr_db": 1.0})], {})
+
+
+def shown(name: str, kind: str = "neural") -> ShownSystem:
+    return ShownSystem(name, name, kind, "", "", "", 1, kilobits=1.0, figures={}, look=looks([name])[name])
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +86,11 @@ def test_a_mono_reconstruction_of_a_stereo_original_gets_two_channels(runs: Path
 
 
 def test_twelve_conditions_with_the_anchors_and_the_best_others() -> None:
-    runs = [run(f"codec{number}") for number in range(10)]
-    names, notes = webmushra._conditions([*runs, run("lowpass-7k", "anchor")])
+    systems = [shown(f"codec{number}") for number in range(10)]
+    names, notes = webmushra._conditions([*systems, shown("lowpass-7k", "anchor")])
     assert names == [*(f"codec{number}" for number in range(9)), "lowpass-7k"], "and one anchor that webMUSHRA makes"
     assert notes == ["at most 11 conditions: without codec9"]
-    assert webmushra._conditions(runs[:9]) == ([f"codec{number}" for number in range(9)], [])
+    assert webmushra._conditions(systems[:9]) == ([f"codec{number}" for number in range(9)], [])
 
 
 def test_names_arrive_through_its_reader_and_its_form() -> None:

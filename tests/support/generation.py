@@ -1,11 +1,14 @@
-"""A tiny card of a generator, and collections of latents that are easy to learn."""
+"""A tiny card of a generator, collections of latents that are easy to learn, and music for the whole command."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+from support.audio import write
 from support.collections import collection
+from support.toy_codec import BANDS, CODES
+from support.toy_embedding import CARD as TOY
 
 from m2l_bench.latents.collection import begin_collection
 from m2l_bench.latents.index import read_index
@@ -33,6 +36,29 @@ validation_crops: 4
 sampler: euler
 sampling_steps: 2
 """
+OPTIONS = ["--models", "bands", "--data", "corpus", "--held-out", "other", "--generator", "tiny.yaml", "--cards"]
+OPTIONS += ["cards", "--embeddings", "toy", "--device", "cpu", "--samples", "9", "-o", "out"]
+"""Options of `generate` in a folder that `write_music` filled."""
+
+
+def write_music(folder: Path) -> None:
+    """Write cards of toy codecs and a toy embedding, a card of a generator, and eighteen files of music of 3 s."""
+    cards = folder / "cards"
+    cards.mkdir()
+    for name, content in {"bands": BANDS, "codes": CODES, "toy": TOY}.items():
+        (cards / f"{name}.yaml").write_text(content)
+    card = TINY.replace("seconds: 0.2", "seconds: 3").replace("batch_seconds: 1.6", "batch_seconds: 12")
+    (folder / "tiny.yaml").write_text(card)
+    for seed in range(18):
+        write(folder / ("corpus" if seed < 9 else "other") / f"{seed}.wav", tones(seed))
+
+
+def tones(seed: int) -> np.ndarray:
+    """(1, samples) of 3 s: one of three tones, which fades out and begins anew each second."""
+    time = np.arange(3 * 44_100) / 44_100
+    pitch = (300, 1000, 3000)[seed % 3]
+    audio = 0.6 * np.sin(2 * np.pi * pitch * time) * (1 - time % 1) ** 2
+    return (audio + 0.001 * np.random.default_rng(seed).standard_normal(len(time)))[None].astype(np.float32)
 
 
 def write_latents(folder: Path, frame_samples: int = 441, files: int = 6, order: int = 1, streams: int = 1) -> Path:

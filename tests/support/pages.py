@@ -13,7 +13,8 @@ from support.audio import write
 
 from m2l_bench.cards import load_cards
 from m2l_bench.engine.local import LocalEngine
-from m2l_bench.listen.gather import Collection, gather
+from m2l_bench.listen.content import Collection
+from m2l_bench.listen.gather import gather
 from m2l_bench.listen.writer import Page, write_page
 from m2l_bench.reconstruction.pipeline import reconstruct
 from m2l_bench.reconstruction.plan import Settings, make_plan

@@ -20,6 +20,7 @@ const Address = {
     if (!systems.has(state.of)) state.of = plain.of;
     if (!["set", "name", ...DATA.metrics.map((metric) => metric.name)].includes(state.sort)) state.sort = plain.sort;
     if (state.order !== "best") state.order = "worst";
+    if (!DATA.reference.corresponds) Object.assign(state, { view: plain.view, picture: plain.picture });
     if (state.picture !== "difference") state.picture = "levels";
     for (const limit of ["least", "most"]) if (Number.isNaN(Number(state[limit]))) state[limit] = "";
     return state;

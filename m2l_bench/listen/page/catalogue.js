@@ -4,7 +4,7 @@
 const ORIGINAL = "original";
 
 function titleOf(system) {
-  return system === ORIGINAL ? "Original" : DATA.systems.find(({ name }) => name === system).title;
+  return system === ORIGINAL ? DATA.reference.title : DATA.systems.find(({ name }) => name === system).title;
 }
 
 /** Converts a value of a metric to a number that is higher for better values. */

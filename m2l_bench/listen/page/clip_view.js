@@ -1,8 +1,6 @@
 "use strict";
 /* One clip: what it is, its controls, and one row per piece with key, name, spectrogram, gain and metrics. */
 
-const GAIN = "What the page adds to make the piece as loud as the original (ITU-R BS.1770), and no piece clip.";
-
 /** `app` has `clip`, `player`, `keys` and `update`. Follows the player until the signal aborts. Returns the element and
     `showState`, to be called when the list or the state has changed. */
 function clipView(app, signal) {
@@ -32,9 +30,9 @@ function clipView(app, signal) {
     .filter((key) => key === ORIGINAL || clip.made[key])
     .map((key) => [key, pieceRow(app, key)]));
   const head = element("div", { class: "piece head" },
-    element("span", {}, "System"), timeAxis(clip.seconds),
-    element("div", { class: "figures" }, ...[explained("Gain, dB", GAIN), ...DATA.metrics.map(metricHead)].map((name) => element("span", {}, name))));
-  const pieces = element("div", { class: "pieces", style: `--columns: ${DATA.metrics.length + 1}` },
+    element("span", {}, WORDS.system), timeAxis(clip.seconds),
+    element("div", { class: "figures" }, ...[explained("Gain, dB", WORDS.gain), ...DATA.metrics.map(metricHead)].map((name) => element("span", {}, name))));
+  const pieces = element("div", { class: DATA.reference.corresponds ? "pieces" : "pieces of-sets", style: `--columns: ${DATA.metrics.length + 1}` },
     head, ...[...rows.values()].map((row) => row.element));
 
   function show() {
@@ -52,7 +50,8 @@ function clipView(app, signal) {
       element("nav", { class: "steps", "aria-label": "Neighbouring clips" }, previous, next)),
     clip.caption ? element("p", { class: "caption" }, clip.caption) : null,
     controls, problem,
-    element("div", { class: "pictures" }, labelled("Pictures", pictures), scale),
+    WORDS.note ? element("p", { class: "note" }, WORDS.note) : null,
+    element("div", { class: "pictures" }, DATA.reference.corresponds ? labelled("Pictures", pictures) : null, scale),
     pieces, hint(clip));
   return { element: whole, showState };
 }

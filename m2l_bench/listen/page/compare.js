@@ -11,7 +11,7 @@ function compareView(app, root, signal) {
   const list = clipList(app);
   const place = element("div", { class: "place" });
   const help = helpDialog();
-  const blind = element("a", { class: "primary" }, "Blind test");
+  const blind = DATA.reference.corresponds ? element("a", { class: "primary" }, "Blind test") : null;
   root.replaceChildren(
     element("header", { class: "top" },
       element("h1", {}, DATA.title),
@@ -28,7 +28,7 @@ function compareView(app, root, signal) {
 
   function show() {
     list.show();
-    blind.href = Address.of({ ...app.state, view: "blind" });
+    if (blind) blind.href = Address.of({ ...app.state, view: "blind" });
     const audible = app.clip.made[app.state.system] ? app.state.system : ORIGINAL;
     if (app.clip !== shown) {
       const chosen = shown !== null;
@@ -85,7 +85,7 @@ function loopTo(player) {
 function helpDialog() {
   const on = element("input", { type: "checkbox", checked: true });
   const keys = [
-    ["0", "original"], ["1 to 9", "systems"], ["↑ ↓", "other system"], ["space", "play, pause"],
+    ["0", DATA.reference.title.toLowerCase()], ["1 to 9", WORDS.systems.toLowerCase()], ["↑ ↓", `other ${WORDS.system.toLowerCase()}`], ["space", "play, pause"],
     ["← →", "one second back, on"], ["[ ]", "loop from here, to here"], ["Esc", "loop all of it"],
     ["L", "loop"], ["M", "match loudness"], ["P N", "previous, next clip"], ["/", "find"], ["?", "this help"],
   ];
@@ -96,12 +96,11 @@ function helpDialog() {
         element("dl", { class: "keys" }, ...keys.flatMap(([key, text]) => [
           element("dt", {}, element("kbd", {}, key)), element("dd", {}, text)])),
         element("label", { class: "switch" }, on, "Single keys are on")),
-      element("h2", { id: "help-title" }, "Systems"),
+      element("h2", { id: "help-title" }, WORDS.systems),
       element("dl", { class: "systems" }, ...DATA.systems.flatMap(describe)),
       element("h2", {}, "What is heard"),
-      element("p", {}, "Each piece is the reconstruction that was measured, as lossless FLAC, cut to the original's length. " +
-        "Matched, every piece is as loud as the original (ITU-R BS.1770 integrated loudness, gains within 20 dB) and no " +
-        "true peak is above −1 dB of full scale. On an iPhone the ring switch mutes such a page."),
+      element("p", {}, `${WORDS.heard} (ITU-R BS.1770 integrated loudness, gains within 20 dB) and no true peak is above ` +
+        "−1 dB of full scale. On an iPhone the ring switch mutes such a page."),
       element("button", { class: "primary" }, "Close")));
   return { dialog, keysOn: () => on.checked };
 }

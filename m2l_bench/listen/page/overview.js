@@ -2,23 +2,26 @@
 /* All systems in one table: rate, means over all clips with intervals, and a button to hear each on the shown clip. The roles
    are written out because a phone lays the table out in another way, and browsers then forget that it is one. */
 
+const RATED = DATA.reference.corresponds; // what a generator made was never transmitted
 const RATE = "Kilobits that the system transmits for one second of audio, all channels together. Lower is better.";
 
 /** `app` has `clip`, `player` and `update`. Follows the player until the signal aborts. Returns the element and `show`. */
 function overview(app, signal) {
   const { player } = app;
   const best = DATA.figures.map(bestSystem);
-  const rows = [row({ name: ORIGINAL, title: "Original" }), ...DATA.systems.map(row)];
+  const rows = [row({ name: ORIGINAL, title: titleOf(ORIGINAL) }), ...DATA.systems.map(row)];
   const clip = element("span");
   const counts = [...new Set(DATA.systems.map((system) => system.clips))];
   const over = counts.length === 1 ? counted(counts[0], "clip") : "the clips that each was measured on";
+  const intervals = DATA.systems.some((system) => system.figures.some((values) => values && values[1] !== null));
+  const means = WORDS.figures(over) + (intervals ? ", 95 % intervals below them" : "");
   const whole = element("section", { class: "overview", "aria-labelledby": "overview-title" },
-    element("h2", { id: "overview-title" }, "Systems"),
-    element("p", { class: "hint" }, `Means over ${over}, 95 % intervals below them; bold: best system, without anchors. Buttons play `, clip, "."),
+    element("h2", { id: "overview-title" }, WORDS.systems),
+    element("p", { class: "hint" }, `${means}; bold: ${WORDS.best}. Buttons play `, clip, "."),
     element("div", { class: "scroll", role: "region", tabindex: "0", "aria-labelledby": "overview-title" },
-      element("table", { role: "table", style: `--columns: ${DATA.figures.length}` },
-        element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, element("th", { role: "columnheader", scope: "col" }, "System"),
-          element("th", { role: "columnheader", scope: "col" }, explained("kb/s\u00a0↓", RATE)),
+      element("table", { role: "table", class: RATED ? null : "no-rate", style: `--columns: ${DATA.figures.length}` },
+        element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, element("th", { role: "columnheader", scope: "col" }, WORDS.system),
+          RATED ? element("th", { role: "columnheader", scope: "col" }, explained("kb/s\u00a0↓", RATE)) : null,
           ...DATA.figures.map((metric) => element("th", { role: "columnheader", scope: "col" }, metricHead(metric))))),
         element("tbody", { role: "rowgroup" }, ...rows.map((row) => row.element)))));
 
@@ -32,7 +35,8 @@ function overview(app, signal) {
     const cells = DATA.figures.map((metric, index) => figureCell(system.figures?.[index], metric, best[index] === name));
     const node = element("tr", { role: "row", class: name === ORIGINAL ? "unmeasured" : null },
       element("th", { role: "rowheader", scope: "row" }, element("span", { class: "system" }, button, mark(name), title)),
-      element("td", { role: "cell" }, name === ORIGINAL ? "" : figure(system.kilobits, system.kilobits < 100 ? 1 : 0)), ...cells);
+      RATED ? element("td", { role: "cell" }, name === ORIGINAL ? "" : figure(system.kilobits, system.kilobits < 100 ? 1 : 0)) : null,
+      ...cells);
     function show() {
       const playing = player.playing && player.selected === name;
       button.replaceChildren(element("span", { class: playing ? "icon-pause" : "icon-play", "aria-hidden": "true" }));
