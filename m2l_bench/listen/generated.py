@@ -31,6 +31,8 @@ from m2l_bench.runs.generated import (
 )
 from m2l_bench.text import counted
 
+DATASET = "generated sets"
+"""Name of a page of such sets, in place of that of a dataset."""
 HELD_OUT = Reference("Held-out music", corresponds=False)
 DESCRIPTIONS = {
     NOISE: "Floor: latents of which each number is drawn by itself, with the mean and the deviation of its row.",
@@ -70,7 +72,7 @@ def gather_generated(folder: Path, cards: Sequence[Path] = (), limit: int | None
         notes.append(f"only the first {len(references)} of {counted(most, 'clip')}: there is no more held-out music")
     figures = figures_of(sets)
     return Collection(
-        dataset="generated sets",
+        dataset=DATASET,
         systems=_shown_systems(sets, figures, cards),
         figures=figures,
         metrics=(),

@@ -15,8 +15,8 @@ from m2l_bench.metrics import kernel_metric, metric
 from m2l_bench.plots.design import LIGHT
 from m2l_bench.plots.looks import looks
 from m2l_bench.plots.style import QUIET, error_bars, footnote, panels, styled
+from m2l_bench.runs.generated import CORPUS, NOISE, SAMPLES
 
-FLOOR, CEILING, SAMPLES = "random latents", "corpus", "samples"
 ROW_INCHES, OTHER_INCHES = 0.17, 1.0
 """Height of a row, and of axis and footnote."""
 READING = (
@@ -85,8 +85,8 @@ def _draw_distance(axis: Axes, name: str, sets: pd.DataFrame, places: Sequence[i
     for system, own in sets.groupby("system", sort=False):
         rows = [places[position] for position in own.index]
         values = own.set_index("set")[name]
-        if {FLOOR, CEILING} <= set(values.index):
-            ends = sorted((values[FLOOR], values[CEILING]))
+        if {NOISE, CORPUS} <= set(values.index):
+            ends = sorted((values[NOISE], values[CORPUS]))
             axis.fill_betweenx((rows[0] - 0.5, rows[-1] + 0.5), *ends, color=LIGHT["line"], linewidth=0)
         axis.text(0.02, rows[0] - 1, str(system), transform=axis.get_yaxis_transform(), va="center", weight="bold")
         for place, (_, row) in zip(rows, own.iterrows(), strict=True):

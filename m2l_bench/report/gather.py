@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from m2l_bench.errors import UserError
+from m2l_bench.listen.generated import DATASET
 from m2l_bench.listen.pages import ListeningPage, find_pages
 from m2l_bench.metrics import metric
 from m2l_bench.metrics.classification import METRICS
@@ -25,6 +26,7 @@ from m2l_bench.report.figures import Figure
 from m2l_bench.report.headline import headline
 from m2l_bench.report.matrices import Matrix
 from m2l_bench.report.provenance import Provenance
+from m2l_bench.runs.generated import CSV
 from m2l_bench.runs.latent_spaces import FILE, read_latent_spaces
 from m2l_bench.runs.measured import MeasuredRun, measured_runs
 from m2l_bench.runs.probe import ProbeRun, find_probes
@@ -132,7 +134,7 @@ def gather(
             sections.append(_probe_section(out, run_folders, title, "table1" if in_paper else "mini_table1"))
     sections += _latents_sections(out, task)
     if task is None:
-        sections += _generation_sections(out)
+        sections += _generation_sections(out, pages.get(DATASET))
         sections += _training_sections(out)
     if not sections:
         names = [*datasets, *sorted({run.key.task for run in find_probes(out)})]
@@ -239,13 +241,14 @@ def _latents_sections(out: Path, task: str | None) -> list[Section]:
     return [Section("Latents", "latents", [sheet], marks=marks, figures=figures.latents_figures(spaces))]
 
 
-def _generation_sections(out: Path) -> list[Section]:
+def _generation_sections(out: Path, page: ListeningPage | None) -> list[Section]:
     """Gather what `m2l-bench generate` wrote into folders directly below `out`."""
     from m2l_bench.plots.generation import load_sets
 
-    paths = sorted(out.glob("*/generate.csv"))
+    paths = sorted(out.glob(f"*/{CSV}"))
     drawn = [figure for path in paths for figure in figures.generation_figures(load_sets(path))]
-    return [Section("Generation from latents", "generation", figures=drawn)] if drawn else []
+    hear = [("the first", page.clips[0])] if page else []
+    return [Section("Generation from latents", "generation", page=page, hear=hear, figures=drawn)] if drawn else []
 
 
 def _training_sections(out: Path) -> list[Section]:
