@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from m2l_bench import __version__
-from m2l_bench.boundary import interrupted, is_out_of_memory, listen_for_interrupts
+from m2l_bench.boundary import explain_full_disk, interrupted, is_disk_full, is_out_of_memory, listen_for_interrupts
 from m2l_bench.commands import (
     agreement,
     data,
@@ -237,6 +237,9 @@ def _run() -> None:
             sys.exit(INTERRUPTED)
         if is_out_of_memory(error):
             _print_error(f"error: out of memory: {SMALLER.get(State.command, 'use smaller inputs')}")
+            sys.exit(1)
+        if is_disk_full(error):
+            _print_error(f"error: {explain_full_disk(error)}")
             sys.exit(1)
         missing = explain_missing_package(error)
         bug = f"{type(error).__name__}: {one_line(error)} (probably a bug: m2l-bench --debug ... shows where)"

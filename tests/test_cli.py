@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import subprocess
@@ -92,6 +93,17 @@ def test_a_full_memory_is_1_line_that_says_what_to_lower(cli_here: Cli, monkeypa
     assert result.returncode == 1
     expected = "error: out of memory: set chunk_seconds or a smaller gpu_batch_size in the card, or use --precision"
     assert expected in result.stderr.splitlines()[-1]
+
+
+def test_a_full_disk_is_1_line(cli_here: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "somewhere/compiled.bin")
+
+    monkeypatch.setattr("m2l_bench.reconstruction.pipeline.reconstruct", full)
+    result = cli_here("reconstruct", "--models", "reference")
+    assert result.returncode == 1
+    expected = "error: somewhere/compiled.bin: the disk is full (No space left on device). What is finished is safe: "
+    assert result.stderr.splitlines()[-1].startswith(expected)
 
 
 def test_an_interruption_says_that_nothing_is_lost(cli_here: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
 """The engine of a Ray cluster: an actor for each GPU, or for each node without GPUs, and tasks on all processors.
 
 The command runs in this process, which alone writes runs. Nodes see the same files under the same paths as this
-process, and have the same version of this package. What a lost node was working on is done again by the others.
+process, and have the same version of this package. What a lost node was working on is done again by the others. A
+node that has run out of disk is there, but it may be unable to start a process: no item is blamed for that.
 """
 
 from __future__ import annotations
@@ -9,16 +10,20 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import re
 import signal
 import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
+from uuid import uuid4
 
 from m2l_bench import __version__
+from m2l_bench.boundary import explain_full_disk, is_disk_full
 from m2l_bench.engine.base import Engine, Item, Result, Task, Work
 from m2l_bench.engine.workers import SINGLE_THREADED
 from m2l_bench.errors import UserError
@@ -88,7 +93,7 @@ class RayEngine(Engine):
             _connect(address or os.environ.get("RAY_ADDRESS", ""))
         elif address not in ("", "auto", joined := ray.get_runtime_context().gcs_address):
             raise UserError(f"--address {address}: this process is already in the cluster {joined}")
-        _check_versions()
+        _check_nodes()
         self._look_around()
 
     def precision(self, asked: str) -> str:
@@ -116,13 +121,15 @@ class RayEngine(Engine):
                 try:
                     yield _get(done[0])
                 except ray.exceptions.RayError:
+                    _check_nodes(in_new_processes=True)
                     if lost is None:
                         raise
                     yield lost(*task)
 
         try:
             for task in tasks:
-                pending[remote.remote(Path.cwd(), function, *task)] = task
+                with _room_for_objects():
+                    pending[remote.remote(Path.cwd(), function, *task)] = task
                 yield from finished(self.jobs + WAITING - 1)
             yield from finished(0)
         finally:
@@ -164,6 +171,7 @@ class RayEngine(Engine):
             jobs = [failed, *(pending.pop(reference)[1] for reference in others)]
             if failed.alone and _is_there(place.node):
                 failed.tries += 1
+                _check_nodes(in_new_processes=True)
             for job in jobs:
                 for item in job.items:
                     if job.tries == TRIES_ALONE:
@@ -221,12 +229,10 @@ class _Actor(Generic[Item, Result]):
         self.work: Work[Item, Result] | None = None
 
     def do(self, items: list[Item]) -> list[Result]:
-        try:
+        with _naming_this_node():
             _go_to(self.folder)
             self.work = self.work or self.load(self.device)
-        except UserError as error:
-            raise UserError(f"on the node {socket.gethostname()}: {error}") from error
-        return list(self.work(items))
+            return list(self.work(items))
 
 
 def _actor(load: Callable[[str], Work[Item, Result]], place: Place) -> Any:
@@ -245,8 +251,27 @@ def _actor(load: Callable[[str], Work[Item, Result]], place: Place) -> Any:
 
 def _in_folder(folder: Path, function: Callable[..., Result], *task: Any) -> Result:
     """Do a task in the folder of the command, so that relative paths mean the same."""
-    _go_to(folder)
-    return function(*task)
+    with _naming_this_node():
+        _go_to(folder)
+        return function(*task)
+
+
+@contextmanager
+def _naming_this_node() -> Iterator[None]:
+    """Name this node in an error that a user can fix; a full disk is one, wherever it is noticed.
+
+    Raises:
+        UserError: there was such an error.
+    """
+    node = socket.gethostname()
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"on the node {node}: {error}") from error
+    except Exception as error:
+        if not is_disk_full(error):
+            raise
+        raise UserError(f"on the node {node}: {explain_full_disk(error)}") from error
 
 
 def _go_to(folder: Path) -> None:
@@ -262,15 +287,40 @@ def _go_to(folder: Path) -> None:
 
 
 def _get(reference: Any) -> Any:
-    """Wait for a result; an error of our code is raised as it was raised there."""
+    """Wait for a result; an error of our code is raised as it was raised there.
+
+    Raises:
+        UserError: a node has no room for the result.
+    """
     import ray
 
     try:
-        return ray.get(reference)
+        with _room_for_objects():
+            return ray.get(reference)
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, Exception):
             raise error.cause from error
         raise
+
+
+@contextmanager
+def _room_for_objects() -> Iterator[None]:
+    """Explain where there is no room for what goes from node to node: it is on the disk where it exceeds the memory.
+
+    Raises:
+        UserError: there is none.
+    """
+    import ray
+
+    try:
+        yield
+    except ray.exceptions.OutOfDiskError as error:
+        node = re.search(r"ip=([^,)]+)", str(error))
+        raise UserError(
+            f"on {f'the node {node[1]}' if node else 'this machine'}: the disk with Ray's temporary folder is full "
+            "(over 95 %). What is finished is safe: free space or choose another folder (ray start --temp-dir), then "
+            "run the same command again"
+        ) from error
 
 
 def _nodes() -> list[dict[str, Any]]:
@@ -318,11 +368,14 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=CONNECTION_SECONDS).close()
 
 
-def _check_versions() -> None:
+def _check_nodes(*, in_new_processes: bool = False) -> None:
     """Ask every node for its version of this package.
 
+    Args:
+        in_new_processes: whether each node has to start a process for it, although it has some that wait.
+
     Raises:
-        UserError: one has another version or none, or does not answer.
+        UserError: one has another version or none, does not answer, or cannot start a process.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -332,9 +385,15 @@ def _check_versions() -> None:
 
         return __version__
 
+    # A process that waits is never given to a task that has another environment.
+    environment = {"env_vars": {"M2L_BENCH_QUESTION": uuid4().hex}} if in_new_processes else None
     answers = {
         ray.remote(version)
-        .options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
+        .options(
+            num_cpus=0,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
+            runtime_env=environment,
+        )
         .remote(): node
         for node in _nodes()
     }
@@ -348,7 +407,11 @@ def _check_versions() -> None:
             raise UserError(f"the node {host} cannot import m2l-bench ({one_line(error.cause)})") from error
         except ray.exceptions.RayError as error:
             if _is_there(node["NodeID"]):
-                raise UserError(f"the node {host} cannot start a process ({one_line(error)})") from error
+                folder = Path(node["RayletSocketName"]).parents[1]
+                raise UserError(
+                    f"the node {host} cannot start a process ({one_line(error)}): look whether its memory is full, or "
+                    f"its disk with {folder}. What is finished is safe: free space, then run the same command again"
+                ) from error
             continue  # it is lost, which the cluster had not noticed
         if there != __version__:
             raise UserError(f"the node {host} has m2l-bench {there}, this machine has {__version__}: install the same")

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from m2l_bench.errors import UserError
-from m2l_bench.runs.files import explain_write_errors, whole_or_absent
+from m2l_bench.runs.files import explain_write_errors, write_atomically
 
 NAME = "checkpoint.safetensors"
 FORMAT = "m2l-bench.generation"
@@ -41,15 +41,15 @@ def save(folder: Path, place: Place, network: nn.Module, average: nn.Module, opt
     Raises:
         UserError: it cannot be written.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save as to_bytes
 
     modules = {WEIGHTS: network, AVERAGE: average}
     tensors = {f"{kind}.{name}": t for kind, module in modules.items() for name, t in module.state_dict().items()}
     for number, state in optimiser.state_dict()["state"].items():
         tensors |= {f"{OPTIMISER}.{number}.{name}": tensor for name, tensor in state.items()}
-    with explain_write_errors(folder), whole_or_absent(folder / NAME) as unfinished:
-        here = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        save_file(here, unfinished, metadata={FORMAT: json.dumps(asdict(place))})
+    here = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with explain_write_errors(folder):
+        write_atomically(folder / NAME, to_bytes(here, {FORMAT: json.dumps(asdict(place))}))
 
 
 def load(folder: Path, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> Place:

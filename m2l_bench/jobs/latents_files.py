@@ -17,7 +17,7 @@ import numpy as np
 
 from m2l_bench.audio import Audio, AudioFile, count_samples, resample_blocks
 from m2l_bench.errors import BadClip, UserError
-from m2l_bench.runs.files import explain_write_errors, whole_or_absent
+from m2l_bench.runs.files import explain_write_errors, whole_or_absent, write_atomically
 from m2l_bench.text import counted
 
 if TYPE_CHECKING:
@@ -99,12 +99,12 @@ def write_latents(target: Path, latents: torch.Tensor, metadata: Metadata) -> No
     Raises:
         UserError: the file cannot be written.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with explain_write_errors(target.parent), whole_or_absent(target) as unfinished:
-        described = {"format": FORMAT, **{key: str(value) for key, value in asdict(metadata).items()}}
-        save_file({"latents": latents.contiguous()}, unfinished, metadata=described)
+    described = {"format": FORMAT, **{key: str(value) for key, value in asdict(metadata).items()}}
+    with explain_write_errors(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, save({"latents": latents.contiguous()}, described))
 
 
 @contextmanager

@@ -213,8 +213,13 @@ def _amplified(audio: Audio, decibels: float) -> Audio:
 
 
 def _write(audio: Audio, rate: int, resources: Path) -> str:
-    """Write a piece, and return its path as webMUSHRA's configuration has it."""
+    """Write a piece, and return its path as webMUSHRA's configuration has it.
+
+    Raises:
+        UserError: it cannot be written.
+    """
     content = audio_files.wav_bytes(audio, rate)
     path = resources / f"{hashlib.sha256(content).hexdigest()[:20]}.wav"
-    write_atomically(path, content)
+    with explain_write_errors(resources):
+        write_atomically(path, content)
     return path.relative_to(resources.parents[2]).as_posix()

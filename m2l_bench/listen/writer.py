@@ -107,9 +107,14 @@ def write_page(
 def _prepare_clip(
     clip: ListeningClip, out: Path, longest_seconds: float, differences: bool
 ) -> tuple[str, ClipStimuli | str]:
-    """Prepare a clip in a worker; return its id and its pieces, or the reason why its audio cannot be read."""
+    """Prepare a clip in a worker; return its id and its pieces, or the reason why its audio cannot be read.
+
+    Raises:
+        UserError: a piece cannot be written.
+    """
     try:
-        return clip.clip.id, prepare(clip, out, longest_seconds, differences)
+        with explain_write_errors(out):
+            return clip.clip.id, prepare(clip, out, longest_seconds, differences)
     except BadClip as error:
         return clip.clip.id, str(error)
 

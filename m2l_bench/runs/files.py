@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from m2l_bench.boundary import explain_full_disk, is_disk_full
 from m2l_bench.environment import LOG
 from m2l_bench.errors import UserError
 from m2l_bench.music2latent.files import whole_or_absent, write_atomically
@@ -40,6 +41,8 @@ def explain_write_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if is_disk_full(error):
+            raise UserError(explain_full_disk(error, folder)) from error
         reason = error.strerror or str(error)
         raise UserError(
             f"{folder}: cannot write ({reason}). Finished clips are safe: fix it and run the same command again"

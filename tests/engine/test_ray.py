@@ -28,27 +28,8 @@ from m2l_bench.runs.schema import Row
 
 ray = pytest.importorskip("ray")
 
-TESTS = Path(__file__).resolve().parents[1]
 CLIPS = 24
 RATE = 22_050
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    from ray.cluster_utils import Cluster
-
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]))
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-        cluster.add_node(num_cpus=1)
-        yield cluster
-        ray.shutdown()
-        cluster.shutdown()
-
-
-@pytest.fixture(scope="module")
-def engine(cluster: Any) -> RayEngine:
-    return RayEngine(cluster.address, "auto")
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 import tarfile
+import tempfile
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -82,6 +84,25 @@ def test_a_file_that_fails_is_1_line_and_is_tried_again(encode: Encode, songs: P
     assert again.returncode == 0 and json.loads(again.stdout) == {"encoded": 1, "present": 6, "failed": {}}
     assert encode("music", "whole").returncode == 0
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_for_temporary_files_is_no_failure_of_the_files(
+    encode: Encode, songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tars").mkdir()
+    with tarfile.open(tmp_path / "tars" / "all.tar", "w") as tar:
+        tar.add(songs, "songs")
+    with monkeypatch.context() as patch:
+        full = partial(Path("/dev/full").open, "r+b", buffering=0)
+        patch.setattr(tempfile, "NamedTemporaryFile", lambda suffix: full())
+        result = encode("tars", "out")
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    expected = "error: a temporary file or a cache (TMPDIR, XDG_CACHE_HOME, NUMBA_CACHE_DIR): the disk is full "
+    expected += "(No space left on device). What is finished is safe: free space or choose another folder, then run "
+    assert line == f"{expected}the same command again"
+    assert json.loads(encode("tars", "out", "--json").stdout) == {"encoded": 7, "present": 0, "failed": {}}
 
 
 def test_byte_orders_sample_types_and_rates_may_differ(encode: Encode, tmp_path: Path) -> None:

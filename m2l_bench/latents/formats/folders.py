@@ -94,10 +94,10 @@ class Safetensors(FolderFormat):
     suffixes = (".safetensors",)
 
     def write(self, path: Path, latents: Array, description: Description) -> None:
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         metadata = {"description": json_bytes(description).decode()}
-        save_file({"latents": latents}, path.with_suffix(".safetensors"), metadata)
+        path.with_suffix(".safetensors").write_bytes(save({"latents": latents}, metadata))
 
     def latents(self, volume: Path, number: int, entry: Entry) -> Any:
         return _SafetensorsSlice(self._open(volume, number))
