@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from m2l_bench.cards import AdapterCard, SystemCard, load_cards
@@ -147,7 +147,9 @@ def _reconstruction_entry(run: MeasuredRun, source: Source, fact: SystemFact, pl
 
 
 def _probe_board(merged: Merged, task: str, section: Section) -> Board:
-    lines = section.sheets[0].lines
+    """Make the board of a probing task. Its rows are in order of rank, and its columns do not repeat the task."""
+    sheet = section.sheets[0]
+    lines = sheet.lines
     facts = {fact.name.split("~")[0]: fact for fact in section.provenance[0].systems}
     places = {matrix.column: ranks(matrix, {line.name for line in lines}) for matrix in section.matrices}
     entries = {
@@ -161,6 +163,9 @@ def _probe_board(merged: Merged, task: str, section: Section) -> Board:
     }
     card = load_cards().probes.get(task)
     leading = next(iter(places), "")
+    by_rank = sorted(lines, key=lambda line: places[leading][line.name]) if leading else lines
+    heads = [replace(head, title=head.title.removeprefix(f"{task}: ")) for head in sheet.columns]
+    section.sheets[0] = replace(sheet, lines=by_rank, columns=heads)
     return Board(slug(f"probe-{task}"), f"Probe: {card.title if card else task}", "probes", section, entries, leading)
 
 

@@ -87,6 +87,25 @@ def test_what_is_left_out_is_listed_with_its_reason(site: Path) -> None:
     }
 
 
+def test_probes_are_in_order_of_rank(tmp_path: Path) -> None:
+    for name, value in (("a", 0.2), ("b", 0.9), ("c", 0.9)):
+        figures = {
+            "mean": value,
+            "std": 0.0,
+            "seeds": [value],
+            "low": value,
+            "high": value,
+            "resampled": [value] * 1000,
+        }
+        results = probe_results(metrics={"micro_f1": figures}, classes=["x", "y"])
+        write_probe(tmp_path / "runs", probe_key(name), results, ["x", "y"])
+    leaderboard([submit(tmp_path / "runs", tmp_path / "submission", audio=False)], tmp_path / "site", jobs=1)
+    (board,) = json.loads((tmp_path / "site" / "leaderboard.json").read_text())["boards"]
+    assert [row["system"] for row in board["rows"]] == ["b", "c", "a"]
+    table = (tmp_path / "site" / "probe-toy" / "index.html").read_text().partition("<table")[2].partition("</thead>")[0]
+    assert "micro F1" in table and "toy:" not in table
+
+
 def test_equal_systems_share_a_rank_and_others_do_not(site: Path) -> None:
     board, _ = json.loads((site / "leaderboard.json").read_text())["boards"]
     by_name = {row["system"]: row["ranks"]["mel_distance"] for row in board["rows"]}
