@@ -14,6 +14,7 @@ from torch import Tensor
 
 from m2l_bench.music2latent.config import PRESETS, Config
 from m2l_bench.music2latent.errors import CheckpointError
+from m2l_bench.music2latent.files import write_atomically
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.music2latent.hub import WEIGHTS
 from m2l_bench.music2latent.networks import Networks
@@ -70,13 +71,11 @@ def save(networks: Networks, folder: Path, dtype: torch.dtype | None = None) -> 
     Args:
         dtype: store weights as this type, for example float16 for half the size; by default as they are.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save as to_bytes
 
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.to("cpu", dtype).contiguous() for name, tensor in networks.state_dict().items()}
-    unfinished = folder / (WEIGHTS + ".part")
-    save_file(tensors, unfinished, metadata={FORMAT: networks.config.to_json()})
-    unfinished.replace(folder / WEIGHTS)
+    write_atomically(folder / WEIGHTS, to_bytes(tensors, {FORMAT: networks.config.to_json()}))
     (folder / CONFIG).write_text(networks.config.to_json(), encoding="utf-8")
     return folder / WEIGHTS
 

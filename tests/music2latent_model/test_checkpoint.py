@@ -36,6 +36,11 @@ def test_safetensors_round_trip(networks: Networks, checkpoint_folder: Path, wha
     assert Config.from_json((checkpoint_folder / "config.json").read_text()) == networks.config
 
 
+def test_who_may_read_other_new_files_may_read_weights(networks: Networks, tmp_path: Path) -> None:
+    (tmp_path / "new").touch()
+    assert checkpoint.save(networks, tmp_path).stat().st_mode == (tmp_path / "new").stat().st_mode
+
+
 def test_half_size(networks: Networks, tmp_path: Path) -> None:
     checkpoint.save(networks, tmp_path, torch.float16)
     assert all(tensor.dtype == torch.float16 for tensor in load_file(tmp_path / "model.safetensors").values())
@@ -230,7 +235,7 @@ def test_a_failing_write_leaves_the_old_weights(
     def fail(*_: object, **__: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("safetensors.torch.save_file", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(OSError, match="no space left"):
         checkpoint.save(networks, tmp_path)
     assert file_checksum(tmp_path / "model.safetensors") == before

@@ -18,6 +18,7 @@ from torch import Tensor
 from m2l_bench.music2latent import checkpoint
 from m2l_bench.music2latent.config import Config
 from m2l_bench.music2latent.errors import CheckpointError
+from m2l_bench.music2latent.files import write_atomically
 from m2l_bench.music2latent.hashes import file_checksum
 from m2l_bench.music2latent.training.recipe import Recipe
 from m2l_bench.music2latent.training.schedules import Schedule
@@ -113,7 +114,7 @@ def save_compact(state: State, folder: Path, part_bytes: int) -> list[Path]:
     Raises:
         CheckpointError: a single tensor is larger than a part.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save as to_bytes
 
     tensors = {
         f"{kind}.{name}": tensor.to("cpu", torch.float16).contiguous()
@@ -135,9 +136,7 @@ def save_compact(state: State, folder: Path, part_bytes: int) -> list[Path]:
     paths = []
     for number, part in enumerate(parts):
         path = folder / f"part-{number:02d}.safetensors"
-        unfinished = path.with_suffix(".part")
-        save_file(part, unfinished)
-        unfinished.replace(path)
+        write_atomically(path, to_bytes(part))
         paths.append(path)
     index = {
         "format": COMPACT_FORMAT,
