@@ -14,7 +14,7 @@ from m2l_bench.engine.ray_cluster import RayEngine
 TESTS = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
@@ -28,6 +28,6 @@ def cluster() -> Iterator[Any]:
         cluster.shutdown()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def engine(cluster: Any) -> RayEngine:
     return RayEngine(cluster.address, "auto")

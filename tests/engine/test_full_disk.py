@@ -64,6 +64,7 @@ def test_encode_stops_and_the_same_command_completes(cluster: Any, engine: RayEn
         np.testing.assert_array_equal(*(load_file(folder / name)["latents"] for folder in (out, tmp_path / "local")))
 
 
+@pytest.mark.full
 def test_listen_stops_and_the_same_command_completes(engine: RayEngine, tmp_path: Path) -> None:
     collection, page = make_page(tmp_path, {"one": noise(0.5, 1), "two": noise(0.5, 2)})
     local, out = page.path.parent, tmp_path / "out"
