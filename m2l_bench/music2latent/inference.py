@@ -33,9 +33,8 @@ def inference_form(networks: Networks, dtype: torch.dtype = torch.float32) -> Ne
         dtype: of weights and feature maps: float32, bfloat16 or float16.
     """
     derived = copy.deepcopy(networks).eval().requires_grad_(False)
-    _replace_parts(derived)
-    if dtype != torch.float32 and next(derived.parameters()).device.type == "cpu":
-        _replace_pointwise(derived)
+    on_cpu = next(derived.parameters()).device.type == "cpu"
+    _replace_parts(derived, pointwise=on_cpu and dtype != torch.float32)
     for module in derived.modules():
         if isinstance(module, nn.Conv1d | nn.Conv2d | Pointwise | FrequencyGain):
             module.to(dtype)
@@ -47,7 +46,7 @@ def inference_form(networks: Networks, dtype: torch.dtype = torch.float32) -> Ne
     return derived
 
 
-def _replace_parts(module: nn.Module) -> None:
+def _replace_parts(module: nn.Module, pointwise: bool) -> None:
     for name, part in module.named_children():
         if isinstance(part, Norm):
             setattr(module, name, FusedNorm(part))
@@ -55,16 +54,10 @@ def _replace_parts(module: nn.Module) -> None:
             setattr(module, name, SubPixelUpsample(part))
         elif isinstance(part, CrossConnection):
             setattr(module, name, FoldedCrossConnection(part))
-        else:
-            _replace_parts(part)
-
-
-def _replace_pointwise(module: nn.Module) -> None:
-    for name, part in module.named_children():
-        if isinstance(part, nn.Conv1d) and part.kernel_size == (1,):
+        elif pointwise and isinstance(part, nn.Conv1d) and part.kernel_size == (1,):
             setattr(module, name, Pointwise(part))
         else:
-            _replace_pointwise(part)
+            _replace_parts(part, pointwise)
 
 
 class Pointwise(nn.Module):
